@@ -12,9 +12,7 @@ from decimal import Decimal, InvalidOperation
 
 # ISO 4217 list one: every active currency whose exponent is not 2.
 _ISO_EXPONENTS = {
-    **dict.fromkeys(
-        "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0
-    ),
+    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
     **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
     **dict.fromkeys("CLF UYW".split(), 4),
 }
@@ -37,9 +35,7 @@ class Money:
 
     def _same(self, other: Money) -> None:
         if self.currency != other.currency or self.exponent != other.exponent:
-            raise ValueError(
-                f"cannot mix {self.currency}/{self.exponent} with {other.currency}/{other.exponent}"
-            )
+            raise ValueError(f"cannot mix {self.currency}/{self.exponent} with {other.currency}/{other.exponent}")
 
     def __add__(self, other: Money) -> Money:
         self._same(other)

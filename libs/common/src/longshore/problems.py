@@ -66,9 +66,7 @@ class Problem(Exception):
 
     def response(self) -> JSONResponse:
         """The answer to send."""
-        return JSONResponse(
-            jsonable_encoder(self.body()), self.status, headers=self.headers, media_type=MEDIA_TYPE
-        )
+        return JSONResponse(jsonable_encoder(self.body()), self.status, headers=self.headers, media_type=MEDIA_TYPE)
 
 
 def not_found(what: str) -> Problem:
@@ -96,9 +94,7 @@ def install_problem_handlers(app: FastAPI) -> None:
             for each in error.errors()
         ]
         first = errors[0] if errors else {"pointer": "", "detail": "invalid"}
-        return Problem(
-            422, f"{first['pointer']}: {first['detail']}", type="invalid-input", errors=errors
-        ).response()
+        return Problem(422, f"{first['pointer']}: {first['detail']}", type="invalid-input", errors=errors).response()
 
     async def on_bug(_: Request, error: Exception) -> JSONResponse:
         return Problem(500, "Something went wrong on our side; the log has the reason.").response()
