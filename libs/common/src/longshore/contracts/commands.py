@@ -71,7 +71,7 @@ CommandPayload = Annotated[FulfillmentCreate | StockSet | EntityFetch, Field(dis
 
 
 class Command(Contract):
-    """Something to do at a store; on `commands.<platform>`, keyed by integration. `reply_to`: the service that asked."""
+    """Something to do at a store; on `commands.<platform>`, keyed by integration. `reply_to`: who asked."""
 
     event_type: ClassVar[str] = "longshore.command.v1"
 
@@ -104,7 +104,7 @@ class CommandError(Contract):
 class CommandOutcome(Contract):
     """What became of a command; on `commands.outcomes`, keyed by integration.
 
-    `running` with an error tells of a try that failed and will be repeated. The others are final and sent at least once.
+    `running` with an error tells of a try that failed and will be repeated. The others are final, sent at least once.
     """
 
     event_type: ClassVar[str] = "longshore.command.outcome.v1"

@@ -7,7 +7,7 @@ rebuild from (ARCHITECTURE, the stream, rule 2). Events name things by id and ho
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from longshore.contracts.base import Contract, Platform, UtcDatetime
@@ -131,4 +131,6 @@ class IntegrationChanged(Contract):
     platform: Platform
     status: IntegrationStatus
     reason: str | None = None
+    # As the API shows them ({"stock": {"mode", "buffer"}, ...}); never a secret.
+    settings: dict[str, Any] = {}
     at: UtcDatetime
