@@ -1,0 +1,219 @@
+"""The two halves of a connector: a pure `Translator` and a `StoreClient` that does all I/O. They never mix.
+
+The kit drives both: raw records go through the translator, its fetch requests and all commands go through durable jobs
+to the store client. A platform's package implements these two protocols and declares itself; nothing here names one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from longshore.contracts import (
+    CustomerSnapshot,
+    FulfillmentCreate,
+    OrderDeleted,
+    OrderSnapshot,
+    Origin,
+    Platform,
+    ProductDeleted,
+    ProductSnapshot,
+    RawRef,
+    StockLevel,
+    StockSet,
+)
+from longshore.ids import IntegrationId, OrgId
+
+Resource = Literal["order", "product", "stock", "customer"]
+
+NormalizedEvent = OrderSnapshot | OrderDeleted | ProductSnapshot | ProductDeleted | StockLevel | CustomerSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    """One record of a raw topic. `body` is exactly what the platform sent.
+
+    `topic_name` is the platform's own topic word for a webhook ("orders/create", "order.updated"). For what a connector
+    fetched (`origin` fetch), `resource` and `external_id` say what, and `gone` that the store no longer has it.
+    `received_at` is the time of delivery or of the fetch. `headers` are the platform's, lower case.
+    """
+
+    platform: Platform
+    org_id: OrgId
+    integration_id: IntegrationId
+    origin: Origin
+    topic_name: str
+    resource: Resource | None
+    external_id: str | None
+    gone: bool
+    received_at: datetime
+    headers: Mapping[str, str]
+    body: bytes
+    ref: RawRef
+
+
+@dataclass(frozen=True, slots=True)
+class FetchRequest:
+    """ "Read this entity from the store": what a translator asks for when a delivery holds less than the entity.
+
+    `external_id` is in the platform's own words, as `StoreClient.fetch` of the same platform understands it.
+    """
+
+    resource: Resource
+    external_id: str
+
+
+@dataclass(slots=True)
+class Translation:
+    """What a raw record means. `ignored` says why nothing came of it (a ping, a topic that we do not follow)."""
+
+    events: list[NormalizedEvent] = field(default_factory=list)
+    fetches: list[FetchRequest] = field(default_factory=list)
+    ignored: str | None = None
+
+
+class Untranslatable(ValueError):
+    """The record cannot be read by any version of this translator: it goes to the dead letters with this reason.
+
+    The message names fields, never their content (buyers' data).
+    """
+
+
+class Translator(Protocol):
+    """Pure: no clock, no network, no database. The same record always gives the same translation."""
+
+    def translate(self, record: RawRecord) -> Translation:
+        """Raises Untranslatable. Any other exception is a bug of ours and counts as a poison record too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Integration:
+    """A connected store, with what is needed to talk to it. Its repr shows no credentials."""
+
+    id: IntegrationId
+    org_id: OrgId
+    platform: Platform
+    name: str
+    store_url: str
+    credentials: Mapping[str, str] = field(repr=False)
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedEntity:
+    """One entity as the store answered it, exact bytes; it becomes one raw record.
+
+    `gone`: the store says that it does not exist (body is then the store's answer).
+    """
+
+    resource: Resource
+    external_id: str
+    body: bytes
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StoreInfo:
+    """What a connection check found out. `missing` names permissions that we need and lack."""
+
+    name: str
+    platform_version: str | None
+    currency: str | None
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FulfillmentResult:
+    """`external_id`: the store's id of the shipment (None where a platform has none).
+
+    `existed`: it was there already, written by an earlier try.
+    """
+
+    external_id: str | None
+    existed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StockResult:
+    """What became of one listing of a stock push. `quantity` is what the store has now, as far as it said.
+
+    `error` is None on success. `retry`: try again (a stale compare-and-set, a passing fault); else it is final.
+    """
+
+    listing_id: object
+    sequence: int
+    quantity: int | None
+    error: str | None = None
+    code: str | None = None
+    retry: bool = False
+
+
+class StoreError(Exception):
+    """A store did not do what was asked. `code` is stable, `detail` for people; neither holds a secret."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+class StoreUnavailable(StoreError):
+    """A passing fault (time-out, 5xx, connection lost, HTML instead of JSON): try again, after `retry_after` seconds if
+    the store named a time. Whether a write was done is unknown: look before repeating it."""
+
+    def __init__(self, code: str, detail: str, retry_after: float | None = None) -> None:
+        super().__init__(code, detail)
+        self.retry_after = retry_after
+
+
+class StoreThrottled(StoreUnavailable):
+    """The store asks us to slow down; it is not a fault and does not count for the circuit breaker."""
+
+
+class StoreRefused(StoreError):
+    """The store says no, and would say so again."""
+
+
+class StoreUnauthorized(StoreRefused):
+    """The credentials are not (or no longer) good, or lack a permission."""
+
+
+class StoreClient(Protocol):
+    """All I/O with one store. Raises StoreError and nothing else for what a store or the network does.
+
+    Every write is safe to repeat after a crash or a lost answer: by the platform's idempotency key, or by a look before.
+    One client is used by many tasks at a time. Pacing to the store's rate limit is the client's; retries are the kit's.
+    """
+
+    async def check(self) -> StoreInfo:
+        """Reach, authenticate, and compare permissions with what we need."""
+
+    async def ensure_webhooks(self, callback_url: str) -> list[str]:
+        """Make sure that each topic we follow is delivered to `callback_url`, once; answers the topics registered.
+
+        WooCommerce signs with credentials["webhook_secret"], Shopify with the app's secret.
+        """
+
+    async def remove_webhooks(self, callback_url: str) -> None:
+        """Remove what `ensure_webhooks` made."""
+
+    async def fetch(self, request: FetchRequest) -> list[FetchedEntity]:
+        """Read one entity (and what belongs to it, each as an entity of its own)."""
+
+    def import_catalogue(self) -> AsyncIterator[Sequence[FetchedEntity]]:
+        """All products (with variations) and their stock, page by page: what a new connection begins with."""
+
+    async def create_fulfillment(self, command: FulfillmentCreate) -> FulfillmentResult:
+        """Tell the store of a shipment, once: looks for an earlier try of the same command before it writes."""
+
+    async def set_stock(self, targets: Sequence[StockSet]) -> list[StockResult]:
+        """Set the stock of up to `stock_batch` listings; one result for each target, errors per item."""
+
+    @property
+    def stock_batch(self) -> int:
+        """How many listings one `set_stock` may hold."""
+
+    async def close(self) -> None:
+        """Close connections."""
