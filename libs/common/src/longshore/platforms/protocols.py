@@ -183,7 +183,7 @@ class StoreUnauthorized(StoreRefused):
 class StoreClient(Protocol):
     """All I/O with one store. Raises StoreError and nothing else for what a store or the network does.
 
-    Every write is safe to repeat after a crash or a lost answer: by the platform's idempotency key, or by a look before.
+    Every write is safe to repeat after a crash or a lost answer: by the platform's idempotency key, or a look before.
     One client is used by many tasks at a time. Pacing to the store's rate limit is the client's; retries are the kit's.
     """
 

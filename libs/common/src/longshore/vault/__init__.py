@@ -1,0 +1,7 @@
+"""Integrations and their encrypted credentials: the one table that services share."""
+
+from longshore.vault.crypto import InvalidKey, Sealer
+from longshore.vault.models import CHANNEL, SCHEMA
+from longshore.vault.store import AlreadyConnected, IntegrationRow, Vault
+
+__all__ = ["CHANNEL", "SCHEMA", "AlreadyConnected", "IntegrationRow", "InvalidKey", "Sealer", "Vault"]
