@@ -1,4 +1,4 @@
-"""The one shared table: the gateway writes it, connectors read it, set the status, and refresh tokens under a row lock."""
+"""The one shared table: the gateway writes it, connectors read it and record how connections fare."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -53,7 +53,7 @@ _SHOWN = [
 ]
 
 
-def _row(row: Row[Any]) -> IntegrationRow:
+def _row(row: Row[*tuple[Any, ...]]) -> IntegrationRow:
     return IntegrationRow(
         id=IntegrationId(row.id),
         org_id=OrgId(row.org_id),
@@ -120,9 +120,9 @@ class Vault:
         row = (await conn.execute(statement)).one_or_none()
         return _row(row) if row else None
 
-    async def list(
+    async def list_for(
         self, conn: AsyncConnection, org_id: OrgId, after: tuple[datetime, UUID] | None, limit: int
-    ) -> list[IntegrationRow]:
+    ) -> Sequence[IntegrationRow]:
         """An organisation's integrations, oldest first, after a place in that order."""
         statement = (
             select(*_SHOWN)
@@ -176,7 +176,7 @@ class Vault:
         row = (await conn.execute(statement)).one_or_none()
         return (self._opened(row), IntegrationStatus(row.status)) if row else None
 
-    async def open_by_store(self, conn: AsyncConnection, platform: Platform, store_key: str) -> list[Integration]:
+    async def open_by_store(self, conn: AsyncConnection, platform: Platform, store_key: str) -> Sequence[Integration]:
         """For the gateway: who has connected this store (one organisation, as a rule)."""
         statement = select(*_SHOWN, integrations.c.credentials).where(
             integrations.c.platform == platform.value,
@@ -202,7 +202,7 @@ class Vault:
         )
         return (await conn.execute(statement)).one_or_none() is not None
 
-    def _opened(self, row: Row[Any]) -> Integration:
+    def _opened(self, row: Row[*tuple[Any, ...]]) -> Integration:
         return Integration(
             id=IntegrationId(row.id),
             org_id=OrgId(row.org_id),
