@@ -1,0 +1,136 @@
+"""What a supervised process is, and how a program is started so that it cannot outlive its parent."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from longshore_devkit.errors import InfraError
+
+ReadyCheck = Callable[[], Awaitable[bool]]
+Prepare = Callable[[], Awaitable[None]]
+
+_LAUNCHER = Path(__file__).with_name("_launch.py")
+_HTTP_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True)
+class ProcessSpec:
+    """One process to keep running. `env` is its whole environment; times are seconds."""
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    cwd: Path | None = None
+    after: tuple[str, ...] = ()
+    """Names of processes that must be ready before this one starts."""
+    prepare: Prepare | None = None
+    """Awaited once, before the first start (format a disk, write a configuration)."""
+    ready: ReadyCheck | str | None = None
+    """A check or a URL that answers 200 when ready; None: ready as soon as it runs."""
+    ready_timeout: float = 60.0
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_timeout: float = 15.0
+    death_signal: signal.Signals = signal.SIGKILL
+    """What the kernel sends when the supervisor is gone."""
+    log_file: Path | None = None
+
+
+async def spawn(spec: ProcessSpec) -> asyncio.subprocess.Process:
+    """Start the process in a group of its own; its output is appended to its log file."""
+    log = _open_log(spec.log_file)
+    try:
+        return await asyncio.create_subprocess_exec(
+            *launch_argv(spec.argv, spec.death_signal),
+            env=dict(spec.env),
+            cwd=spec.cwd,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            process_group=0,
+        )
+    finally:
+        if log != asyncio.subprocess.DEVNULL:
+            os.close(log)
+
+
+async def run_tool(
+    argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None, timeout: float
+) -> str:
+    """Run a program to its end and return its output.
+
+    Raises InfraError with the end of its output when it fails or takes longer than `timeout` seconds."""
+    process = await asyncio.create_subprocess_exec(
+        *launch_argv(argv, signal.SIGKILL),
+        env=None if env is None else dict(env),
+        cwd=cwd,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        process_group=0,
+    )
+    name = Path(argv[0]).name
+    try:
+        output, _ = await asyncio.wait_for(process.communicate(), timeout)
+    except TimeoutError:
+        raise InfraError(f"{name} did not finish within {timeout:.0f} s") from None
+    finally:
+        if process.returncode is None:
+            kill_group(process.pid)
+            await process.wait()
+    text = output.decode(errors="replace")
+    if process.returncode != 0:
+        end = "\n".join(text.strip().splitlines()[-15:])
+        raise InfraError(f"{name} failed with exit code {process.returncode}:\n{end}")
+    return text
+
+
+def launch_argv(argv: Sequence[str], death_signal: signal.Signals) -> list[str]:
+    """The command line that starts `argv` bound to the life of the calling thread's process."""
+    return [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), str(int(death_signal)), *argv]
+
+
+def kill_group(pid: int, sig: signal.Signals = signal.SIGKILL) -> None:
+    """Signal a whole process group; one that is gone already is fine."""
+    try:
+        os.killpg(pid, sig)
+    except ProcessLookupError:
+        return
+
+
+async def is_ready(check: ReadyCheck | str) -> bool:
+    """One look: True when the check says so or the URL answers 200. A refused connection is a no, not an error."""
+    try:
+        if isinstance(check, str):
+            return await http_status(check) == 200
+        return await check()
+    except (OSError, TimeoutError, asyncio.IncompleteReadError):
+        return False
+
+
+async def http_status(url: str) -> int:
+    """GET over plain HTTP; the status alone. Raises OSError or TimeoutError (2 s)."""
+    parts = urlsplit(url)
+    async with asyncio.timeout(_HTTP_TIMEOUT_S):
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port or 80)
+        try:
+            path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n".encode())
+            await writer.drain()
+            words = (await reader.readline()).split()
+            return int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+        finally:
+            writer.close()
+
+
+def _open_log(path: Path | None) -> int:
+    if path is None:
+        return asyncio.subprocess.DEVNULL
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
