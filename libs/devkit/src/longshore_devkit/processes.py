@@ -35,6 +35,8 @@ class ProcessSpec:
     ready: ReadyCheck | str | None = None
     """A check or a URL that answers 200 when ready; None: ready as soon as it runs."""
     ready_timeout: float = 60.0
+    start_attempts: int = 5
+    """How often it may die before it was ever ready; then the start of the whole is given up."""
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout: float = 15.0
     death_signal: signal.Signals = signal.SIGKILL

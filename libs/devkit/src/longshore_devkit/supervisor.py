@@ -14,12 +14,13 @@ from pathlib import Path
 from longshore_devkit.errors import StartError
 from longshore_devkit.logfiles import bound_log, tail
 from longshore_devkit.processes import ProcessSpec, is_ready, kill_group, spawn
+from longshore_devkit.reaper import Reaper
 
 FIRST_BACKOFF_S = 0.2
 MAX_BACKOFF_S = 10.0
 STEADY_AFTER_S = 30.0
 """A process that lived this long starts its backoff anew."""
-START_ATTEMPTS = 5
+
 _LOG_CHECK_S = 30.0
 
 
@@ -58,11 +59,13 @@ class Supervisor:
         self._on_event = on_event or (lambda _event: None)
         self._levels = _levels([child.spec for child in self._children.values()])
         self._log_task: asyncio.Task[None] | None = None
+        self._reaper = Reaper()
 
     async def start(self) -> None:
         """Start all, each after those it names; return when every one is ready.
 
         Raises StartError or InfraError when one does not get there; the others are stopped before that."""
+        await self._reaper.start()
         for child in self._children.values():
             child.task = asyncio.create_task(self._keep_running(child), name=f"supervise-{child.spec.name}")
         self._log_task = asyncio.create_task(self._bound_logs())
@@ -85,6 +88,7 @@ class Supervisor:
             self._log_task.cancel()
         for level in reversed(self._levels):
             await asyncio.gather(*(self._stop_child(self._children[name]) for name in level))
+        await self._reaper.stop()
 
     def kill_all(self) -> None:
         """SIGKILL every process group at once (a second Ctrl-C)."""
@@ -145,6 +149,7 @@ class Supervisor:
         if child.spec.log_file is not None:
             bound_log(child.spec.log_file)
         process = child.process = await spawn(child.spec)
+        self._reaper.watch(process.pid, child.spec.death_signal)
         child.starts += 1
         self._emit(child, "started", f"pid {process.pid}")
         exited = asyncio.create_task(process.wait())
@@ -162,12 +167,13 @@ class Supervisor:
             exited.cancel()
             child.ready.clear()
             kill_group(process.pid)  # what it may have started itself
+            self._reaper.forget(process.pid)
         if child.stopping:
             return
         self._emit(child, "died", _describe_exit(code))
         if not child.was_ready:
             child.failed_starts += 1
-            if child.failed_starts >= START_ATTEMPTS or not in_time:
+            if child.failed_starts >= child.spec.start_attempts or not in_time:
                 raise StartError(_start_error(child.spec, code))
 
     async def _await_ready(self, child: _Child, exited: asyncio.Task[int]) -> bool:
@@ -200,8 +206,6 @@ class Supervisor:
             if process is None or process.returncode is not None:
                 task.cancel()
             await asyncio.wait([task])
-        if process is not None:
-            kill_group(process.pid)
 
     async def _bound_logs(self) -> None:
         while True:

@@ -9,6 +9,7 @@ import asyncio
 import os
 import secrets
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -43,6 +44,20 @@ class RunningInfra:
     def call(self, work: Coroutine[object, object, T]) -> T:
         """Run a coroutine to its end on the loop of the infrastructure, from code that is not async."""
         return self._loop.call(work)
+
+    def kill_and_wait(self, *names: str) -> None:
+        """kill -9 of "kafka" or "postgres", and wait until they are back. Blocks: in an async test use
+        `await asyncio.to_thread(infra.kill_and_wait, "kafka")`."""
+        supervisor = self.supervisor
+        if supervisor is None:
+            raise LookupError("Kafka and PostgreSQL are external: there is no process of ours to kill")
+
+        async def kill() -> None:
+            for name in names:
+                supervisor.signal(name, signal.SIGKILL)
+            await supervisor.wait_ready(*names)
+
+        self.call(kill())
 
 
 @pytest.fixture(scope="session")

@@ -44,30 +44,17 @@ async def find_infra(
     else local with its data in `data_dir`. `durable=False`: PostgreSQL without fsync (tests).
 
     Raises InfraError."""
-    bootstrap_servers, database_url = environ.get(KAFKA_VARIABLE), environ.get(DATABASE_VARIABLE)
-    in_containers = allow_containers and not (bootstrap_servers and database_url) and docker_answers(environ)
+    in_containers = allow_containers and docker_answers(environ)
     ports = PortBook(data_dir / "ports.json")
-    specs: list[ProcessSpec] = []
-    containers: list[Container] = []
-    if bootstrap_servers:
-        pass
-    elif in_containers:
-        container, bootstrap_servers = await asyncio.to_thread(start_kafka)
-        containers.append(container)
-    else:
-        kafka = local_kafka(data_dir, ports, environ)
-        bootstrap_servers = kafka.bootstrap_servers
-        specs.append(await kafka.spec())
-    if database_url:
-        pass
-    elif in_containers:
-        container, database_url = await asyncio.to_thread(start_postgres)
-        containers.append(container)
-    else:
-        postgres = local_postgres(data_dir, ports, environ, durable=durable)
-        database_url = postgres.database_url
-        specs.append(await postgres.spec())
-    return Infra(bootstrap_servers, database_url, tuple(specs), tuple(containers))
+    kafka = await _find_kafka(data_dir, ports, environ, in_containers)
+    postgres = await _find_postgres(data_dir, ports, environ, in_containers, durable)
+    found = (kafka, postgres)
+    return Infra(
+        kafka.address,
+        postgres.address,
+        tuple(part.spec for part in found if part.spec is not None),
+        tuple(part.container for part in found if part.container is not None),
+    )
 
 
 def local_kafka(data_dir: Path, ports: PortBook, environ: Mapping[str, str]) -> LocalKafka:
@@ -92,3 +79,32 @@ def local_postgres(
         environ=environ,
         durable=durable,
     )
+
+
+@dataclass(frozen=True)
+class _Part:
+    address: str
+    spec: ProcessSpec | None = None
+    container: Container | None = None
+
+
+async def _find_kafka(data_dir: Path, ports: PortBook, environ: Mapping[str, str], in_containers: bool) -> _Part:
+    if given := environ.get(KAFKA_VARIABLE):
+        return _Part(given)
+    if in_containers:
+        container, address = await asyncio.to_thread(start_kafka)
+        return _Part(address, container=container)
+    kafka = local_kafka(data_dir, ports, environ)
+    return _Part(kafka.bootstrap_servers, spec=await kafka.spec())
+
+
+async def _find_postgres(
+    data_dir: Path, ports: PortBook, environ: Mapping[str, str], in_containers: bool, durable: bool
+) -> _Part:
+    if given := environ.get(DATABASE_VARIABLE):
+        return _Part(given)
+    if in_containers:
+        container, address = await asyncio.to_thread(start_postgres)
+        return _Part(address, container=container)
+    postgres = local_postgres(data_dir, ports, environ, durable=durable)
+    return _Part(postgres.database_url, spec=await postgres.spec())

@@ -1,23 +1,17 @@
-"""A local Apache Kafka: one KRaft node on loopback, its jars resolved once by Maven."""
+"""A local Apache Kafka, its jars resolved once by Maven."""
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError
-
-from longshore_devkit.infra.kafka_jars import LOG_CONFIG, KafkaJars, find_kafka
+from longshore_devkit.infra.kafka_archive import with_archive
+from longshore_devkit.infra.kafka_broker import broker_argv, format_storage, kafka_is_ready
+from longshore_devkit.infra.kafka_jars import KafkaJars, find_kafka
 from longshore_devkit.ports import HOST
-from longshore_devkit.processes import ProcessSpec, run_tool
+from longshore_devkit.processes import ProcessSpec
 
-MAX_MESSAGE_BYTES = 10 * 1024 * 1024
-"""An 8 MiB webhook body with its headers fits."""
 DEFAULT_HEAP_MB = 512
 
 
@@ -40,7 +34,7 @@ class LocalKafka:
         """The process to supervise. Fetches the jars when they are not cached yet.
 
         Raises InfraError without Java 17+, without Maven (when it is needed), or when Maven fails."""
-        jars = await find_kafka(self.environ)
+        jars = await with_archive(await find_kafka(self.environ), self.environ)
         return ProcessSpec(
             name="kafka",
             argv=broker_argv(jars, self._config, self.heap_mb),
@@ -57,110 +51,3 @@ class LocalKafka:
 
     async def _prepare(self, jars: KafkaJars) -> None:
         await format_storage(jars, self.data_dir, self.port, self.controller_port, self.environ)
-
-
-def broker_argv(jars: KafkaJars, config: Path, heap_mb: int, *extra: str) -> tuple[str, ...]:
-    """The command line of a broker (`extra`: more options for the Java machine).
-
-    The serial collector: the heap is small, so its pauses are short, and it needs 30 MB and no threads beside it."""
-    archive = (f"-XX:SharedArchiveFile={jars.archive}",) if jars.archive else ()
-    return (
-        jars.java,
-        f"-Xmx{heap_mb}m",
-        "-Xms64m",
-        "-XX:+UseSerialGC",
-        "-XX:-UsePerfData",
-        "-XX:+ExitOnOutOfMemoryError",
-        "-Xlog:disable",
-        "-Xlog:all=error:stderr",
-        "-Djava.awt.headless=true",
-        f"-Dlog4j2.configurationFile={LOG_CONFIG}",
-        *archive,
-        *extra,
-        "-cp",
-        jars.classpath,
-        "kafka.Kafka",
-        str(config),
-    )
-
-
-async def format_storage(
-    jars: KafkaJars, data_dir: Path, port: int, controller_port: int, environ: Mapping[str, str]
-) -> None:
-    """Write the configuration for these ports; format the log directory unless that was done before."""
-    logs = data_dir / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
-    config = data_dir / "server.properties"
-    config.write_text(server_properties(logs, port, controller_port))
-    if (logs / "meta.properties").exists():
-        return
-    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    await run_tool(
-        [
-            jars.java, "-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData",
-            f"-Dlog4j2.configurationFile={LOG_CONFIG}", "-cp", jars.classpath,
-            "kafka.tools.StorageTool", "format", "--cluster-id", cluster_id, "--config", str(config),
-        ],
-        env=environ,
-        timeout=60,
-    )  # fmt: skip
-
-
-def server_properties(logs: Path, port: int, controller_port: int) -> str:
-    """The broker's configuration: loopback only, one node, nothing created by accident."""
-    settings: dict[str, object] = {
-        "process.roles": "broker,controller",
-        "node.id": 1,
-        "controller.quorum.voters": f"1@{HOST}:{controller_port}",
-        "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "controller.listener.names": "CONTROLLER",
-        "log.dirs": logs,
-        "auto.create.topics.enable": "false",
-        # One node: what is kept in several copies elsewhere has one here.
-        "default.replication.factor": 1,
-        "min.insync.replicas": 1,
-        "offsets.topic.replication.factor": 1,
-        "offsets.topic.num.partitions": 4,
-        "transaction.state.log.replication.factor": 1,
-        "transaction.state.log.min.isr": 1,
-        "transaction.state.log.num.partitions": 2,
-        "share.coordinator.state.topic.replication.factor": 1,
-        "share.coordinator.state.topic.min.isr": 1,
-        "share.coordinator.state.topic.num.partitions": 2,
-        "message.max.bytes": MAX_MESSAGE_BYTES,
-        "replica.fetch.max.bytes": MAX_MESSAGE_BYTES,
-        # Consumers of a stack that was off for months still know where they stood.
-        "offsets.retention.minutes": 525_600,
-        "log.retention.hours": 168,
-        "log.segment.bytes": 256 * 1024 * 1024,
-        # A group is complete as soon as its first member is there; later ones cause a rebalance.
-        "group.initial.rebalance.delay.ms": 0,
-        # After kill -9 the controller waits out the dead broker's session before it lets the new one in.
-        "broker.session.timeout.ms": 1500,
-        "broker.heartbeat.interval.ms": 500,
-        # Small machine: fewer threads, and not the 128 MB that the log cleaner would take of the heap.
-        "num.network.threads": 2,
-        "num.io.threads": 4,
-        "background.threads": 2,
-        "num.recovery.threads.per.data.dir": 2,
-        "log.cleaner.threads": 1,
-        "log.cleaner.dedupe.buffer.size": 8 * 1024 * 1024,
-    }
-    return "".join(f"{key}={value}\n" for key, value in settings.items())
-
-
-async def kafka_is_ready(bootstrap_servers: str) -> bool:
-    """Whether the broker answers and counts itself into the cluster (a port that listens is not enough)."""
-    host, _, port = bootstrap_servers.split(",")[0].rpartition(":")
-    _, writer = await asyncio.open_connection(host, int(port))
-    writer.close()
-    client = AIOKafkaClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=2000)
-    try:
-        await client.bootstrap()
-        return bool(client.cluster.brokers())
-    except KafkaError:
-        return False
-    finally:
-        await client.close()

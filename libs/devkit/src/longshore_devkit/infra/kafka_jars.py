@@ -22,11 +22,11 @@ _MAVEN_TIMEOUT_S = 600.0
 
 @dataclass(frozen=True)
 class KafkaJars:
-    """What it takes to run Kafka: the Java program, the class path and, if there is one, a class data archive."""
+    """What it takes to run Kafka. `archive` is the place of the class data archive for this Java; it may not exist."""
 
     java: str
     classpath: str
-    archive: Path | None = None
+    archive: Path
 
 
 def cache_dir(environ: Mapping[str, str]) -> Path:
@@ -43,8 +43,7 @@ async def find_kafka(environ: Mapping[str, str]) -> KafkaJars:
     jars = cache_dir(environ) / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
     if not jars.is_dir():
         await _fetch(jars, environ)
-    archive = jars / f"classes-{java.version}.jsa"
-    return KafkaJars(java.path, _classpath(jars), archive if archive.exists() else None)
+    return KafkaJars(java.path, _classpath(jars), jars / f"classes-{java.version}.jsa")
 
 
 def _classpath(jars: Path) -> str:

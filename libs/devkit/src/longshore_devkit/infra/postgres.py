@@ -71,7 +71,7 @@ class LocalPostgres:
         """The process to supervise. Raises InfraError when the binaries are missing or cannot be run here."""
         bin_dir = find_postgres()
         self.data_dir.parent.mkdir(parents=True, exist_ok=True)
-        runner = find_unprivileged(bin_dir / "postgres", self.data_dir.parent)
+        runner = find_unprivileged(bin_dir / "postgres", self.data_dir)
         settings = _SETTINGS if self.durable else _SETTINGS | _THROWAWAY
         options = [text for key, value in settings.items() for text in ("-c", f"{key}={value}")]
         return ProcessSpec(
