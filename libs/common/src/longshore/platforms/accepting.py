@@ -1,0 +1,136 @@
+"""From topics to durable jobs: commands for this platform's stores, and stores that come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from longshore import outbox
+from longshore.broker import Record
+from longshore.clock import Clock, utc_now
+from longshore.contracts import (
+    Command,
+    CommandStatus,
+    IntegrationChanged,
+    IntegrationStatus,
+    Platform,
+    StockSet,
+)
+from longshore.platforms.jobs import JobQueue, Lane, NewJob
+from longshore.platforms.outcomes import outcome_message, outcome_of
+from longshore.platforms.tables import ConnectorStore
+from longshore.platforms.work import CommandWork, ConnectWork, DisconnectWork, StockWork
+
+
+class AcceptCommands:
+    """Applies batches of `commands.<platform>`: nothing is sent to a store here."""
+
+    def __init__(
+        self,
+        schema: str,
+        engine: AsyncEngine,
+        store: ConnectorStore,
+        jobs: JobQueue,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._schema = schema
+        self._engine = engine
+        self._store = store
+        self._jobs = jobs
+        self._clock = clock
+
+    async def apply(self, records: Sequence[Record]) -> None:
+        """One transaction: stock becomes targets (the newest of each listing), the rest becomes jobs."""
+        commands = [(record, Command.from_json(record.value)) for record in records]
+        async with self._engine.begin() as conn:
+            jobs = await self._accept_stock(conn, [each for each in commands if isinstance(each[1].payload, StockSet)])
+            jobs += [
+                NewJob(
+                    command.integration_id,
+                    Lane.WORK,
+                    CommandWork(command=command).to_json(),
+                    f"command/{command.id}",
+                )
+                for _, command in commands
+                if not isinstance(command.payload, StockSet)
+            ]
+            await self._jobs.add(conn, jobs)
+
+    async def _accept_stock(self, conn: AsyncConnection, commands: Sequence[tuple[Record, Command]]) -> list[NewJob]:
+        newest: dict[object, Command] = {}
+        superseded: list[Command] = []
+        jobs: dict[object, NewJob] = {}
+        known = await self._store.targets(
+            conn, {command.payload.listing_id for _, command in commands if isinstance(command.payload, StockSet)}
+        )
+        for record, command in commands:
+            assert isinstance(command.payload, StockSet)  # noqa: S101  (the caller chose)
+            listing = command.payload.listing_id
+            best = newest.get(listing)
+            before = known.get(listing)
+            standing = best.payload.sequence if best and isinstance(best.payload, StockSet) else 0
+            if before is not None and before.sequence > standing:
+                standing = before.sequence
+            if command.payload.sequence > standing:
+                if best is not None:
+                    superseded.append(best)
+                elif before is not None and not before.done:
+                    superseded.append(before.command)
+                newest[listing] = command
+            elif command.payload.sequence < standing:
+                superseded.append(command)
+            # Named by its record, not by the store: a job that runs already may have missed this target.
+            jobs[command.integration_id] = NewJob(
+                command.integration_id,
+                Lane.STOCK,
+                StockWork().to_json(),
+                f"stock/{command.integration_id}/{record.partition}/{record.offset}",
+                joins=True,
+            )
+        await self._store.set_targets(
+            conn,
+            [
+                (command.payload.listing_id, command.payload.sequence, command)
+                for command in newest.values()
+                if isinstance(command.payload, StockSet)
+            ],
+        )
+        now = self._clock()
+        await outbox.add(
+            conn,
+            self._schema,
+            [
+                outcome_message(outcome_of(command, CommandStatus.SUPERSEDED, attempts=0, at=now))
+                for command in superseded
+            ],
+        )
+        return list(jobs.values())
+
+
+class FollowIntegrations:
+    """Applies batches of `integrations.events`: a new store is connected, a deleted one taken down."""
+
+    def __init__(self, platform: Platform, engine: AsyncEngine, jobs: JobQueue) -> None:
+        self._platform = platform
+        self._engine = engine
+        self._jobs = jobs
+
+    async def apply(self, records: Sequence[Record]) -> None:
+        """Queue a job for each store of this platform that is to be connected or taken down."""
+        jobs = []
+        for record in records:
+            event = IntegrationChanged.from_json(record.value)
+            if event.platform is not self._platform:
+                continue
+            if event.status is IntegrationStatus.CONNECTING:
+                work = ConnectWork().to_json()
+            elif event.status is IntegrationStatus.DELETED:
+                work = DisconnectWork().to_json()
+            else:
+                continue
+            key = f"connect/{event.integration_id}/{record.partition}/{record.offset}"
+            jobs.append(NewJob(event.integration_id, Lane.CONNECT, work, key))
+        if jobs:
+            async with self._engine.begin() as conn:
+                await self._jobs.add(conn, jobs)

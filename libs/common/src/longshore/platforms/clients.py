@@ -1,0 +1,106 @@
+"""Store clients and circuit breakers, one of each per connected store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from longshore.platforms.breaker import Breaker
+from longshore.platforms.jobs import RetryLater
+from longshore.platforms.metrics import ConnectorMetrics
+from longshore.platforms.protocols import (
+    Integration,
+    StoreClient,
+    StoreError,
+    StoreThrottled,
+    StoreUnavailable,
+)
+
+MakeClient = Callable[[Integration], StoreClient]
+
+IDLE_S = 600.0
+
+
+@dataclass(slots=True)
+class _Entry:
+    integration: Integration
+    client: StoreClient
+    breaker: Breaker = field(default_factory=Breaker)
+    users: int = 0
+    last_used: float = 0.0
+
+
+class Clients:
+    """Makes a client when a store is first talked to, anew when its credentials change; closes idle ones."""
+
+    def __init__(self, make: MakeClient, metrics: ConnectorMetrics) -> None:
+        self._make = make
+        self._metrics = metrics
+        self._entries: dict[UUID, _Entry] = {}
+
+    @asynccontextmanager
+    async def calling(self, integration: Integration) -> AsyncIterator[StoreClient]:
+        """A client to call the store with. Raises RetryLater at once while its breaker is open.
+
+        The breaker hears of what the calls inside raise; the error itself goes on to the caller.
+        """
+        entry = await self._entry(integration)
+        wait = entry.breaker.wait_s()
+        if wait > 0:
+            raise RetryLater(wait)
+        entry.users += 1
+        try:
+            yield entry.client
+        except StoreThrottled:
+            raise
+        except StoreUnavailable:
+            entry.breaker.failed()
+            raise
+        except StoreError:
+            # It said no: so it is there.
+            entry.breaker.succeeded()
+            raise
+        else:
+            entry.breaker.succeeded()
+        finally:
+            entry.users -= 1
+            entry.last_used = time.monotonic()
+            self._metrics.breakers_open.labels(integration.platform.value).set(
+                sum(each.breaker.open for each in self._entries.values())
+            )
+
+    async def stock_batch(self, integration: Integration) -> int:
+        """How many listings one push to this store may hold."""
+        return (await self._entry(integration)).client.stock_batch
+
+    async def close(self) -> None:
+        """Close all clients."""
+        entries, self._entries = self._entries, {}
+        for entry in entries.values():
+            await entry.client.close()
+
+    async def _entry(self, integration: Integration) -> _Entry:
+        entry = self._entries.get(integration.id)
+        if entry is not None and entry.integration != integration:
+            # New credentials or settings. The old client is closed once nobody uses it.
+            await self._drop(integration.id)
+            entry = None
+        if entry is None:
+            entry = _Entry(integration, self._make(integration), last_used=time.monotonic())
+            self._entries[integration.id] = entry
+            await self._drop_idle()
+        return entry
+
+    async def _drop(self, id: UUID) -> None:
+        entry = self._entries.pop(id)
+        if entry.users == 0:
+            await entry.client.close()
+
+    async def _drop_idle(self) -> None:
+        limit = time.monotonic() - IDLE_S
+        idle = [id for id, entry in self._entries.items() if entry.users == 0 and entry.last_used < limit]
+        for id in idle:
+            await self._drop(id)

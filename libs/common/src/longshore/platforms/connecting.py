@@ -1,0 +1,120 @@
+"""Connecting a store: check it, register webhooks, import its catalogue; and taking a connection down."""
+
+from __future__ import annotations
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from longshore import outbox
+from longshore.broker import Producer
+from longshore.clock import Clock, utc_now
+from longshore.contracts import IntegrationChanged, IntegrationStatus, Platform
+from longshore.ids import uuid7
+from longshore.platforms.clients import Clients
+from longshore.platforms.outcomes import integration_message
+from longshore.platforms.protocols import Integration, StoreError, StoreRefused, StoreUnavailable
+from longshore.platforms.raw import fetched_message
+from longshore.vault import Vault
+
+log = structlog.get_logger(__name__)
+
+
+class ConnectStore:
+    """What the jobs of the `connect` lane do. Each step may be repeated."""
+
+    def __init__(
+        self,
+        *,
+        platform: Platform,
+        schema: str,
+        engine: AsyncEngine,
+        producer: Producer,
+        vault: Vault,
+        clients: Clients,
+        public_url: str,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._platform = platform
+        self._schema = schema
+        self._engine = engine
+        self._producer = producer
+        self._vault = vault
+        self._clients = clients
+        self._public_url = public_url.rstrip("/")
+        self._clock = clock
+
+    def callback_url(self, integration: Integration) -> str:
+        """Where the store shall deliver its webhooks."""
+        base = f"{self._public_url}/webhooks/{self._platform.value}"
+        return base if self._platform is Platform.SHOPIFY else f"{base}/{integration.id}"
+
+    async def connect(self, integration: Integration) -> None:
+        """Bring a store from `connecting` to `active`, or to `error` with a reason that a person can act on.
+
+        Raises StoreUnavailable when it is to be tried again; until then the status stays `connecting`, with the reason.
+        """
+        try:
+            async with self._clients.calling(integration) as client:
+                info = await client.check()
+                if info.missing:
+                    raise StoreRefused(
+                        "missing-permissions", f"The store's key lacks permissions: {', '.join(info.missing)}."
+                    )
+                if integration.settings.get("manage_webhooks", True):
+                    await client.ensure_webhooks(self.callback_url(integration))
+        except StoreUnavailable as error:
+            await self._set_status(integration, IntegrationStatus.CONNECTING, error.detail, tell=False)
+            raise
+        except StoreError as error:
+            await self._set_status(integration, IntegrationStatus.ERROR, error.detail)
+            return
+        await self._set_status(integration, IntegrationStatus.ACTIVE, None)
+        await self._import(integration)
+
+    async def disconnect(self, integration: Integration) -> None:
+        """Remove our webhooks at the store; then forget the credentials, whether the store let us or not."""
+        try:
+            async with self._clients.calling(integration) as client:
+                await client.remove_webhooks(self.callback_url(integration))
+        except StoreRefused as error:
+            log.warning("webhooks could not be removed", code=error.code, integration_id=str(integration.id))
+        async with self._engine.begin() as conn:
+            await self._vault.destroy_credentials(conn, integration.id)
+
+    async def _import(self, integration: Integration) -> None:
+        """Read the whole catalogue into the raw log. A store that refuses it is connected all the same."""
+        count = 0
+        try:
+            async with self._clients.calling(integration) as client:
+                async for page in client.import_catalogue():
+                    now = self._clock()
+                    await self._producer.send_many(
+                        [
+                            fetched_message(
+                                self._platform, integration.org_id, integration.id, entity, now, str(uuid7())
+                            )
+                            for entity in page
+                        ]
+                    )
+                    count += len(page)
+        except StoreRefused as error:
+            log.warning("the catalogue was refused", code=error.code, integration_id=str(integration.id))
+        log.info("the catalogue was read", integration_id=str(integration.id), entities=count)
+
+    async def _set_status(
+        self, integration: Integration, status: IntegrationStatus, reason: str | None, *, tell: bool = True
+    ) -> None:
+        now = self._clock()
+        event = IntegrationChanged(
+            integration_id=integration.id,
+            org_id=integration.org_id,
+            platform=integration.platform,
+            status=status,
+            reason=reason,
+            settings=dict(integration.settings),
+            at=now,
+        )
+        async with self._engine.begin() as conn:
+            news = await self._vault.set_status(conn, integration.id, status, reason, now)
+            if news and tell:
+                await outbox.add(conn, self._schema, [integration_message(event)])

@@ -1,0 +1,279 @@
+"""Jobs of a connector: everything that talks to a store. A job may run again after a crash at any point."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from longshore import outbox
+from longshore.broker import Producer
+from longshore.clock import Clock, utc_now
+from longshore.contracts import (
+    Command,
+    CommandError,
+    CommandOutcome,
+    CommandStatus,
+    EntityFetch,
+    FulfillmentCreate,
+    IntegrationStatus,
+    Platform,
+    StockSet,
+)
+from longshore.ids import uuid7
+from longshore.platforms.clients import Clients
+from longshore.platforms.connecting import ConnectStore
+from longshore.platforms.jobs import RetryLater, RunningJob
+from longshore.platforms.metrics import ConnectorMetrics
+from longshore.platforms.outcomes import outcome_message, outcome_of
+from longshore.platforms.protocols import (
+    FetchedEntity,
+    FetchRequest,
+    Integration,
+    StockResult,
+    StoreError,
+    StoreUnavailable,
+)
+from longshore.platforms.raw import fetched_message
+from longshore.platforms.tables import ConnectorStore, Target
+from longshore.platforms.work import CommandWork, ConnectWork, DisconnectWork, FetchWork, StockWork, read_work
+from longshore.vault import Vault
+
+log = structlog.get_logger(__name__)
+
+LONGEST_PAUSE_S = 300.0
+# With pauses growing to five minutes: a store may be away for about two days before a fulfilment is given up.
+MOST_ATTEMPTS = 600
+
+
+def pause_s(attempts: int, retry_after: float | None = None, chance: float | None = None) -> float:
+    """How long to wait after the `attempts`-th failed try: what the store asked for, else doubling with jitter."""
+    if retry_after is not None:
+        return min(retry_after, LONGEST_PAUSE_S)
+    chance = random.random() if chance is None else chance  # noqa: S311  (jitter, not a secret)
+    return min(0.5 * 2.0 ** min(attempts, 12), LONGEST_PAUSE_S) * (0.75 + 0.5 * chance)
+
+
+class RunJobs:
+    """The handler of the job queue."""
+
+    def __init__(
+        self,
+        *,
+        platform: Platform,
+        schema: str,
+        engine: AsyncEngine,
+        producer: Producer,
+        vault: Vault,
+        store: ConnectorStore,
+        clients: Clients,
+        connect: ConnectStore,
+        metrics: ConnectorMetrics,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._platform = platform
+        self._schema = schema
+        self._engine = engine
+        self._producer = producer
+        self._vault = vault
+        self._store = store
+        self._clients = clients
+        self._connect = connect
+        self._metrics = metrics
+        self._clock = clock
+
+    async def __call__(self, job: RunningJob) -> None:
+        """Run one job. Raises RetryLater when it has to be run again."""
+        work = read_work(job.payload)
+        deleted = isinstance(work, DisconnectWork)
+        async with self._engine.connect() as conn:
+            found = await self._vault.open(conn, job.integration_id, deleted=deleted)
+        integration = found[0] if found else None
+        try:
+            match work:
+                case CommandWork():
+                    await self._command(integration, work.command, job.attempts)
+                case StockWork():
+                    await self._stock(integration, job)
+                case FetchWork() if integration is not None:
+                    await self._fetch(integration, FetchRequest(work.resource, work.external_id))
+                case ConnectWork() if integration is not None:
+                    await self._connect.connect(integration)
+                case DisconnectWork() if integration is not None and found and found[1] is IntegrationStatus.DELETED:
+                    await self._connect.disconnect(integration)
+                case _:
+                    log.info("the store is gone, so is its job", integration_id=str(job.integration_id), kind=work.kind)
+        except StoreUnavailable as error:
+            self._count_failure(error)
+            raise RetryLater(pause_s(job.attempts, error.retry_after)) from None
+        except StoreError as error:
+            # Commands and connecting have answered for themselves: this was a fetch that the store refuses.
+            self._count_failure(error)
+            log.warning("the store refused", code=error.code, kind=work.kind, integration_id=str(job.integration_id))
+
+    async def _fetch(self, integration: Integration, request: FetchRequest) -> None:
+        async with self._clients.calling(integration) as client:
+            entities = await client.fetch(request)
+        await self._to_raw(integration, entities)
+
+    async def _to_raw(self, integration: Integration, entities: Sequence[FetchedEntity]) -> None:
+        now = self._clock()
+        await self._producer.send_many(
+            [
+                fetched_message(self._platform, integration.org_id, integration.id, entity, now, str(uuid7()))
+                for entity in entities
+            ]
+        )
+
+    async def _command(self, integration: Integration | None, command: Command, attempts: int) -> None:
+        async with self._engine.connect() as conn:
+            before = await self._store.done(conn, command.id)
+        if before is not None:
+            await self._answer([before])
+            return
+        if integration is None:
+            gone = CommandError(code="integration-deleted", detail="The store is not connected any more.")
+            await self._finish(
+                outcome_of(command, CommandStatus.FAILED, attempts=attempts, at=self._clock(), error=gone)
+            )
+            return
+        try:
+            external_id = await self._carry_out(integration, command)
+        except StoreUnavailable as error:
+            status = CommandStatus.RUNNING if attempts + 1 < MOST_ATTEMPTS else CommandStatus.FAILED
+            outcome = self._failed(command, status, attempts, error)
+            if status is CommandStatus.RUNNING:
+                await self._answer([outcome])
+                raise
+        except StoreError as error:
+            self._count_failure(error)
+            outcome = self._failed(command, CommandStatus.FAILED, attempts, error)
+        else:
+            outcome = outcome_of(
+                command,
+                CommandStatus.SUCCEEDED,
+                attempts=attempts + 1,
+                at=self._clock(),
+                fulfillment_external_id=external_id,
+            )
+        await self._finish(outcome)
+
+    async def _carry_out(self, integration: Integration, command: Command) -> str | None:
+        payload = command.payload
+        if isinstance(payload, FulfillmentCreate):
+            async with self._clients.calling(integration) as client:
+                result = await client.create_fulfillment(payload)
+            return result.external_id
+        if isinstance(payload, EntityFetch):
+            await self._fetch(integration, FetchRequest(payload.resource, payload.external_id))
+        return None
+
+    async def _stock(self, integration: Integration | None, job: RunningJob) -> None:
+        """Push open targets in the store's batches until none is due; then come again for those that wait."""
+        while True:
+            async with self._engine.connect() as conn:
+                limit = 100 if integration is None else await self._clients.stock_batch(integration)
+                targets = await self._store.due_targets(conn, job.integration_id, limit)
+                wait = None if targets else await self._store.next_due_s(conn, job.integration_id)
+            if targets:
+                await self._push(integration, targets, job.attempts)
+            elif wait is None:
+                return
+            elif wait > 0:
+                raise RetryLater(wait)
+
+    async def _push(self, integration: Integration | None, targets: Sequence[Target], attempts: int) -> None:
+        payloads = [each.command.payload for each in targets if isinstance(each.command.payload, StockSet)]
+        if integration is None:
+            results = [
+                StockResult(
+                    each.listing_id, each.sequence, None, "The store is not connected any more.", "integration-deleted"
+                )
+                for each in payloads
+            ]
+        else:
+            try:
+                async with self._clients.calling(integration) as client:
+                    results = await client.set_stock(payloads)
+            except StoreUnavailable as error:
+                if attempts == 0:
+                    # Said once, not at every try: an hour's outage of a store is not thousands of messages.
+                    await self._answer(
+                        [self._failed(each.command, CommandStatus.RUNNING, 0, error) for each in targets]
+                    )
+                raise
+            except StoreError as error:
+                self._count_failure(error)
+                results = [
+                    StockResult(each.listing_id, each.sequence, None, error.detail, error.code) for each in payloads
+                ]
+        await self._settle(targets, results)
+
+    async def _settle(self, targets: Sequence[Target], results: Sequence[StockResult]) -> None:
+        """Record what became of a push and say so, in one transaction."""
+        by_listing = {each.listing_id: each for each in results}
+        done: list[tuple[UUID, int]] = []
+        again: dict[int, list[tuple[UUID, int]]] = {}
+        outcomes: list[CommandOutcome] = []
+        for target in targets:
+            result = by_listing.get(target.listing_id)
+            place = (target.listing_id, target.sequence)
+            attempts = target.attempts + 1
+            if result is None or result.retry:
+                again.setdefault(min(target.attempts, 12), []).append(place)
+                status = CommandStatus.RUNNING
+            else:
+                done.append(place)
+                status = CommandStatus.SUCCEEDED if result.error is None else CommandStatus.FAILED
+            error = None
+            if status is not CommandStatus.SUCCEEDED:
+                error = CommandError(
+                    code=(result.code if result else None) or "no-answer",
+                    detail=(result.error if result else None) or "The store's answer did not name this listing.",
+                )
+            outcomes.append(
+                outcome_of(
+                    target.command,
+                    status,
+                    attempts=attempts,
+                    at=self._clock(),
+                    error=error,
+                    quantity=result.quantity if result else None,
+                )
+            )
+        async with self._engine.begin() as conn:
+            await self._store.targets_done(conn, done)
+            for tries, places in again.items():
+                await self._store.targets_failed(conn, places, pause_s(tries))
+            await outbox.add(conn, self._schema, [outcome_message(each) for each in outcomes])
+        self._count(outcomes)
+
+    def _failed(self, command: Command, status: CommandStatus, attempts: int, error: StoreError) -> CommandOutcome:
+        return outcome_of(
+            command,
+            status,
+            attempts=attempts + 1,
+            at=self._clock(),
+            error=CommandError(code=error.code, detail=error.detail),
+        )
+
+    async def _finish(self, outcome: CommandOutcome) -> None:
+        async with self._engine.begin() as conn:
+            await self._store.record_done(conn, outcome, outcome.at)
+            await outbox.add(conn, self._schema, [outcome_message(outcome)])
+        self._count([outcome])
+
+    async def _answer(self, outcomes: Sequence[CommandOutcome]) -> None:
+        async with self._engine.begin() as conn:
+            await outbox.add(conn, self._schema, [outcome_message(each) for each in outcomes])
+        self._count(outcomes)
+
+    def _count(self, outcomes: Sequence[CommandOutcome]) -> None:
+        for outcome in outcomes:
+            self._metrics.commands.labels(self._platform.value, outcome.type, outcome.status.value).inc()
+
+    def _count_failure(self, error: StoreError) -> None:
+        self._metrics.store_failures.labels(self._platform.value, error.code).inc()

@@ -1,0 +1,53 @@
+"""What a connector's jobs are told to do: the payload of a job in the queue."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from longshore.contracts import Command, Contract
+from longshore.platforms.protocols import Resource
+
+
+class FetchWork(Contract):
+    """Read an entity into the raw log."""
+
+    kind: Literal["fetch"] = "fetch"
+    resource: Resource
+    external_id: str
+
+
+class CommandWork(Contract):
+    """Carry out a command (other than stock, which has its targets)."""
+
+    kind: Literal["command"] = "command"
+    command: Command
+
+
+class StockWork(Contract):
+    """Push all open stock targets of the store."""
+
+    kind: Literal["stock"] = "stock"
+
+
+class ConnectWork(Contract):
+    """Check the connection, register webhooks, import the catalogue."""
+
+    kind: Literal["connect"] = "connect"
+
+
+class DisconnectWork(Contract):
+    """Remove the webhooks at the store, then forget the credentials."""
+
+    kind: Literal["disconnect"] = "disconnect"
+
+
+Work = FetchWork | CommandWork | StockWork | ConnectWork | DisconnectWork
+
+_work: TypeAdapter[Work] = TypeAdapter(Annotated[Work, Field(discriminator="kind")])
+
+
+def read_work(payload: bytes) -> Work:
+    """Parse a job's payload. Raises pydantic.ValidationError."""
+    return _work.validate_json(payload)
