@@ -1,0 +1,84 @@
+"""The stream: sending, consuming in batches with three fates, topics, dead letters, metrics."""
+
+from longshore.broker.batches import Apply, Outcome
+from longshore.broker.consumer import Consumer, LongshoreBroker, make_broker, subscribe
+from longshore.broker.deadletters import dead_letter, revived
+from longshore.broker.errors import (
+    BrokerUnavailable,
+    MessageTooLarge,
+    Transient,
+    describe,
+    is_transient,
+    stack_of,
+)
+from longshore.broker.metrics import StreamMetrics
+from longshore.broker.policy import ConsumerPolicy, PoisonGuard, Rejected
+from longshore.broker.producer import Producer
+from longshore.broker.records import (
+    INTEGRATION_ID_HEADER,
+    ORG_ID_HEADER,
+    TRACEPARENT_HEADER,
+    Headers,
+    Message,
+    Record,
+    cloudevent_headers,
+    newest_per_key,
+)
+from longshore.broker.topics import (
+    COMMANDS,
+    COMMANDS_OUTCOMES,
+    COMMERCE_CUSTOMERS,
+    COMMERCE_ORDERS,
+    COMMERCE_PRODUCTS,
+    COMMERCE_STOCK,
+    INTEGRATIONS_EVENTS,
+    INVENTORY_EVENTS,
+    ORDERS_EVENTS,
+    RAW,
+    TopicSpec,
+    dlq_of,
+    ensure_topics,
+)
+
+__all__ = [
+    "COMMANDS",
+    "COMMANDS_OUTCOMES",
+    "COMMERCE_CUSTOMERS",
+    "COMMERCE_ORDERS",
+    "COMMERCE_PRODUCTS",
+    "COMMERCE_STOCK",
+    "INTEGRATIONS_EVENTS",
+    "INTEGRATION_ID_HEADER",
+    "INVENTORY_EVENTS",
+    "ORDERS_EVENTS",
+    "ORG_ID_HEADER",
+    "RAW",
+    "TRACEPARENT_HEADER",
+    "Apply",
+    "BrokerUnavailable",
+    "Consumer",
+    "ConsumerPolicy",
+    "Headers",
+    "LongshoreBroker",
+    "Message",
+    "MessageTooLarge",
+    "Outcome",
+    "PoisonGuard",
+    "Producer",
+    "Record",
+    "Rejected",
+    "StreamMetrics",
+    "TopicSpec",
+    "Transient",
+    "cloudevent_headers",
+    "dead_letter",
+    "describe",
+    "dlq_of",
+    "ensure_topics",
+    "is_transient",
+    "make_broker",
+    "newest_per_key",
+    "revived",
+    "stack_of",
+    "subscribe",
+]

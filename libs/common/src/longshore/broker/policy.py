@@ -1,0 +1,72 @@
+"""How a consumer treats failures: numbers, and the guard that halts it before it drains a topic into dead letters."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from longshore.broker.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerPolicy:
+    """Limits of a consumer. Times in seconds.
+
+    It halts when within `poison_window_s` at least `poison_max_count` records were poison and these were at least
+    `poison_min_ratio` of all records that it took.
+    """
+
+    max_records: int = 500
+    poison_max_count: int = 100
+    poison_min_ratio: float = 0.5
+    poison_window_s: float = 60.0
+    backoff_initial_s: float = 0.1
+    backoff_max_s: float = 10.0
+    # How long a rebalance waits for the batch under way, so that it need not be done again elsewhere.
+    rebalance_wait_s: float = 5.0
+
+    def backoff_s(self, attempt: int, jitter: Callable[[], float] = random.random) -> float:
+        """Seconds to wait before the `attempt`-th retry (from 1): doubling, with half of it left to chance."""
+        ceiling: float = min(self.backoff_max_s, self.backoff_initial_s * 2.0 ** min(attempt - 1, 30))
+        return ceiling * (0.5 + 0.5 * jitter())
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A record that `apply` could not use, while it applied the others. `reason` holds no buyer's data."""
+
+    record: Record
+    reason: str
+    error: BaseException | None = None
+
+
+class PoisonGuard:
+    """Counts poison among all records of the last `poison_window_s` seconds."""
+
+    def __init__(self, policy: ConsumerPolicy, clock: Callable[[], float]) -> None:
+        self._policy = policy
+        self._clock = clock
+        self._batches: deque[tuple[float, int, int]] = deque()
+        self._records = 0
+        self._poison = 0
+
+    def would_halt(self, records: int, poison: int) -> bool:
+        """Whether a batch of `records` with `poison` among them is too much, with what came before it."""
+        self._forget_old()
+        total, bad = self._records + records, self._poison + poison
+        return poison > 0 and bad >= self._policy.poison_max_count and bad >= self._policy.poison_min_ratio * total
+
+    def add(self, records: int, poison: int) -> None:
+        """Count a batch that is done with."""
+        self._batches.append((self._clock(), records, poison))
+        self._records += records
+        self._poison += poison
+
+    def _forget_old(self) -> None:
+        horizon = self._clock() - self._policy.poison_window_s
+        while self._batches and self._batches[0][0] < horizon:
+            _, records, poison = self._batches.popleft()
+            self._records -= records
+            self._poison -= poison

@@ -1,0 +1,289 @@
+"""Sending: acknowledged by all replicas, idempotent, without linger (PERFORMANCE.md: linger costs more than it gives).
+
+aiokafka retries an idempotent batch for ever, and numbers it when it is taken for sending. So once a batch has
+failed for good, every later one of that partition is refused as out of order: the client is then thrown away and
+replaced. It is replaced as well when nothing has been acknowledged for `delivery_timeout_s`, which bounds how stale
+a late write can be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+
+from longshore.broker.errors import BrokerUnavailable, MessageTooLarge
+from longshore.broker.metrics import StreamMetrics
+from longshore.broker.records import Headers, Message, to_bytes
+
+log = structlog.get_logger(__name__)
+
+MAX_REQUEST_SIZE = 10 * 1024 * 1024
+MAX_BATCH_SIZE = 1024 * 1024
+
+
+class Producer:
+    """A producer that outlives Kafka's outages.
+
+    `start` returns at once and connects in the background; until then, and while Kafka is away, `send` raises
+    `BrokerUnavailable`, also when more than `max_in_flight` messages wait.
+    """
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        prefix: str = "",
+        client_id: str = "longshore",
+        *,
+        metrics: StreamMetrics | None = None,
+        max_in_flight: int = 20_000,
+        request_timeout_s: float = 10.0,
+        delivery_timeout_s: float = 30.0,
+    ) -> None:
+        self._bootstrap_servers = bootstrap_servers
+        self._prefix = prefix
+        self._client_id = client_id
+        self._metrics = metrics or StreamMetrics()
+        self._max_in_flight = max_in_flight
+        self._request_timeout_ms = int(request_timeout_s * 1000)
+        self._delivery_timeout_s = delivery_timeout_s
+        self._client: AIOKafkaProducer | None = None
+        self._in_flight = 0
+        # When the first of the sends was made that have had no acknowledgement since, on the monotonic clock.
+        self._silent_since: float | None = None
+        self._replace = asyncio.Event()
+        self._connected = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+        self._names: dict[str, str] = {}
+
+    async def start(self) -> None:
+        """Begin to connect; does not wait for Kafka."""
+        if self._keeper is None:
+            self._keeper = asyncio.create_task(self._keep_connected(), name="producer")
+
+    async def stop(self, timeout_s: float = 3.0) -> None:
+        """Let what is under way be acknowledged, for at most `timeout_s`, and disconnect."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+            self._keeper = None
+        client, self._client = self._client, None
+        self._connected.clear()
+        if client is not None:
+            await _close(client, timeout_s)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a client that has reached Kafka and has not been found broken since."""
+        return self._client is not None
+
+    @property
+    def in_flight(self) -> int:
+        """Messages whose senders wait for their acknowledgement."""
+        return self._in_flight
+
+    async def wait_connected(self) -> None:
+        """Return as soon as Kafka has been reached."""
+        await self._connected.wait()
+
+    async def ping(self, timeout_s: float = 2.0) -> bool:
+        """Whether Kafka answers now."""
+        client = self._client
+        if client is None:
+            return False
+        try:
+            async with asyncio.timeout(timeout_s):
+                await client.client.fetch_all_metadata()
+        except (KafkaError, OSError, TimeoutError):
+            return False
+        return True
+
+    async def send(self, message: Message, deadline_s: float | None = 3.0) -> None:
+        """Send one message and wait until all replicas have it.
+
+        Raises BrokerUnavailable after `deadline_s` (None: after the delivery time-out) and MessageTooLarge. After
+        a failure the message may have been written all the same.
+        """
+        await self._send((message,), deadline_s)
+
+    async def send_many(self, messages: Sequence[Message], deadline_s: float | None = None) -> None:
+        """Send all, in order, and wait until all replicas have them all; else raise as `send` does.
+
+        After a failure any part of them may have been written: send all of them again.
+        """
+        if messages:
+            await self._send(messages, deadline_s)
+
+    async def _send(self, messages: Sequence[Message], deadline_s: float | None) -> None:
+        client = self._client
+        if client is None:
+            raise BrokerUnavailable("Kafka has not been reached.")
+        count = len(messages)
+        if self._in_flight and self._in_flight + count > self._max_in_flight:
+            raise BrokerUnavailable("Too many messages wait for Kafka.")
+        started = time.perf_counter()
+        if self._silent_since is None:
+            self._silent_since = time.monotonic()
+        self._in_flight += count
+        try:
+            async with asyncio.timeout(deadline_s):
+                await self._deliver(client, messages)
+            self._silent_since = None if self._in_flight == count else time.monotonic()
+            self._metrics.produce_seconds.observe(time.perf_counter() - started)
+        except TimeoutError:
+            self._metrics.produce_failures.inc(count)
+            raise BrokerUnavailable("Kafka has not acknowledged in time.") from None
+        except BrokerUnavailable:
+            self._metrics.produce_failures.inc(count)
+            raise
+        finally:
+            self._in_flight -= count
+
+    async def _deliver(self, client: AIOKafkaProducer, messages: Sequence[Message]) -> None:
+        futures: list[asyncio.Future[Any]] = []
+        try:
+            for message in messages:
+                futures.append(
+                    await client.send(
+                        self._names.get(message.topic) or self._name(message.topic),
+                        value=message.value,
+                        key=to_bytes(message.key),
+                        headers=_encode(message.headers),
+                    )
+                )
+        except MessageSizeTooLargeError as error:
+            _forget(futures)
+            raise MessageTooLarge(f"A message for {message.topic} is larger than Kafka takes.") from error
+        except KafkaError as error:
+            # Nothing has been numbered for this message yet. But a client whose sender has died never comes back.
+            _forget(futures)
+            if client._sender.sender_task is None or client._sender.sender_task.done():
+                self._discard(client, error)
+            raise BrokerUnavailable(f"Kafka does not take messages: {type(error).__name__}.") from error
+        try:
+            for future in futures:
+                await future
+        except MessageSizeTooLargeError as error:
+            self._discard(client, error)
+            raise MessageTooLarge("A message is larger than its topic takes.") from error
+        except KafkaError as error:
+            self._discard(client, error)
+            raise BrokerUnavailable(f"Kafka refused a batch: {type(error).__name__}.") from error
+        except asyncio.CancelledError:
+            if self._client is not client and not _being_cancelled():
+                raise BrokerUnavailable("The connection to Kafka was replaced.") from None
+            raise
+        finally:
+            _forget(futures)
+
+    def _name(self, topic: str) -> str:
+        name = self._names[topic] = self._prefix + topic
+        return name
+
+    def _discard(self, client: AIOKafkaProducer, error: BaseException | None) -> None:
+        """Take `client` out of use; the keeper makes a new one."""
+        if self._client is client:
+            log.warning("the producer is replaced", error=type(error).__name__ if error else "no acknowledgement")
+            self._client = None
+            self._connected.clear()
+            self._replace.set()
+
+    async def _keep_connected(self) -> None:
+        delay = 0.2
+        while True:
+            client = AIOKafkaProducer(
+                bootstrap_servers=self._bootstrap_servers,
+                client_id=self._client_id,
+                acks="all",
+                enable_idempotence=True,
+                linger_ms=0,
+                max_batch_size=MAX_BATCH_SIZE,
+                max_request_size=MAX_REQUEST_SIZE,
+                request_timeout_ms=self._request_timeout_ms,
+                metadata_max_age_ms=30_000,
+            )
+            try:
+                async with asyncio.timeout(self._request_timeout_ms / 1000):
+                    await client.start()
+            except (KafkaError, OSError, TimeoutError) as error:
+                log.warning("Kafka cannot be reached", error=type(error).__name__, retry_in_s=delay)
+                await _close(client, 1.0)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 2.0)
+                continue
+            except asyncio.CancelledError:
+                await _close(client, 1.0)
+                raise
+            delay = 0.2
+            self._replace.clear()
+            self._silent_since = None
+            self._client = client
+            self._connected.set()
+            try:
+                await self._watch(client)
+            finally:
+                if self._replace.is_set():
+                    # Closed before the next one starts: late writes of old messages must not follow new ones.
+                    await _close(client, 0)
+
+    async def _watch(self, client: AIOKafkaProducer) -> None:
+        """Return when `client` has to be replaced."""
+        while not self._replace.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._replace.wait(), 1.0)
+            since = self._silent_since
+            if since is not None and time.monotonic() - since > self._delivery_timeout_s:
+                self._discard(client, None)
+
+
+def _encode(headers: Headers) -> list[tuple[str, bytes]]:
+    return [(name, to_bytes(value)) for name, value in headers.items()]
+
+
+def _forget(futures: Iterable[asyncio.Future[Any]]) -> None:
+    """Nobody waits for these any more: their errors are not to be reported as never retrieved."""
+    for future in futures:
+        if not future.done():
+            future.cancel()
+        elif not future.cancelled():
+            future.exception()
+
+
+def _being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+async def _close(client: AIOKafkaProducer, timeout_s: float) -> None:
+    """Stop a client, which waits for its unsent batches, for at most `timeout_s`; then cut it off."""
+    with contextlib.suppress(KafkaError, OSError, TimeoutError):
+        if timeout_s:
+            async with asyncio.timeout(timeout_s):
+                await client.stop()
+            return
+    # `stop` would wait for batches that will never be acknowledged.
+    client._closed = True
+    sender = client._sender.sender_task
+    with contextlib.suppress(KafkaError, OSError):
+        await client.client.close()
+    client._message_accumulator.fail_all(KafkaError("the client was closed"))
+    if sender is not None and not sender.done():
+        sender.cancel()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait([sender], timeout=1.0)

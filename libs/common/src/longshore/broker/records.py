@@ -1,0 +1,119 @@
+"""What goes over the stream: a `Message` to send, a `Record` that was read, and their CloudEvents headers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+from longshore.ids import uuid7
+
+ORG_ID_HEADER = "longshore-org-id"
+INTEGRATION_ID_HEADER = "longshore-integration-id"
+TRACEPARENT_HEADER = "traceparent"
+
+Headers = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something to send. `topic` is the logical name, without the installation's prefix."""
+
+    topic: str
+    key: str
+    value: bytes
+    headers: Headers = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Something read. `topic` is the logical name, without the installation's prefix.
+
+    Text that is not UTF-8 is kept with surrogate escapes: it can be sent on byte for byte, but not be
+    stored as text.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: str | None
+    value: bytes
+    headers: Headers
+
+    @property
+    def timestamp(self) -> datetime:
+        """When the record was produced, aware UTC."""
+        return datetime.fromtimestamp(self.timestamp_ms / 1000, UTC)
+
+    @property
+    def org_id(self) -> UUID:
+        """The organisation, from the headers. Raises KeyError or ValueError: such a record is poison."""
+        return UUID(self.headers[ORG_ID_HEADER])
+
+    @property
+    def integration_id(self) -> UUID:
+        """The integration, from the headers. Raises KeyError or ValueError: such a record is poison."""
+        return UUID(self.headers[INTEGRATION_ID_HEADER])
+
+
+def cloudevent_headers(
+    *,
+    type: str,
+    source: str,
+    subject: str,
+    id: str | None = None,
+    time: datetime | None = None,
+    org_id: UUID | None = None,
+    integration_id: UUID | None = None,
+    traceparent: str | None = None,
+    content_type: str = "application/json",
+) -> Headers:
+    """Headers of a CloudEvents 1.0 event in Kafka's binary mode, with ours and the trace's beside them.
+
+    `id` defaults to a new UUIDv7, `time` (aware) to now.
+    """
+    moment = datetime.now(UTC) if time is None else time.astimezone(UTC)
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": id or str(uuid7()),
+        "ce_source": source,
+        "ce_type": type,
+        "ce_time": moment.isoformat().replace("+00:00", "Z"),
+        "ce_subject": subject,
+        "content-type": content_type,
+    }
+    if org_id is not None:
+        headers[ORG_ID_HEADER] = str(org_id)
+    if integration_id is not None:
+        headers[INTEGRATION_ID_HEADER] = str(integration_id)
+    if traceparent is not None:
+        headers[TRACEPARENT_HEADER] = traceparent
+    return headers
+
+
+def newest_per_key(
+    records: Iterable[Record], key: Callable[[Record], Hashable] = lambda record: (record.topic, record.key)
+) -> Sequence[Record]:
+    """The last record of each key, in the order in which those last records came.
+
+    Right for snapshots only (ARCHITECTURE, the stream, rule 3). Records with one key are in one partition, so the
+    last read is the last sent.
+    """
+    newest: dict[Hashable, Record] = {}
+    for record in records:
+        name = key(record)
+        newest.pop(name, None)
+        newest[name] = record
+    return list(newest.values())
+
+
+def to_bytes(text: str) -> bytes:
+    """The bytes that `to_text` was given."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def to_text(raw: bytes) -> str:
+    """Text of a key or header; never raises, and loses nothing."""
+    return raw.decode("utf-8", "surrogateescape")

@@ -1,0 +1,182 @@
+"""PostgreSQL: the engine, one transaction per use case, scoping by organisation, migrations."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+import structlog
+from alembic import command, context
+from alembic.config import Config
+from sqlalchemy import Connection, MetaData, Table, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+from sqlalchemy.sql import Delete, Select, Update
+
+from longshore import outbox
+from longshore.broker.errors import describe, is_transient
+from longshore.broker.records import Message
+
+log = structlog.get_logger(__name__)
+
+# One lock for all services: they share the database, and CREATE SCHEMA IF NOT EXISTS races.
+_MIGRATION_LOCK = 0x4C4F4E4753484F52
+_ATTRIBUTES = "longshore"
+
+
+class DatabaseSettings(Protocol):
+    """What an engine needs to know; ServiceSettings has it."""
+
+    @property
+    def database_url(self) -> str: ...
+    @property
+    def database_pool_size(self) -> int: ...
+
+
+def make_engine(settings: DatabaseSettings, application_name: str) -> AsyncEngine:
+    """An engine for one process; connects when first used.
+
+    A connection that PostgreSQL has dropped is found before it is used (pre-ping), so that a restart of the database
+    costs at most the transactions that were open.
+    """
+    return create_async_engine(
+        settings.database_url,
+        pool_size=settings.database_pool_size,
+        max_overflow=2,
+        pool_timeout=10,
+        pool_pre_ping=True,
+        # Errors are logged, and parameters are buyers' data.
+        hide_parameters=True,
+        connect_args={
+            "timeout": 5,
+            "command_timeout": 60,
+            "server_settings": {
+                "application_name": application_name,
+                "timezone": "UTC",
+                # Whoever waits for a lock this long is better off starting again.
+                "lock_timeout": "10s",
+                "idle_in_transaction_session_timeout": "60s",
+            },
+        },
+    )
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """One transaction: committed at the end, rolled back when anything is raised."""
+    async with engine.begin() as conn:
+        yield conn
+
+
+@dataclass(slots=True)
+class UnitOfWork:
+    """A transaction and what is to be said when it commits."""
+
+    conn: AsyncConnection
+    messages: list[Message] = field(default_factory=list)
+
+    def emit(self, *messages: Message) -> None:
+        """Say this when, and only when, the transaction commits."""
+        self.messages.extend(messages)
+
+
+@asynccontextmanager
+async def unit_of_work(engine: AsyncEngine, schema: str) -> AsyncIterator[UnitOfWork]:
+    """A transaction whose messages go into the outbox of `schema`, after all other writes."""
+    async with engine.begin() as conn:
+        work = UnitOfWork(conn)
+        yield work
+        await outbox.add(conn, schema, work.messages)
+
+
+Statement = TypeVar("Statement", Select[Any], Update, Delete)
+
+
+def for_org(statement: Statement, table: Table, org_id: UUID) -> Statement:
+    """`statement` restricted to one organisation's rows of `table` (ARCHITECTURE, the stream, rule 12)."""
+    return statement.where(table.c.org_id == org_id)
+
+
+def migrations_path(package_file: str, env: str = "LONGSHORE_MIGRATIONS_DIR") -> Path:
+    """Where a service's migrations lie: `services/<name>/migrations`, beside `src/`.
+
+    `package_file` is `__file__` of a module directly in the service's package. In an installation without a
+    checkout `env` names the folder that holds `<package>/` for each service.
+    """
+    package = Path(package_file).resolve().parent
+    if root := os.environ.get(env):
+        return Path(root) / package.name
+    return package.parents[1] / "migrations"
+
+
+async def migrate(url: str, script_location: Path | str, schema: str, version_table: str = "alembic_version") -> None:
+    """Bring `schema` to its newest version; creates it first. Waits until PostgreSQL answers.
+
+    Safe when several processes do it at once. All of it is one transaction: it happens whole or not at all.
+    """
+    delay = 0.2
+    while True:
+        try:
+            await _migrate_once(url, Path(script_location), schema, version_table)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            log.warning("PostgreSQL is not ready", schema=schema, error=describe(error), retry_in_s=delay)
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, 5.0)
+        else:
+            return
+
+
+async def _migrate_once(url: str, script_location: Path, schema: str, version_table: str) -> None:
+    if not (script_location / "env.py").is_file():
+        raise FileNotFoundError(f"no migrations (env.py) in {script_location}")
+    engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": 5})
+    try:
+        async with engine.begin() as conn:
+            await conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+            await conn.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
+            # A migration that waits for a lock blocks all who come after it: rather fail, and try again.
+            await conn.execute(text("SET LOCAL lock_timeout = '10s'"))
+            await conn.run_sync(_upgrade, script_location, schema, version_table)
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(conn: Connection, script_location: Path, schema: str, version_table: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(script_location).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes[_ATTRIBUTES] = {"connection": conn, "schema": schema, "version_table": version_table}
+    command.upgrade(config, "head")
+
+
+def run_env(target_metadata: MetaData, schema: str) -> None:
+    """The whole of a service's migrations/env.py: `run_env(metadata, "orders")`.
+
+    Uses the connection of `migrate`.
+    """
+    given: Mapping[str, Any] | None = context.config.attributes.get(_ATTRIBUTES)
+    if given is None:
+        raise RuntimeError("migrations are run by longshore.db.migrate")
+
+    def ours(name: str | None, kind: str, parents: Mapping[str, str | None]) -> bool:
+        return kind != "schema" or name == schema
+
+    context.configure(
+        connection=given["connection"],
+        target_metadata=target_metadata,
+        version_table=given["version_table"],
+        version_table_schema=given["schema"],
+        include_schemas=True,
+        include_name=ours,  # type: ignore[arg-type]  # the mapping of parents is a TypedDict of alembic's
+        compare_type=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()

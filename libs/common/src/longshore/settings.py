@@ -1,0 +1,99 @@
+"""Settings that every service has, from LONGSHORE_* environment variables."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import sys
+from typing import Annotated, TypeVar
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ENV_PREFIX = "LONGSHORE_"
+
+_HINTS = {
+    "kafka_bootstrap_servers": "host:port of one or more Kafka brokers, separated by commas",
+    "database_url": "postgresql://user:password@host:port/database",
+    "encryption_keys": "Fernet keys separated by commas, newest first",
+}
+
+
+class ServiceSettings(BaseSettings):
+    """What each service needs. A service adds its own by inheriting."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=8000, ge=0, le=65535)
+    kafka_bootstrap_servers: str = Field(min_length=1)
+    database_url: str = Field(min_length=1, repr=False)
+    encryption_keys: Annotated[tuple[str, ...], NoDecode] = Field(min_length=1, repr=False)
+    topic_prefix: str = ""
+    topic_partitions: int = Field(default=4, ge=1)
+    log_level: str = "info"
+    database_pool_size: int = Field(default=8, ge=2)
+    tls_ca_file: str | None = None
+    # Development only: stores at private or loopback addresses, and plain http.
+    allow_private_stores: bool = False
+
+    @field_validator("database_url")
+    @classmethod
+    def _async_url(cls, url: str) -> str:
+        scheme, separator, rest = url.partition("://")
+        if not separator or scheme not in {"postgresql", "postgres", "postgresql+asyncpg"}:
+            raise ValueError("it must begin with postgresql://")
+        # libpq's name for it; asyncpg's is `ssl`.
+        return f"postgresql+asyncpg://{rest.replace('?sslmode=', '?ssl=').replace('&sslmode=', '&ssl=')}"
+
+    @field_validator("encryption_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, keys: object) -> object:
+        if isinstance(keys, str):
+            return tuple(key.strip() for key in keys.split(",") if key.strip())
+        return keys
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def _check_keys(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
+        for number, key in enumerate(keys, start=1):
+            try:
+                raw = base64.urlsafe_b64decode(key)
+            except (binascii.Error, ValueError):
+                raw = b""
+            if len(raw) != 32:
+                raise ValueError(f"number {number} is no Fernet key (32 bytes in URL-safe base64)")
+        return keys
+
+    @field_validator("log_level")
+    @classmethod
+    def _check_level(cls, level: str) -> str:
+        if level.lower() not in {"debug", "info", "warning", "error"}:
+            raise ValueError("it must be debug, info, warning or error")
+        return level.lower()
+
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def load_settings(settings: type[S]) -> S:
+    """The settings from the environment; ends the process with one sentence and code 2 when they are wrong."""
+    try:
+        return settings()
+    except ValidationError as error:
+        sys.stderr.write(explain(error) + "\n")
+        raise SystemExit(2) from None
+
+
+def explain(error: ValidationError) -> str:
+    """One sentence that names the variables at fault, and holds no value."""
+    parts = []
+    for each in error.errors(include_url=False, include_context=False, include_input=False):
+        field = str(each["loc"][0]) if each["loc"] else ""
+        name = ENV_PREFIX + field.upper()
+        if each["type"] in {"missing", "string_too_short", "too_short"}:
+            hint = _HINTS.get(field)
+            parts.append(f"{name} is not set" + (f" ({hint})" if hint else ""))
+        else:
+            parts.append(f"{name} is wrong: {each['msg'].removeprefix('Value error, ')}")
+    return "; ".join(parts) + "."
