@@ -66,7 +66,8 @@ class FaultyApp:
     """ASGI wrapper that delays, refuses or hangs up as the knobs say; control paths are spared.
 
     `drop_after_write_rate` lets the inner app finish a request whose method is not GET or HEAD and then
-    aborts the connection without one byte of answer, as a crashed proxy does.
+    aborts the connection without one byte of answer, as a crashed proxy does. `too_many` is the (status, JSON)
+    that a throttled request gets.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class FaultyApp:
         rng: random.Random,
         *,
         spare_prefix: str = "/_sim",
-        too_many: tuple[bytes, bytes] = (b"application/json", b'{"errors":"Exceeded 2 calls per second"}'),
+        too_many: tuple[int, bytes] = (429, b'{"code":"too_many_requests","message":"Slow down."}'),
         is_write: Callable[[Scope, bytes], bool] | None = None,
     ) -> None:
         self._app = app
@@ -94,7 +95,8 @@ class FaultyApp:
         if faults.latency_ms:
             await asyncio.sleep(faults.latency_ms / 1000)
         if self._rng.random() < faults.error_rate_429:
-            await _answer(send, 429, self._too_many, [(b"retry-after", b"1")])
+            status, body = self._too_many
+            await _answer(send, status, (b"application/json", body), [(b"retry-after", b"1")])
         elif self._rng.random() < faults.error_rate_5xx:
             await _answer(send, self._rng.choice([500, 502, 503]), (b"text/plain", b"simulated failure"), [])
         elif faults.drop_after_write_rate:
@@ -183,12 +185,13 @@ class LocalServer:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One webhook to send; `label` says what it was for in `on_attempt`."""
+    """One webhook to send; `label` and `context` say in `on_attempt` what it was for."""
 
     url: str
     body: bytes
     headers: Mapping[str, str]
     label: str = ""
+    context: object = None
 
 
 @dataclass(frozen=True)

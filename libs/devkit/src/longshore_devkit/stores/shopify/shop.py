@@ -1,0 +1,378 @@
+"""One simulated shop: its state, and everything that can happen in it. Each change sends its webhooks."""
+
+from __future__ import annotations
+
+import random
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+from longshore_devkit.stores.common import Faults
+from longshore_devkit.stores.shopify import rest, rest_orders
+from longshore_devkit.stores.shopify.buyers import Buyers, Habits
+from longshore_devkit.stores.shopify.catalogue import Ids, make_locations, make_products
+from longshore_devkit.stores.shopify.model import (
+    Fulfillment,
+    FulfillmentOrder,
+    FulfillmentOrderLine,
+    Level,
+    Line,
+    Order,
+    Product,
+    Refund,
+    RefundLine,
+    Transaction,
+    Variant,
+)
+from longshore_devkit.stores.shopify.money import exponent
+from longshore_devkit.stores.shopify.pricing import fulfillment_status, totals
+from longshore_devkit.stores.shopify.stock import (
+    Stock,
+    close_if_done,
+    drop_from_fulfillment_orders,
+    open_fulfillment_orders,
+)
+from longshore_devkit.stores.shopify.webhooks import Webhooks
+
+API_VERSION = "2026-07"
+
+RATES = {"standard": 100, "advanced": 200, "plus": 1000, "enterprise": 2000}
+"""Points restored per second, by plan; the bucket holds twenty times as much."""
+
+
+@dataclass(frozen=True)
+class ShopConfig:
+    """How a shop starts out. `scopes` None grants everything; `retry_scale` shrinks the 4 h of webhook retries."""
+
+    domain: str = "demo-shop.myshopify.com"
+    access_token: str = "shpat_simulated"
+    api_secret: str = "shpss_simulated"
+    scopes: frozenset[str] | None = None
+    products: int = 50
+    seed: int = 1
+    plan: str = "standard"
+    currency: str = "USD"
+    taxes_included: bool | None = None
+    sku_prefix: str = "LS-"
+    stock: int = 100
+    locations: int = 1
+    retry_scale: float = 1.0
+    delivery_timeout_s: float = 5.0
+    habits: Habits | None = None
+
+
+class ShopError(ValueError):
+    """What was asked cannot be done in this shop; the message says why."""
+
+
+class Shop:
+    """State and actions. Ids are integers; amounts minor units of the shop's currency; `now` gives aware UTC."""
+
+    def __init__(
+        self, config: ShopConfig, faults: Faults | None = None, now: Callable[[], datetime] | None = None
+    ) -> None:
+        if config.plan not in RATES:
+            raise ShopError(f"unknown plan {config.plan!r}; known: {', '.join(RATES)}")
+        self.config = config
+        self._clock = now or (lambda: datetime.now(UTC))
+        self.rng = random.Random(f"{config.domain}/{config.seed}")
+        self.ids = Ids(config.domain)
+        self.locations = make_locations(self.ids, config.locations)
+        made = make_products(
+            self.ids,
+            self.rng,
+            self.now(),
+            self.locations,
+            count=config.products,
+            sku_prefix=config.sku_prefix,
+            stock=config.stock,
+            places=exponent(config.currency),
+        )
+        self.products: dict[int, Product] = {product.id: product for product in made}
+        self.orders: dict[int, Order] = {}
+        self.stock = Stock(self.products, self.now, self._stock_changed)
+        self.buyers = Buyers(
+            self.rng,
+            self.ids,
+            currency=config.currency,
+            taxes_included=config.taxes_included,
+            habits=config.habits,
+        )
+        self.webhooks = Webhooks(
+            config.domain,
+            config.api_secret,
+            faults or Faults(),
+            random.Random(f"{config.domain}/{config.seed}/webhooks"),
+            self._clock,
+            api_version=API_VERSION,
+            time_scale=config.retry_scale,
+            timeout_s=config.delivery_timeout_s,
+        )
+        self._number = 1000
+
+    @property
+    def id(self) -> int:
+        """The shop's own id."""
+        return 10_000_000_000 + zlib.crc32(self.config.domain.encode())
+
+    def now(self) -> datetime:
+        """The time, to the second: all that Shopify's updated-at tells."""
+        return self._clock().astimezone(UTC).replace(microsecond=0)
+
+    @property
+    def variants(self) -> list[Variant]:
+        """All variants in the order of their products."""
+        return [variant for product in self.products.values() for variant in product.variants]
+
+    def variant_by_sku(self, sku: str) -> Variant:
+        """ShopError when no variant has the SKU."""
+        for variant in self.variants:
+            if variant.sku == sku:
+                return variant
+        raise ShopError(f"no variant with SKU {sku!r}")
+
+    def variant_by_item(self, inventory_item_id: int) -> Variant | None:
+        """The variant of an inventory item."""
+        return next((v for v in self.variants if v.inventory_item_id == inventory_item_id), None)
+
+    def order(self, order_id: int) -> Order:
+        """ShopError when there is none."""
+        if order_id not in self.orders:
+            raise ShopError(f"no order {order_id}")
+        return self.orders[order_id]
+
+    def place_order(self, items: Sequence[tuple[str, int]] | None = None, *, plain: bool = False) -> Order:
+        """A buyer orders (SKU, quantity) pairs, or something random; stock is taken even where there is none."""
+        if not self.products:
+            raise ShopError("the shop sells nothing")
+        if items is None:
+            chosen = self.buyers.draw_items(self.variants)
+        else:
+            chosen = [(self.variant_by_sku(sku), quantity) for sku, quantity in items]
+        if any(quantity < 1 for _, quantity in chosen):
+            raise ShopError("a quantity must be at least 1")
+        now, event = self.now(), self.webhooks.event_id()
+        self._number += 1
+        order, paid = self.buyers.order(
+            chosen, self.products, self._routing([v for v, _ in chosen]), now, self._number, plain=plain
+        )
+        if paid:
+            order.transactions.append(Transaction(self.ids.next("transaction"), "sale", totals(order).total, now))
+        self.orders[order.id] = order
+        open_fulfillment_orders(order, order.lines, self.ids, now)
+        for line in order.lines:
+            self.stock.commit(line, line.quantity, event)
+        self._send_order(order, ["create", *(["paid"] if paid else []), "updated"], event)
+        return order
+
+    def refund(self, order_id: int, *, full: bool = False, restock: bool = True) -> Refund:
+        """Give back one unit of a random line, or all that is left with shipping, duties and tip."""
+        order = self.order(order_id)
+        left = [line for line in order.lines if line.current_quantity > 0]
+        if not left:
+            raise ShopError("nothing left to refund")
+        wanted = [(line, line.current_quantity) for line in left] if full else [(self.rng.choice(left), 1)]
+        event = self.webhooks.event_id()
+        refund = self._give_back(order, wanted, everything=full, restock=restock, event=event)
+        self._touch(order)
+        self._publish("refunds/create", lambda: rest_orders.refund_payload(order, refund), event)
+        self._send_order(order, ["updated"], event)
+        return refund
+
+    def cancel(self, order_id: int, *, reason: str = "customer", restock: bool = True, refund: bool = True) -> Order:
+        """Cancel an order that has not shipped; paid ones are refunded when asked."""
+        order = self.order(order_id)
+        if order.cancelled_at is not None:
+            raise ShopError("the order is already cancelled")
+        if any(line.fulfilled for line in order.lines):
+            raise ShopError("the order has fulfillments")
+        event, now = self.webhooks.event_id(), self.now()
+        order.cancelled_at = order.closed_at = now
+        order.cancel_reason = reason
+        made = None
+        left = [(line, line.current_quantity) for line in order.lines if line.current_quantity > 0]
+        if refund and order.transactions and left:
+            made = self._give_back(order, left, everything=True, restock=restock, event=event)
+        else:
+            for line, quantity in left:
+                line.removed += quantity
+                self._release(order, line, quantity, restock, event)
+        self._touch(order)
+        if made is not None:
+            refund_made = made
+            self._publish("refunds/create", lambda: rest_orders.refund_payload(order, refund_made), event)
+        self._send_order(order, ["cancelled", "updated"], event)
+        return order
+
+    def edit(self, order_id: int) -> Order:
+        """A merchant's edit: a unit is removed where a line has several, otherwise another article is added."""
+        order = self.order(order_id)
+        if order.cancelled_at is not None:
+            raise ShopError("the order is cancelled")
+        event, now = self.webhooks.event_id(), self.now()
+        several = [line for line in order.lines if line.fulfillable > 1]
+        additions: list[tuple[int, int]] = []
+        removals: list[tuple[int, int]] = []
+        if several:
+            line = several[0]
+            line.removed += 1
+            self._release(order, line, 1, restock=True, event=event)
+            removals.append((line.id, 1))
+        else:
+            variant = self.rng.choice(self.variants)
+            line = self.buyers.added_line(order, variant, self.products, self._routing([variant]))
+            order.lines.append(line)
+            open_fulfillment_orders(order, [line], self.ids, now)
+            self.stock.commit(line, 1, event)
+            additions.append((line.id, 1))
+        order.edited = True
+        self._touch(order)
+        self._publish("orders/edited", lambda: rest_orders.order_edit_payload(order, additions, removals), event)
+        self._send_order(order, ["updated"], event)
+        return order
+
+    def fulfil(
+        self,
+        order: Order,
+        parts: Sequence[tuple[FulfillmentOrder, FulfillmentOrderLine, int]],
+        *,
+        numbers: Sequence[str] = (),
+        urls: Sequence[str] = (),
+        company: str | None = None,
+        notify: bool = False,
+    ) -> Fulfillment:
+        """Ship units of fulfilment order lines. The caller has checked that they remain and share a location."""
+        now, event = self.now(), self.webhooks.event_id()
+        fulfillment = Fulfillment(
+            id=self.ids.next("fulfillment"),
+            name=f"{order.name}-F{len(order.fulfillments) + 1}",
+            created_at=now,
+            location_id=parts[0][0].location_id,
+            lines=[(self.ids.next("fulfillment_line"), part.line, quantity) for _, part, quantity in parts],
+            tracking_numbers=list(numbers),
+            tracking_urls=list(urls),
+            tracking_company=company,
+            notify_customer=notify,
+            fulfillment_order_ids=list(dict.fromkeys(fo.id for fo, _, _ in parts)),
+        )
+        for fulfillment_order, part, quantity in parts:
+            part.remaining -= quantity
+            part.line.fulfilled += quantity
+            fulfillment_order.updated_at = now
+            close_if_done(fulfillment_order)
+            self.stock.ship(part.line, quantity)
+        order.fulfillments.append(fulfillment)
+        done = fulfillment_status(order) == "fulfilled"
+        if done and totals(order).outstanding <= 0:
+            order.closed_at = now
+        self._touch(order)
+        self._publish("fulfillments/create", lambda: rest_orders.fulfillment_payload(order, fulfillment), event)
+        self._send_order(order, ["fulfilled" if done else "partially_fulfilled", "updated"], event)
+        return fulfillment
+
+    def set_quantity(
+        self, variant: Variant, location_id: int, quantity: int, *, name: str = "available", event: str = ""
+    ) -> int:
+        """Set available or on-hand stock; returns the change. Nothing is sent when nothing changes."""
+        return self.stock.set_quantity(variant, location_id, quantity, name, event or self.webhooks.event_id())
+
+    def uninstall(self) -> None:
+        """The merchant removes the app: one last webhook, then no subscriptions."""
+        payload = {"id": self.id, "domain": self.config.domain, "myshopify_domain": self.config.domain}
+        self._publish("app/uninstalled", lambda: payload, self.webhooks.event_id())
+        self.webhooks.subscriptions.clear()
+
+    def send_product(self, product: Product, action: str = "update") -> None:
+        """Send products/create, update or delete as if the merchant had just saved it."""
+        event = self.webhooks.event_id()
+        if action == "delete":
+            self.products.pop(product.id, None)
+            self._publish("products/delete", lambda: {"id": product.id}, event)
+            return
+        product.updated_at = self.now()
+        self._publish(f"products/{action}", lambda: rest.product_payload(product, self.config.currency), event)
+        for variant in product.variants:
+            self._publish(f"inventory_items/{action}", partial(rest.inventory_item_payload, variant), event)
+
+    def _give_back(
+        self, order: Order, wanted: Sequence[tuple[Line, int]], *, everything: bool, restock: bool, event: str
+    ) -> Refund:
+        refund = Refund(self.ids.next("refund"), self.now(), None, [])
+        for line, quantity in wanted:
+            waiting = min(quantity, line.fulfillable)
+            for units, kind in ((waiting, "cancel"), (quantity - waiting, "return")):
+                if units:
+                    refund.lines.append(self._refund_line(order, refund, line, units, kind, restock, event))
+        if everything:
+            for shipping in order.shipping:
+                refund.shipping += shipping.net - shipping.refunded
+                refund.shipping_tax += shipping.tax - shipping.tax_refunded
+                shipping.refunded, shipping.tax_refunded = shipping.net, shipping.tax
+            refund.tip = order.tip - order.tip_refunded
+            order.tip_refunded = order.tip
+        amount = sum(line.subtotal for line in refund.lines) + refund.shipping + refund.duties + refund.tip
+        if not order.taxes_included:
+            amount += sum(line.tax for line in refund.lines) + refund.shipping_tax
+        sale = next((t for t in order.transactions if t.kind == "sale"), None)
+        if sale is not None and amount:
+            refund.transaction = Transaction(
+                self.ids.next("transaction"), "refund", amount, refund.created_at, parent_id=sale.id
+            )
+            order.transactions.append(refund.transaction)
+        order.refunds.append(refund)
+        return refund
+
+    def _refund_line(
+        self, order: Order, refund: Refund, line: Line, units: int, kind: str, restock: bool, event: str
+    ) -> RefundLine:
+        taxes = [tax.amount for tax in line.taxes]
+        net, tax = line.left(line.net), sum(line.left(amount) for amount in taxes)
+        duties = [(duty.id, line.left(duty.amount)) for duty in line.duties]
+        line.refunded += units
+        for (duty_id, before), duty in zip(duties, line.duties, strict=True):
+            refund.duty_parts.append((duty_id, before - line.left(duty.amount)))
+        if kind == "cancel":
+            self._release(order, line, units, restock, event)
+        elif restock:
+            self.stock.take_back(line, units, event)
+        return RefundLine(
+            id=self.ids.next("refund_line"),
+            line=line,
+            quantity=units,
+            restock_type=("cancel" if kind == "cancel" else "return") if restock else "no_restock",
+            location_id=line.location_id if restock else None,
+            subtotal=net - line.left(line.net),
+            tax=tax - sum(line.left(amount) for amount in taxes),
+        )
+
+    def _routing(self, variants: Sequence[Variant]) -> dict[int, int]:
+        return self.stock.routing(variants, self.locations[0].id)
+
+    def _release(self, order: Order, line: Line, units: int, restock: bool, event: str) -> None:
+        if line.requires_shipping:
+            line.gone_unfulfilled += units
+            drop_from_fulfillment_orders(order, line, units)
+            self.stock.release(line, units, event, restock=restock)
+
+    def _stock_changed(self, variant: Variant, location_id: int, level: Level, event: str) -> None:
+        product = self.products[variant.product_id]
+        self._publish(
+            "inventory_levels/update", lambda: rest.inventory_level_payload(variant, location_id, level), event
+        )
+        self._publish("products/update", lambda: rest.product_payload(product, self.config.currency), event)
+
+    def _touch(self, order: Order) -> None:
+        order.updated_at = self.now()
+
+    def _send_order(self, order: Order, actions: Sequence[str], event: str) -> None:
+        topics = [f"orders/{action}" for action in actions]
+        if any(self.webhooks.wanted(topic) for topic in topics):
+            payload = rest_orders.order_payload(order, self.config.domain)
+            for topic in topics:
+                self.webhooks.publish(topic, payload, event)
+
+    def _publish(self, topic: str, payload: Callable[[], rest.Json], event: str) -> None:
+        if self.webhooks.wanted(topic):
+            self.webhooks.publish(topic, payload(), event)
