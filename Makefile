@@ -1,0 +1,74 @@
+# Each target does its own set-up on a fresh machine, in .venv/ of the checkout. `make help` lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := libs/common libs/devkit services/gateway services/order-sync services/inventory \
+            services/connector-shopify services/connector-woo
+SOURCES := $(foreach package,$(PACKAGES),$(package)/src)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test check format lint types bench lock docs clean
+
+help: ## what there is
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: $(VENV)/.installed libs/devkit/npm/node_modules/.installed ## install all that the other targets need
+
+$(VENV)/.installed: requirements.lock requirements-bootstrap.lock $(addsuffix /pyproject.toml,$(PACKAGES))
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Longshore needs Python 3.11 or newer; set PYTHON=...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/uv || $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync -q --require-hashes requirements.lock
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q --no-deps --no-build-isolation $(addprefix -e ./,$(PACKAGES))
+	touch $@
+
+# The official Shopify schema, for the simulated store and the tests.
+libs/devkit/npm/node_modules/.installed: libs/devkit/npm/package-lock.json
+	@command -v npm > /dev/null || { echo "Longshore's simulated Shopify store needs npm (Node 20), which is not installed."; exit 1; }
+	cd libs/devkit/npm && npm ci --silent --no-audit --no-fund
+	touch $@
+
+demo: setup ## everything, with two simulated stores and buyers: prints URL, key and a live table
+	@exec $(BIN)/python -m longshore_devkit demo
+
+run: setup ## Kafka, PostgreSQL and the five services
+	@exec $(BIN)/python -m longshore_devkit run
+
+test: setup ## the whole suite, on real Kafka and real PostgreSQL (ARGS="-k name" to choose)
+	$(BIN)/python -m pytest -q $(ARGS)
+
+check: setup lint types docs-check deploy-check ## lint, types, generated documents, deployment files
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy $(SOURCES) bench
+
+format: setup ## let ruff format and mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: setup ## generate docs/openapi.json, docs/asyncapi.json and docs/contracts from the code
+	$(BIN)/python docs/generate.py
+
+.PHONY: docs-check deploy-check
+docs-check: setup
+	$(BIN)/python docs/generate.py --check
+
+deploy-check: setup
+	$(BIN)/python deploy/check.py
+
+bench: setup ## the benchmarks, each with its reference in the same run; writes bench/README.md
+	$(BIN)/python -m bench
+
+lock: setup ## pin the newest versions that pyproject.toml files allow
+	$(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate --all-extras --group dev \
+	  pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES)) \
+	  --no-emit-package longshore --no-emit-package longshore-devkit -o requirements.lock
+	echo uv | $(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate - -o requirements-bootstrap.lock
+
+clean: ## remove what was installed and generated (not your data)
+	rm -rf $(VENV) libs/devkit/npm/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The gateway: webhooks in, REST API, and nothing else is public."""

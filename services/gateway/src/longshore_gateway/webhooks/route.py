@@ -1,0 +1,219 @@
+"""The hot route, as a plain ASGI application in front of FastAPI (docs/adr: the hot route; bench/README.md has the cost).
+
+It answers 2xx only after Kafka has acknowledged the exact bytes (ARCHITECTURE, the stream, rules 1 and 2).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from longshore.broker import BrokerUnavailable, Message, MessageTooLarge, Producer
+from longshore.contracts import Platform
+from longshore.platforms.raw import delivery_headers, stream_key
+from longshore.problems import MEDIA_TYPE, Problem
+from longshore_gateway.webhooks.metrics import WebhookMetrics
+from longshore_gateway.webhooks.rules import (
+    MAX_BODY,
+    PING,
+    SHOP_DOMAIN,
+    WORDING,
+    Wording,
+    entity_of,
+    looks_like_json,
+    platform_headers,
+    signed_by,
+)
+from longshore_gateway.webhooks.stores import Sender, Stores, StoresUnavailable
+
+PREFIX = "/webhooks/"
+BROKER_DEADLINE_S = 3.0
+RETRY_AFTER_S = 5
+
+RAW_TOPICS = {platform: f"raw.{platform.value}" for platform in WORDING}
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
+
+
+class WebhookRoute:
+    """Takes `/webhooks/...`; hands everything else on to `app`."""
+
+    def __init__(self, app: ASGIApp, stores: Stores, producer: Producer, metrics: WebhookMetrics) -> None:
+        self._app = app
+        self._stores = stores
+        self._producer = producer
+        self._metrics = metrics
+        # Label look-ups cost more than the count itself.
+        self._accepted = {platform: metrics.deliveries.labels(platform.value, "200") for platform in WORDING}
+        self._seconds = {platform: metrics.seconds.labels(platform.value) for platform in WORDING}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
+            await self._app(scope, receive, send)
+            return
+        kind = scope["path"][len(PREFIX) :].partition("/")[0]
+        try:
+            await self._take(scope, receive)
+        except Problem as problem:
+            label = kind if kind in Platform else "unknown"
+            self._metrics.deliveries.labels(label, str(problem.status)).inc()
+            await _answer_problem(send, problem)
+        else:
+            await send(_OK_START)
+            await send(_OK_BODY)
+
+    async def _take(self, scope: Scope, receive: Receive) -> None:
+        """Take one delivery; returns when it is safe. Raises Problem."""
+        headers: RawHeaders = scope["headers"]
+        platform, senders = await self._senders(scope, headers)
+        wording = WORDING[platform]
+        topic = signature = delivery = None
+        for name, value in headers:
+            if name == wording.topic:
+                topic = value
+            elif name == wording.signature:
+                signature = value
+            elif name == wording.delivery:
+                delivery = value
+            elif name == b"content-length" and value.isdigit() and int(value) > MAX_BODY:
+                raise _too_large()
+        body = await _read(receive)
+        received_at = datetime.now(UTC)
+        started = time.perf_counter()
+        if signature is None:
+            if platform is Platform.WOOCOMMERCE and PING.fullmatch(body):
+                # Sent on creation of a webhook, unsigned; anything but 200 makes the store repeat it for ever.
+                return
+            raise Problem(401, "The delivery is not signed.", type="bad-signature")
+        trusted = [sender for sender in senders if signed_by(sender.keys, body, signature)]
+        if not trusted:
+            raise Problem(401, "The signature does not fit the body and this store's secret.", type="bad-signature")
+        if not topic:
+            raise Problem(400, f"The header {wording.topic.decode()} is missing.", type="malformed-delivery")
+        if not looks_like_json(body):
+            raise Problem(400, "The body is not a JSON object.", type="malformed-delivery")
+        await self._keep(platform, trusted, headers, wording, topic, delivery, signature, body, received_at)
+        self._seconds[platform].observe(time.perf_counter() - started)
+        self._accepted[platform].inc()
+
+    async def _senders(self, scope: Scope, headers: RawHeaders) -> tuple[Platform, tuple[Sender, ...]]:
+        """Which store delivers, by path or header."""
+        if scope["method"] != "POST":
+            raise Problem(405, "Deliveries are POST requests.", headers={"Allow": "POST"})
+        kind, _, name = scope["path"][len(PREFIX) :].partition("/")
+        try:
+            if kind == "woocommerce" and name:
+                platform = Platform.WOOCOMMERCE
+                senders = await self._stores.woocommerce(_uuid(name))
+            elif kind == "shopify" and not name:
+                platform = Platform.SHOPIFY
+                senders = await self._stores.shopify(_shop(headers))
+            else:
+                raise Problem(404, "There is no such webhook address.", type="unknown-store")
+        except StoresUnavailable:
+            raise _try_again("It cannot be checked now who may deliver.") from None
+        if not senders:
+            raise Problem(404, "No such store is connected.", type="unknown-store")
+        return platform, senders
+
+    async def _keep(
+        self,
+        platform: Platform,
+        senders: Sequence[Sender],
+        headers: RawHeaders,
+        wording: Wording,
+        topic: bytes,
+        delivery: bytes | None,
+        signature: bytes,
+        body: bytes,
+        received_at: datetime,
+    ) -> None:
+        """Write the raw record, for each organisation that has connected this store."""
+        topic_name = topic.decode("utf-8", "surrogateescape")
+        # WooCommerce's delivery ids are not unique: the webhook and the signature (a digest of the body) are.
+        delivery_id = f"{(delivery or b'').decode('latin-1')}/{signature.decode('latin-1')}"
+        entity = entity_of(topic_name, body) or delivery_id
+        kept = platform_headers(headers, wording)
+        try:
+            for sender in senders:
+                record = delivery_headers(
+                    platform=platform,
+                    org_id=sender.org_id,
+                    integration_id=sender.integration_id,
+                    topic_name=topic_name,
+                    received_at=received_at,
+                    delivery_id=delivery_id,
+                    platform_headers=kept,
+                )
+                key = stream_key(sender.integration_id, entity)
+                await self._producer.send(Message(RAW_TOPICS[platform], key, body, record), BROKER_DEADLINE_S)
+        except BrokerUnavailable:
+            raise _try_again("The delivery could not be stored; send it again.") from None
+        except MessageTooLarge:
+            raise _too_large() from None
+
+
+async def _read(receive: Receive) -> bytes:
+    """The whole body. Raises Problem(413) as soon as it is too large, and does not read on."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        if message["type"] == "http.disconnect":
+            raise Problem(400, "The connection was closed before the end of the body.")
+        if len(body) > MAX_BODY:
+            raise _too_large()
+        return body
+    parts = [body]
+    size = len(body)
+    while message.get("more_body", False):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Problem(400, "The connection was closed before the end of the body.")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > MAX_BODY:
+            raise _too_large()
+    return b"".join(parts)
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Problem(404, "No such store is connected.", type="unknown-store") from None
+
+
+def _shop(headers: RawHeaders) -> str:
+    for name, value in headers:
+        if name == b"x-shopify-shop-domain":
+            shop = value.decode("latin-1").strip()
+            if SHOP_DOMAIN.fullmatch(shop):
+                return shop
+            break
+    raise Problem(400, "The header x-shopify-shop-domain does not name a shop.", type="malformed-delivery")
+
+
+def _too_large() -> Problem:
+    # The rest of the body is not read: the connection cannot be used again.
+    return Problem(413, "A delivery is at most 8 MiB.", headers={"Connection": "close"})
+
+
+def _try_again(detail: str) -> Problem:
+    return Problem(503, detail, type="try-again", headers={"Retry-After": str(RETRY_AFTER_S)})
+
+
+_OK_START = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]}
+_OK_BODY = {"type": "http.response.body", "body": b""}
+
+
+async def _answer_problem(send: Send, problem: Problem) -> None:
+    body = json.dumps(problem.body()).encode()
+    headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+    headers += [(name.lower().encode(), value.encode()) for name, value in (problem.headers or {}).items()]
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,161 @@
+"""Who may deliver, remembered in memory: secrets of connected stores, dropped when an integration changes.
+
+The hot route asks here. A store that is remembered is served also while PostgreSQL is away: what a store delivers then
+goes to the raw log all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+from uuid import UUID
+
+import asyncpg
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from longshore.contracts import Platform
+from longshore.ids import IntegrationId, OrgId
+from longshore.vault import CHANNEL, Vault
+from longshore_gateway.webhooks.rules import shopify_secrets, woocommerce_keys
+
+log = structlog.get_logger(__name__)
+
+FRESH_S = 300.0
+# A stranger's guesses are remembered shortly and in bounded number.
+UNKNOWN_FRESH_S = 2.0
+MOST_ENTRIES = 20_000
+DATABASE_PAUSE_S = 1.0
+DATABASE_WAIT_S = 2.5
+
+
+class StoresUnavailable(Exception):
+    """It is not known who may deliver: PostgreSQL is away and the store is not remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A store that may deliver, and the keys it may sign with."""
+
+    org_id: OrgId
+    integration_id: IntegrationId
+    keys: tuple[bytes, ...]
+
+
+@dataclass(slots=True)
+class _Entry:
+    senders: tuple[Sender, ...]
+    fresh_until: float
+
+
+class Stores:
+    """Look-ups by what a delivery names: an integration's id, or a shop's domain."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        vault: Vault,
+        shopify_app_secrets: Sequence[str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._engine = engine
+        self._vault = vault
+        self._app_secrets = tuple(shopify_app_secrets)
+        self._clock = clock
+        self._entries: dict[UUID | str, _Entry] = {}
+        self._ask_again_at = 0.0
+        self._generation = 0
+
+    async def woocommerce(self, integration_id: UUID) -> tuple[Sender, ...]:
+        """The store with this integration id; empty if there is none. Raises StoresUnavailable."""
+        return await self._find(integration_id)
+
+    async def shopify(self, shop: str) -> tuple[Sender, ...]:
+        """The integrations of a shop domain (one, as a rule); empty if there is none. Raises StoresUnavailable."""
+        return await self._find(shop.lower())
+
+    def forget(self) -> None:
+        """Ask again for every store; what is remembered serves on while PostgreSQL cannot answer."""
+        self._generation += 1
+        for entry in self._entries.values():
+            entry.fresh_until = 0.0
+
+    async def listen(self) -> None:
+        """Forget whenever an integration changes; runs until cancelled, through PostgreSQL's outages."""
+        while True:
+            try:
+                await self._listen_once()
+            except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                log.warning("changes of integrations are not heard", error=type(error).__name__)
+            self.forget()
+            await asyncio.sleep(DATABASE_PAUSE_S)
+
+    async def _listen_once(self) -> None:
+        ended = asyncio.Event()
+
+        def changed(*_: object) -> None:
+            self.forget()
+
+        def lost(*_: object) -> None:
+            ended.set()
+
+        async with self._engine.connect() as conn:
+            raw = cast("asyncpg.Connection", (await conn.get_raw_connection()).driver_connection)
+            raw.add_termination_listener(lost)
+            try:
+                await raw.add_listener(CHANNEL, changed)
+                self.forget()
+                await ended.wait()
+            finally:
+                raw.terminate()
+                await conn.invalidate()
+
+    async def _find(self, name: UUID | str) -> tuple[Sender, ...]:
+        entry = self._entries.get(name)
+        now = self._clock()
+        if entry is not None and now < entry.fresh_until:
+            return entry.senders
+        if now < self._ask_again_at:
+            if entry is not None:
+                return entry.senders
+            raise StoresUnavailable
+        generation = self._generation
+        try:
+            async with asyncio.timeout(DATABASE_WAIT_S):
+                senders = await self._load(name)
+        except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            self._ask_again_at = self._clock() + DATABASE_PAUSE_S
+            log.warning("integrations cannot be read", error=type(error).__name__)
+            if entry is not None:
+                return entry.senders
+            raise StoresUnavailable from error
+        # What changed while we read is read again.
+        fresh = 0.0 if generation != self._generation else FRESH_S if senders else UNKNOWN_FRESH_S
+        self._remember(name, _Entry(senders, self._clock() + fresh))
+        return senders
+
+    def _remember(self, name: UUID | str, entry: _Entry) -> None:
+        if name not in self._entries and len(self._entries) >= MOST_ENTRIES:
+            unknown = [each for each, known in self._entries.items() if not known.senders]
+            for each in unknown or list(self._entries)[: MOST_ENTRIES // 2]:
+                with contextlib.suppress(KeyError):
+                    del self._entries[each]
+        self._entries[name] = entry
+
+    async def _load(self, name: UUID | str) -> tuple[Sender, ...]:
+        async with self._engine.connect() as conn:
+            if isinstance(name, str):
+                return tuple(
+                    Sender(each.org_id, each.id, shopify_secrets(each.credentials, self._app_secrets))
+                    for each in await self._vault.open_by_store(conn, Platform.SHOPIFY, name)
+                )
+            found = await self._vault.open(conn, name)
+        if found is None or found[0].platform is not Platform.WOOCOMMERCE:
+            return ()
+        store = found[0]
+        return (Sender(store.org_id, store.id, woocommerce_keys(store.credentials.get("webhook_secret", ""))),)
