@@ -1,4 +1,4 @@
-"""The hot route, as a plain ASGI application in front of FastAPI (docs/adr: the hot route; bench/README.md has the cost).
+"""The hot route, as a plain ASGI application in front of FastAPI (docs/adr has why).
 
 It answers 2xx only after Kafka has acknowledged the exact bytes (ARCHITECTURE, the stream, rules 1 and 2).
 """
