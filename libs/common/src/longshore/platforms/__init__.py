@@ -1,0 +1,1 @@
+"""The connector kit: what every platform's connector is made of."""

@@ -1,0 +1,138 @@
+"""A connector service from its platform's two halves. Every connector's app.py calls this; nothing here names one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from longshore.broker import (
+    COMMANDS,
+    COMMANDS_OUTCOMES,
+    COMMERCE_CUSTOMERS,
+    COMMERCE_ORDERS,
+    COMMERCE_PRODUCTS,
+    COMMERCE_STOCK,
+    INTEGRATIONS_EVENTS,
+    RAW,
+)
+from longshore.contracts import Command, IntegrationChanged, Platform
+from longshore.platforms.accepting import AcceptCommands, FollowIntegrations
+from longshore.platforms.clients import Clients, MakeClient
+from longshore.platforms.connecting import ConnectStore
+from longshore.platforms.jobs import JobQueue, RunningJob
+from longshore.platforms.metrics import ConnectorMetrics
+from longshore.platforms.protocols import Translator
+from longshore.platforms.running import RunJobs
+from longshore.platforms.tables import ConnectorStore
+from longshore.platforms.translating import TranslateRaw
+from longshore.runtime import Service
+from longshore.settings import ServiceSettings
+from longshore.vault import SCHEMA as VAULT_SCHEMA
+from longshore.vault import Sealer, Vault
+
+VAULT_MIGRATIONS = Path(__file__).parents[1] / "vault" / "migrations"
+
+
+class ConnectorSettings(ServiceSettings):
+    """What every connector needs; a platform adds its own by inheriting."""
+
+    # Where stores reach the gateway: the base of the webhooks' addresses.
+    public_url: str = "http://127.0.0.1:8000"
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """A platform as its package declares it.
+
+    `snapshot_topics`: webhook topics whose body is the whole entity, whatever the topic's word.
+    """
+
+    platform: Platform
+    name: str
+    version: str
+    schema: str
+    migrations: Path
+    translator: Translator
+    make_client: MakeClient
+    snapshot_topics: frozenset[str] = frozenset()
+
+
+def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAPI:
+    """Wire a connector: raw records to events, commands and new stores to jobs, jobs to the store."""
+    service = Service(connector.name, connector.version, settings)
+    service.migrations(VAULT_MIGRATIONS, VAULT_SCHEMA)
+    service.migrations(connector.migrations, connector.schema)
+    metrics = ConnectorMetrics(service.registry)
+    vault = Vault(Sealer(settings.encryption_keys))
+    store = ConnectorStore(connector.schema)
+    clients = Clients(connector.make_client, metrics)
+    connect = ConnectStore(
+        platform=connector.platform,
+        schema=connector.schema,
+        engine=service.engine,
+        producer=service.producer,
+        vault=vault,
+        clients=clients,
+        public_url=settings.public_url,
+    )
+    run = RunJobs(
+        platform=connector.platform,
+        schema=connector.schema,
+        engine=service.engine,
+        producer=service.producer,
+        vault=vault,
+        store=store,
+        clients=clients,
+        connect=connect,
+        metrics=metrics,
+    )
+
+    async def handle(job: RunningJob) -> None:
+        await run(job)
+
+    jobs = JobQueue(settings.database_url, connector.schema, handle)
+    _subscribe(service, connector, store, jobs, metrics)
+    service.outbox(connector.schema)
+    service.on_start(jobs.install)
+    service.background("jobs", jobs.run)
+    service.on_stop(jobs.stop)
+    service.on_stop(clients.close)
+    service.jobs(lambda: jobs.due(service.engine))
+    return service.app()
+
+
+def _subscribe(
+    service: Service, connector: Connector, store: ConnectorStore, jobs: JobQueue, metrics: ConnectorMetrics
+) -> None:
+    platform = connector.platform.value
+    service.topics(COMMERCE_ORDERS, COMMERCE_PRODUCTS, COMMERCE_STOCK, COMMERCE_CUSTOMERS, COMMANDS_OUTCOMES)
+    service.subscribe(
+        topics=[RAW(platform)],
+        group=f"{connector.name}.raw",
+        apply=TranslateRaw(
+            connector.platform,
+            connector.translator,
+            service.producer,
+            service.engine,
+            jobs,
+            metrics,
+            connector.snapshot_topics,
+        ).apply,
+        description="Exact bytes of the platform, translated into normalized events.",
+    )
+    service.subscribe(
+        topics=[COMMANDS(platform)],
+        group=f"{connector.name}.commands",
+        apply=AcceptCommands(connector.schema, service.engine, store, jobs).apply,
+        schema=Command,
+        description="Commands for the platform's stores, made durable jobs.",
+    )
+    service.subscribe(
+        topics=[INTEGRATIONS_EVENTS],
+        group=f"{connector.name}.integrations",
+        apply=FollowIntegrations(connector.platform, service.engine, jobs).apply,
+        schema=IntegrationChanged,
+        description="Stores to connect or to take down.",
+    )
