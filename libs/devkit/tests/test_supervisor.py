@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from longshore_devkit.errors import StartError
 from longshore_devkit.ports import free_port
 from longshore_devkit.processes import ProcessSpec

@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
 from longshore_devkit.infra.postgres import asyncpg_dsn
 from longshore_devkit.testing import MakeDatabase, eventually, unique_prefix
 

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from longshore_devkit.errors import InfraError
 from longshore_devkit.infra.java import find_java, java_major
 from longshore_devkit.infra.kafka_jars import POM, cache_dir, find_kafka

@@ -14,6 +14,7 @@ import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
 from longshore_devkit.infra import Infra, find_infra
 from longshore_devkit.infra.postgres import asyncpg_dsn
 from longshore_devkit.supervisor import Supervisor

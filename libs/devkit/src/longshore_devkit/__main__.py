@@ -1,0 +1,7 @@
+"""`python -m longshore_devkit`."""
+
+import sys
+
+from longshore_devkit.cli import main
+
+sys.exit(main())
