@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from longshore_devkit.errors import StartError
+from longshore_devkit.errors import InfraError, StartError
 from longshore_devkit.logfiles import bound_log, tail
 from longshore_devkit.processes import ProcessSpec, is_ready, kill_group, spawn
 from longshore_devkit.reaper import Reaper
@@ -134,7 +134,12 @@ class Supervisor:
         backoff = FIRST_BACKOFF_S
         while not child.stopping:
             began = time.monotonic()
-            await self._run_once(child, began)
+            try:
+                await self._run_once(child, began)
+            except (OSError, InfraError) as error:
+                if not child.was_ready:
+                    raise StartError(f"{spec.name} does not start: {error}") from error
+                self._emit(child, "died", str(error))
             if child.stopping:
                 return
             lived = time.monotonic() - began

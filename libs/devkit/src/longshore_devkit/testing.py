@@ -9,55 +9,26 @@ import asyncio
 import os
 import secrets
 import shutil
-import signal
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TypeVar, overload
 
 import pytest
 
 from longshore_devkit.background import LoopThread
-from longshore_devkit.infra import Infra, find_infra
+from longshore_devkit.data_dir import DataDir
+from longshore_devkit.infra import find_infra
 from longshore_devkit.infra.postgres import create_database, drop_database, with_database
+from longshore_devkit.ports import free_port
+from longshore_devkit.running import RunningInfra, RunningStack
+from longshore_devkit.stack import Stack
 from longshore_devkit.supervisor import Supervisor
 
 T = TypeVar("T")
 
 MakeDatabase = Callable[[], str]
-
-
-class RunningInfra:
-    """The session's Kafka and PostgreSQL, with hands on their processes for tests that kill one.
-
-    `supervisor` is None when both are external. Whatever dies is started again by itself (kill: about 1.5 s for
-    Kafka, 0.5 s for PostgreSQL)."""
-
-    def __init__(self, infra: Infra, supervisor: Supervisor | None, loop: LoopThread) -> None:
-        self.bootstrap_servers = infra.bootstrap_servers
-        self.database_url = infra.database_url
-        self.environ = infra.environ
-        self.supervisor = supervisor
-        self._loop = loop
-
-    def call(self, work: Coroutine[object, object, T]) -> T:
-        """Run a coroutine to its end on the loop of the infrastructure, from code that is not async."""
-        return self._loop.call(work)
-
-    def kill_and_wait(self, *names: str) -> None:
-        """kill -9 of "kafka" or "postgres", and wait until they are back. Blocks: in an async test use
-        `await asyncio.to_thread(infra.kill_and_wait, "kafka")`."""
-        supervisor = self.supervisor
-        if supervisor is None:
-            raise LookupError("Kafka and PostgreSQL are external: there is no process of ours to kill")
-
-        async def kill() -> None:
-            for name in names:
-                supervisor.signal(name, signal.SIGKILL)
-            await supervisor.wait_ready(*names)
-
-        self.call(kill())
 
 
 @pytest.fixture(scope="session")
@@ -67,14 +38,12 @@ def infra() -> Iterator[RunningInfra]:
     data_dir.chmod(0o711)  # PostgreSQL may run as another user
     with LoopThread() as loop:
         found = loop.call(find_infra(data_dir, os.environ, allow_containers=True, durable=False))
-        supervisor = Supervisor(found.specs) if found.specs else None
+        supervisor = Supervisor(found.specs)
         try:
-            if supervisor is not None:
-                loop.call(supervisor.start())
+            loop.call(supervisor.start())
             yield RunningInfra(found, supervisor, loop)
         finally:
-            if supervisor is not None:
-                loop.call(supervisor.stop())
+            loop.call(supervisor.stop())
             found.close()
             shutil.rmtree(data_dir, ignore_errors=True)
 
@@ -111,6 +80,41 @@ def database_url(make_database: MakeDatabase) -> str:
 def module_database_url(make_database: MakeDatabase) -> str:
     """A fresh database shared by the tests of one module."""
     return make_database()
+
+
+@pytest.fixture(scope="module")
+def stack_environ() -> dict[str, str]:
+    """More variables for the services of `stack`: override this fixture in a test module."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def stack(
+    infra: RunningInfra,
+    make_database: MakeDatabase,
+    stack_environ: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[RunningStack]:
+    """The five services for one test module: on the session's Kafka and PostgreSQL, with a database, topics, ports and
+    keys of their own. Stores may be on loopback and plain http."""
+    environ = (
+        dict(os.environ)
+        | infra.environ
+        | {
+            "LONGSHORE_DATABASE_URL": make_database(),
+            "LONGSHORE_TOPIC_PREFIX": unique_prefix(),
+            "LONGSHORE_HTTP_PORT": str(free_port()),
+            "LONGSHORE_ALLOW_PRIVATE_STORES": "1",
+        }
+        | stack_environ
+    )
+    with LoopThread() as loop:
+        services = Stack(DataDir(tmp_path_factory.mktemp("stack")), environ)
+        try:
+            loop.call(services.start())
+            yield RunningStack(services, loop)
+        finally:
+            loop.call(services.stop())
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from longshore_devkit.infra import Infra, find_infra
 from longshore_devkit.infra.postgres import asyncpg_dsn
+from longshore_devkit.running import RunningInfra
 from longshore_devkit.supervisor import Supervisor
-from longshore_devkit.testing import RunningInfra
 
 
 @pytest.fixture
@@ -85,21 +85,21 @@ async def test_a_stop_and_a_start_keep_data_and_ports(data_dir: Path) -> None:
 
 
 async def test_kill_9_keeps_what_was_acknowledged(infra: RunningInfra, database_url: str, topic_prefix: str) -> None:
-    if infra.supervisor is None:
+    if not infra.names:
         pytest.skip("Kafka and PostgreSQL are external: nothing of ours to kill")
     topic = topic_prefix + "kept"
     await create(infra.bootstrap_servers, database_url, topic)
     await write(infra.bootstrap_servers, database_url, topic, "before")
-    await asyncio.to_thread(infra.kill_and_wait, "kafka", "postgres")
+    await asyncio.to_thread(infra.kill_and_wait, *infra.names)
     await write(infra.bootstrap_servers, database_url, topic, "after")
     assert await read(infra.bootstrap_servers, database_url, topic) == (["before", "after"], ["before", "after"])
 
 
 async def test_everything_listens_on_loopback_only(infra: RunningInfra) -> None:
-    if infra.supervisor is None:
+    if not infra.names:
         pytest.skip("Kafka and PostgreSQL are external")
-    for name in infra.supervisor.names:
-        pid = infra.supervisor.pid(name)
+    for name in infra.names:
+        pid = infra.pid(name)
         assert pid is not None
         listening = [c.laddr.ip for c in psutil.Process(pid).net_connections() if c.status == psutil.CONN_LISTEN]
         assert listening

@@ -161,7 +161,16 @@ async def postgres_is_ready(database_url: str) -> bool:
     except asyncpg.InvalidCatalogNameError:
         await create_database(database_url, DATABASE)
         return await postgres_is_ready(database_url)
-    except (asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError, asyncpg.ConnectionDoesNotExistError):
+    except asyncpg.InvalidPasswordError:
+        raise InfraError(
+            "The local PostgreSQL refuses our password. It belongs to the data directory: either restore "
+            "postgres.password beside it, or remove both to start empty."
+        ) from None
+    except (
+        asyncpg.OperatorInterventionError,  # starting up, shutting down, recovering
+        asyncpg.InsufficientResourcesError,
+        asyncpg.PostgresConnectionError,
+    ):
         return False
     await connection.close()
     return True
