@@ -1,0 +1,116 @@
+"""The composition root: settings -> the wired gateway. Nothing else wires."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import httpx
+from fastapi import FastAPI
+
+from longshore import __version__
+from longshore.broker import (
+    COMMANDS,
+    COMMANDS_OUTCOMES,
+    COMMERCE_CUSTOMERS,
+    COMMERCE_ORDERS,
+    COMMERCE_PRODUCTS,
+    COMMERCE_STOCK,
+    INTEGRATIONS_EVENTS,
+    INVENTORY_EVENTS,
+    ORDERS_EVENTS,
+    RAW,
+    dlq_of,
+)
+from longshore.contracts import Platform
+from longshore.db import migrations_path
+from longshore.platforms.connector import VAULT_MIGRATIONS
+from longshore.runtime import Service
+from longshore.vault import SCHEMA as VAULT_SCHEMA
+from longshore.vault import Sealer, Vault
+from longshore_gateway.accounts.service import Accounts
+from longshore_gateway.deadletters.api import router as dead_letters_router
+from longshore_gateway.deadletters.service import DeadLetters
+from longshore_gateway.forwarding.api import router as forwarding_router
+from longshore_gateway.forwarding.service import Forwarder
+from longshore_gateway.integrations.api import router as integrations_router
+from longshore_gateway.integrations.service import Integrations
+from longshore_gateway.models import SCHEMA
+from longshore_gateway.settings import GatewaySettings
+from longshore_gateway.system.api import router as system_router
+from longshore_gateway.system.lag import LagReader
+from longshore_gateway.system.service import System
+from longshore_gateway.webhooks.metrics import WebhookMetrics
+from longshore_gateway.webhooks.route import WebhookRoute
+from longshore_gateway.webhooks.stores import Stores
+
+STREAM = [
+    *[RAW(platform.value) for platform in Platform],
+    *[COMMANDS(platform.value) for platform in Platform],
+    COMMERCE_ORDERS,
+    COMMERCE_PRODUCTS,
+    COMMERCE_STOCK,
+    COMMERCE_CUSTOMERS,
+    ORDERS_EVENTS,
+    INVENTORY_EVENTS,
+    INTEGRATIONS_EVENTS,
+    COMMANDS_OUTCOMES,
+]
+
+
+def build(settings: GatewaySettings) -> FastAPI:
+    """The gateway's ASGI application."""
+    service = Service("gateway", __version__, settings)
+    service.migrations(VAULT_MIGRATIONS, VAULT_SCHEMA)
+    service.migrations(migrations_path(__file__), SCHEMA)
+    service.topics(*STREAM)
+    service.outbox(SCHEMA)
+
+    vault = Vault(Sealer(settings.encryption_keys))
+    accounts = Accounts(service.engine)
+    stores = Stores(service.engine, vault, settings.shopify_client_secrets)
+    dead_letters = DeadLetters(service.engine, service.producer)
+    client = httpx.AsyncClient(limits=httpx.Limits(max_connections=100, max_keepalive_connections=20))
+    lag = LagReader(settings.kafka_bootstrap_servers, settings.topic_prefix)
+    behind = {
+        "order-sync": settings.order_sync_url,
+        "inventory": settings.inventory_url,
+        "connector-shopify": settings.connector_shopify_url,
+        "connector-woo": settings.connector_woo_url,
+    }
+
+    service.subscribe(
+        topics=[dlq_of(topic) for topic in STREAM],
+        group="gateway.dead-letters",
+        apply=dead_letters.apply,
+        description="Records that no consumer could apply.",
+    )
+    service.on_start(_bootstrap(accounts, settings))
+    service.background("stores", stores.listen)
+    service.on_stop(lag.close)
+    service.on_stop(client.aclose)
+
+    app = service.app(integrations_router, dead_letters_router, system_router, forwarding_router, title="Longshore")
+    app.state.accounts = accounts
+    app.state.public_url = settings.public_url.rstrip("/")
+    app.state.integrations = Integrations(service.engine, vault, allow_private=settings.allow_private_stores)
+    app.state.dead_letters = dead_letters
+    app.state.forwarder = Forwarder(client, behind, settings.encryption_keys)
+    app.state.system = System(
+        version=__version__,
+        own_status=service.status,
+        services=behind,
+        client=client,
+        keys=settings.encryption_keys,
+        lag=lag,
+        dead_letters=dead_letters.count_open,
+    )
+    # Outermost: a delivery passes nothing else.
+    app.add_middleware(WebhookRoute, stores=stores, producer=service.producer, metrics=WebhookMetrics(service.registry))
+    return app
+
+
+def _bootstrap(accounts: Accounts, settings: GatewaySettings) -> Callable[[], Awaitable[None]]:
+    async def bootstrap() -> None:
+        await accounts.bootstrap(settings.bootstrap_api_key)
+
+    return bootstrap

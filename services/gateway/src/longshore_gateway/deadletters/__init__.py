@@ -1,0 +1,1 @@
+"""Dead letters: records that no consumer could apply, kept to be looked at and replayed."""

@@ -1,0 +1,1 @@
+"""Routes that other services serve: the gateway authenticates and forwards."""

@@ -1,0 +1,85 @@
+"""Which routes are served by whom. What they take and answer stands in the services; /openapi.json joins them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from longshore.contracts import CommandView, Contract
+from longshore_gateway.accounts.api import Org
+from longshore_gateway.forwarding.service import Forwarder
+from longshore_gateway.paging import Cursor, Limit, read_cursor, write_cursor
+
+router = APIRouter()
+
+OWNERS = {
+    "orders": "order-sync",
+    "customers": "order-sync",
+    "inventory": "inventory",
+    "products": "inventory",
+    "listings": "inventory",
+}
+_METHODS = ["GET", "POST", "PATCH", "PUT", "DELETE"]
+
+
+class CommandList(Contract):
+    """A page of commands."""
+
+    items: list[CommandView]
+    next_cursor: str | None
+
+
+@router.get("/api/v1/commands", tags=["commands"], response_model=CommandList)
+async def list_commands(
+    request: Request,
+    org_id: Org,
+    order_id: str | None = None,
+    status: str | None = None,
+    integration_id: str | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> CommandList:
+    """What was pushed to stores, tried, refused: newest first. Fulfilments and stock are kept by different services."""
+    read_cursor(cursor)
+    given = {"order_id": order_id, "status": status, "integration_id": integration_id, "cursor": cursor}
+    params = {name: value for name, value in given.items() if value is not None} | {"limit": str(limit)}
+    services = ["order-sync"] if order_id is not None else ["order-sync", "inventory"]
+    pages = await asyncio.gather(
+        *[_forwarder(request).get_json(each, "/api/v1/commands", org_id, params) for each in services]
+    )
+    return merge_commands(pages, limit)
+
+
+def merge_commands(pages: list[dict[str, Any]], limit: int) -> CommandList:
+    """One page from those of several services, which share order and cursor: (created_at, id) descending."""
+    commands = sorted(
+        (CommandView.model_validate(item) for page in pages for item in page["items"]),
+        key=lambda command: (command.created_at, command.id),
+        reverse=True,
+    )
+    items = commands[:limit]
+    more = len(commands) > limit or any(page["next_cursor"] for page in pages)
+    return CommandList(
+        items=items, next_cursor=write_cursor((items[-1].created_at, items[-1].id)) if more and items else None
+    )
+
+
+def _forward_to(service: str) -> Any:
+    async def forward(request: Request, org_id: Org) -> Response:
+        return await _forwarder(request).forward(service, request, org_id)
+
+    return forward
+
+
+for _name, _owner in OWNERS.items():
+    for _path in (f"/api/v1/{_name}", f"/api/v1/{_name}/{{rest:path}}"):
+        router.add_api_route(
+            _path, _forward_to(_owner), methods=_METHODS, include_in_schema=False, response_class=Response
+        )
+
+
+def _forwarder(request: Request) -> Forwarder:
+    forwarder: Forwarder = request.app.state.forwarder
+    return forwarder

@@ -1,0 +1,96 @@
+"""Requests to the services behind the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+from fastapi import Request, Response
+
+from longshore.ids import OrgId
+from longshore.internal import internal_headers
+from longshore.problems import Problem
+
+MAX_BODY = 1024 * 1024
+TIMEOUT_S = 15.0
+
+# What a request and an answer carry across besides their bodies.
+_REQUEST_HEADERS = ("content-type", "accept", "idempotency-key", "traceparent")
+_ANSWER_HEADERS = ("content-type", "retry-after", "location", "idempotency-replayed")
+
+
+class Forwarder:
+    """Passes requests on to a service by name, on behalf of an organisation."""
+
+    def __init__(self, client: httpx.AsyncClient, services: Mapping[str, str], keys: tuple[str, ...]) -> None:
+        self._client = client
+        self._services = services
+        self._keys = keys
+
+    async def forward(self, service: str, request: Request, org_id: OrgId) -> Response:
+        """The service's own answer to this request. Raises Problem 413 or 503."""
+        body = await _read(request)
+        headers = {name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers}
+        answer = await self._call(
+            service,
+            request.method,
+            request.url.path,
+            org_id,
+            params=request.url.query,
+            content=body,
+            headers=headers,
+        )
+        kept = {name: answer.headers[name] for name in _ANSWER_HEADERS if name in answer.headers}
+        return Response(answer.content, answer.status_code, kept)
+
+    async def get_json(self, service: str, path: str, org_id: OrgId, params: Mapping[str, str]) -> dict[str, Any]:
+        """A service's answer as JSON. Raises Problem: the service's own, or 502 and 503."""
+        query = str(httpx.QueryParams(params))
+        answer = await self._call(service, "GET", path, org_id, params=query, content=b"", headers={})
+        try:
+            found: dict[str, Any] = answer.json()
+        except ValueError:
+            raise Problem(502, f"{service} answered something that is not JSON.") from None
+        if answer.status_code >= 400:
+            raise Problem(
+                answer.status_code,
+                str(found.get("detail", "")),
+                title=found.get("title"),
+                type=str(found.get("type", "")).removeprefix("/problems/") or None,
+            )
+        return found
+
+    async def _call(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        org_id: OrgId,
+        *,
+        params: str,
+        content: bytes,
+        headers: Mapping[str, str],
+    ) -> httpx.Response:
+        url = f"{self._services[service]}{path}" + (f"?{params}" if params else "")
+        try:
+            return await self._client.request(
+                method,
+                url,
+                content=content,
+                headers={**headers, **internal_headers(self._keys, org_id)},
+                timeout=TIMEOUT_S,
+            )
+        except httpx.HTTPError:
+            raise Problem(503, f"{service} does not answer.", type="try-again", headers={"Retry-After": "2"}) from None
+
+
+async def _read(request: Request) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        parts.append(part)
+        size += len(part)
+        if size > MAX_BODY:
+            raise Problem(413, "A request is at most 1 MiB.", headers={"Connection": "close"})
+    return b"".join(parts)

@@ -1,0 +1,94 @@
+"""Routes of integrations."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from longshore.contracts import Contract, IntegrationStatus, Platform, UtcDatetime
+from longshore.vault import IntegrationRow
+from longshore_gateway.accounts.api import Org
+from longshore_gateway.integrations.rules import IntegrationCreate
+from longshore_gateway.integrations.service import Integrations
+from longshore_gateway.paging import Cursor, Limit, read_cursor, write_cursor
+
+router = APIRouter(prefix="/api/v1/integrations", tags=["integrations"])
+
+
+class IntegrationView(Contract):
+    """A connected store. `webhook_url` is where it delivers. Credentials are never shown."""
+
+    id: UUID
+    org_id: UUID
+    platform: Platform
+    name: str
+    store_url: str
+    status: IntegrationStatus
+    status_reason: str | None
+    settings: dict[str, Any]
+    webhook_url: str | None
+    created_at: UtcDatetime
+    updated_at: UtcDatetime
+
+
+class IntegrationList(Contract):
+    """A page of integrations."""
+
+    items: list[IntegrationView]
+    next_cursor: str | None
+
+
+@router.post("", status_code=201, response_model=IntegrationView)
+async def create_integration(request: Request, org_id: Org, body: IntegrationCreate) -> IntegrationView:
+    """Connect a store. It is `connecting` until its connector has checked it and registered webhooks."""
+    return _view(request, await _service(request).create(org_id, body))
+
+
+@router.get("", response_model=IntegrationList)
+async def list_integrations(request: Request, org_id: Org, cursor: Cursor = None, limit: Limit = 50) -> IntegrationList:
+    """Connected stores, oldest first."""
+    rows = await _service(request).list(org_id, read_cursor(cursor), limit + 1)
+    page = rows[:limit]
+    more = len(rows) > limit
+    return IntegrationList(
+        items=[_view(request, row) for row in page],
+        next_cursor=write_cursor((page[-1].created_at, page[-1].id)) if more else None,
+    )
+
+
+@router.get("/{id}", response_model=IntegrationView)
+async def get_integration(request: Request, org_id: Org, id: UUID) -> IntegrationView:
+    """One connected store."""
+    return _view(request, await _service(request).get(org_id, id))
+
+
+@router.delete("/{id}", status_code=204)
+async def delete_integration(request: Request, org_id: Org, id: UUID) -> Response:
+    """Disconnect a store: its webhooks and credentials go, its history stays."""
+    await _service(request).delete(org_id, id)
+    return Response(status_code=204)
+
+
+def _service(request: Request) -> Integrations:
+    service: Integrations = request.app.state.integrations
+    return service
+
+
+def _view(request: Request, row: IntegrationRow) -> IntegrationView:
+    base = f"{request.app.state.public_url}/webhooks/{row.platform.value}"
+    urls = {Platform.SHOPIFY: base, Platform.WOOCOMMERCE: f"{base}/{row.id}"}
+    return IntegrationView(
+        id=row.id,
+        org_id=row.org_id,
+        platform=row.platform,
+        name=row.name,
+        store_url=row.store_url,
+        status=row.status,
+        status_reason=row.status_reason,
+        settings=dict(row.settings),
+        webhook_url=urls.get(row.platform),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

@@ -1,0 +1,87 @@
+"""Use cases of integrations: one transaction each, with the event that says what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from longshore import outbox
+from longshore.clock import Clock, utc_now
+from longshore.contracts import IntegrationChanged
+from longshore.ids import OrgId
+from longshore.platforms.outcomes import integration_message
+from longshore.problems import Problem, not_found
+from longshore.vault import AlreadyConnected, IntegrationRow, Vault
+from longshore_gateway.integrations.rules import IntegrationCreate, read_credentials, read_store
+from longshore_gateway.models import SCHEMA
+from longshore_gateway.paging import Place
+
+
+class Integrations:
+    """Connects stores, lists them, takes them down."""
+
+    def __init__(self, engine: AsyncEngine, vault: Vault, *, allow_private: bool, clock: Clock = utc_now) -> None:
+        self._engine = engine
+        self._vault = vault
+        self._allow_private = allow_private
+        self._clock = clock
+
+    async def create(self, org_id: OrgId, request: IntegrationCreate) -> IntegrationRow:
+        """Connect a store; its connector does the rest. Raises Problem 409 or 422."""
+        credentials: Mapping[str, str] = read_credentials(request)
+        store_url, store_key = read_store(request, allow_private=self._allow_private)
+        now = self._clock()
+        async with self._engine.begin() as conn:
+            try:
+                row = await self._vault.create(
+                    conn,
+                    org_id=org_id,
+                    platform=request.platform,
+                    name=request.name,
+                    store_url=store_url,
+                    store_key=store_key,
+                    credentials=credentials,
+                    settings=request.settings.model_dump(),
+                    now=now,
+                )
+            except AlreadyConnected as error:
+                raise Problem(
+                    409, "This store is connected already.", type="already-connected", integration_id=str(error.id)
+                ) from None
+            await outbox.add(conn, SCHEMA, [integration_message(self._event(row))])
+        return row
+
+    async def get(self, org_id: OrgId, id: UUID) -> IntegrationRow:
+        """One store. Raises Problem 404."""
+        async with self._engine.connect() as conn:
+            row = await self._vault.get(conn, org_id, id)
+        if row is None:
+            raise not_found("This integration")
+        return row
+
+    async def list(self, org_id: OrgId, after: Place | None, limit: int) -> tuple[IntegrationRow, ...]:
+        """Up to `limit` stores, oldest first."""
+        async with self._engine.connect() as conn:
+            return tuple(await self._vault.list_for(conn, org_id, after, limit))
+
+    async def delete(self, org_id: OrgId, id: UUID) -> None:
+        """Disconnect: history stays. Raises Problem 404."""
+        async with self._engine.begin() as conn:
+            row = await self._vault.delete(conn, org_id, id, self._clock())
+            if row is None:
+                raise not_found("This integration")
+            await outbox.add(conn, SCHEMA, [integration_message(self._event(row))])
+
+    @staticmethod
+    def _event(row: IntegrationRow) -> IntegrationChanged:
+        return IntegrationChanged(
+            integration_id=row.id,
+            org_id=row.org_id,
+            platform=row.platform,
+            status=row.status,
+            reason=row.status_reason,
+            settings=dict(row.settings),
+            at=row.updated_at,
+        )

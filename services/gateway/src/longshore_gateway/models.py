@@ -1,0 +1,66 @@
+"""All tables of the schema `gateway`, for its migrations."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+
+from longshore.outbox import outbox_table
+
+SCHEMA = "gateway"
+
+metadata = MetaData(schema=SCHEMA)
+
+organisations = Table(
+    "organisations",
+    metadata,
+    # An organisation's own row is scoped by its id.
+    Column("org_id", Uuid, primary_key=True),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    # SHA-256 of the key, hex. Keys are long and random, so a fast digest is enough.
+    Column("digest", Text, primary_key=True),
+    Column("org_id", Uuid, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    # Missing where the record's headers did not say whose it is.
+    Column("org_id", Uuid),
+    Column("integration_id", Uuid),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("consumer_group", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("stack", Text, nullable=False),
+    # Exactly as they were, so that a replay is exact; headers as JSON in ASCII.
+    Column("key", LargeBinary, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Column("headers", LargeBinary, nullable=False),
+    Column("failed_at", DateTime(timezone=True), nullable=False),
+    Column("replayed_at", DateTime(timezone=True)),
+    Index("dead_letters_list", "org_id", text("failed_at DESC"), text("id DESC")),
+    Index("dead_letters_open", "org_id", postgresql_where=text("replayed_at IS NULL")),
+)
+
+outbox_table(metadata, SCHEMA)

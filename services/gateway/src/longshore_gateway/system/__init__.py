@@ -1,0 +1,1 @@
+"""The state of the whole: services, lag, outboxes, jobs, and whether all is settled."""
