@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from longshore_devkit.data_dir import DataDir
+from longshore_devkit.demo import ORDERS_PER_MINUTE, Demo, DemoStores
 from longshore_devkit.stack import SERVICES, Service, Stack
 from longshore_devkit.terminal import StopRequest, run_to_exit_code, say, say_event
 
@@ -18,10 +19,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="longshore_devkit", description="Longshore on this machine.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="Kafka, PostgreSQL and the services")
+    with_stores = commands.add_parser("demo", help="the same with two simulated stores and buyers in them")
+    with_stores.add_argument("--orders-per-minute", type=float, default=ORDERS_PER_MINUTE, help="in each store")
     commands.add_parser("infra", help="Kafka and PostgreSQL alone")
     arguments = parser.parse_args(argv)
-    work = {"run": run, "infra": infra}[arguments.command]
-    return run_to_exit_code(work(os.environ))
+    if arguments.command == "demo":
+        return run_to_exit_code(demo(os.environ, arguments.orders_per_minute))
+    return run_to_exit_code(run(os.environ) if arguments.command == "run" else infra(os.environ))
 
 
 async def run(environ: Mapping[str, str]) -> None:
@@ -32,6 +36,30 @@ async def run(environ: Mapping[str, str]) -> None:
 async def infra(environ: Mapping[str, str]) -> None:
     """Kafka and PostgreSQL until a signal; prints the variables that lead to them. Raises DevkitError."""
     await _serve(environ, (), say_infra)
+
+
+async def demo(environ: Mapping[str, str], orders_per_minute: float = ORDERS_PER_MINUTE) -> None:
+    """The stack, two simulated stores connected to it, and a live table until a signal. Raises DevkitError."""
+    data_dir = DataDir.of(environ)
+    with data_dir.lock():
+        stores = DemoStores.of(data_dir)
+        environ = dict(environ) | stores.environ
+        stack = Stack(data_dir, environ, beside=stores.specs(data_dir, environ), on_event=say_event)
+
+        async def perform() -> None:
+            began = time.monotonic()
+            await stack.start()
+            show = Demo(stack, stores, orders_per_minute)
+            await show.connect()
+            await show.open_doors()
+            say_ready(stack, time.monotonic() - began)
+            await show.show()
+
+        with StopRequest(stack.kill) as stop:
+            try:
+                await stop.unless_asked(perform())
+            finally:
+                await stack.stop()
 
 
 async def _serve(

@@ -41,7 +41,8 @@ SERVICES = (GATEWAY, *BEHIND_GATEWAY)
 class Stack:
     """Infrastructure and services, supervised. Use as `async with`, or call `start` and `stop`.
 
-    `environ` is what the services inherit; every `LONGSHORE_*` variable in it reaches them. `python` runs them."""
+    `environ` is what the services inherit; every `LONGSHORE_*` variable in it reaches them. `beside`: more processes
+    to run with it (simulated stores). `python` runs the services."""
 
     def __init__(
         self,
@@ -50,6 +51,7 @@ class Stack:
         *,
         on_event: OnEvent | None = None,
         services: Sequence[Service] = SERVICES,
+        beside: Sequence[ProcessSpec] = (),
         durable: bool = True,
         python: Sequence[str] = (sys.executable,),
     ) -> None:
@@ -59,6 +61,7 @@ class Stack:
         self._environ = dict(environ)
         self._on_event = on_event
         self._services = tuple(services)
+        self._beside = tuple(beside)
         self._durable = durable
         self._python = tuple(python)
         self._ports = PortBook(data_dir.path / "ports.json")
@@ -104,7 +107,7 @@ class Stack:
             service.name: self.url if service == GATEWAY else f"http://{HOST}:{self._ports.port(service.name)}"
             for service in self._services
         }
-        specs = [*self._infra.specs, *(self._spec(service) for service in self._services)]
+        specs = [*self._beside, *self._infra.specs, *(self._spec(service) for service in self._services)]
         self._supervisor = Supervisor(specs, on_event=self._on_event)
         await self._supervisor.start()
         return time.monotonic() - began

@@ -33,7 +33,7 @@ _SETTINGS = {
     "work_mem": "8MB",
     "maintenance_work_mem": "64MB",
     "synchronous_commit": "on",
-    "wal_level": "replica",
+    "wal_level": "minimal",  # nobody replicates from it
     "max_wal_senders": "0",
     "max_wal_size": "2GB",
     "min_wal_size": "256MB",
