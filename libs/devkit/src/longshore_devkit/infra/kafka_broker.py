@@ -59,7 +59,7 @@ async def format_storage(
         [
             jars.java, "-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData",
             f"-Dlog4j2.configurationFile={LOG_CONFIG}", "-cp", jars.classpath,
-            "kafka.tools.StorageTool", "format", "--cluster-id", cluster_id, "--config", str(config),
+            "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "--config", str(config),
         ],
         env=environ,
         timeout=60,
