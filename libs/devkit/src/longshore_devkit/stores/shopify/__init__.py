@@ -1,0 +1,1 @@
+"""A simulated Shopify that executes the official Admin schema."""

@@ -28,10 +28,15 @@ class Ids:
         self._counters: dict[str, Iterator[int]] = {}
 
     def next(self, kind: str) -> int:
-        """A new id; what belongs to orders is past 2^53, what belongs to the catalogue is not."""
+        """A new id; what belongs to orders is past 2^53, what belongs to the catalogue is not.
+
+        Kinds start far apart, so that an id used for the wrong kind finds nothing.
+        """
         if kind not in self._counters:
             small = kind in {"product", "variant", "inventory_item", "location", "customer", "subscription"}
-            self._counters[kind] = itertools.count(self._small if small else self._big)
+            apart = zlib.crc32(kind.encode()) % 997
+            start = self._small + apart * 10**6 if small else self._big + apart * 10**10
+            self._counters[kind] = itertools.count(start)
         return next(self._counters[kind])
 
 

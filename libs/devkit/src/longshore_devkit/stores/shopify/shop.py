@@ -92,6 +92,7 @@ class Shop:
         )
         self.products: dict[int, Product] = {product.id: product for product in made}
         self.orders: dict[int, Order] = {}
+        self.fulfillment_orders: dict[int, tuple[Order, FulfillmentOrder]] = {}
         self.stock = Stock(self.products, self.now, self._stock_changed)
         self.buyers = Buyers(
             self.rng,
@@ -110,6 +111,7 @@ class Shop:
             time_scale=config.retry_scale,
             timeout_s=config.delivery_timeout_s,
         )
+        self.installed = True
         self._number = 1000
 
     @property
@@ -161,7 +163,7 @@ class Shop:
         if paid:
             order.transactions.append(Transaction(self.ids.next("transaction"), "sale", totals(order).total, now))
         self.orders[order.id] = order
-        open_fulfillment_orders(order, order.lines, self.ids, now)
+        self._open_fulfillment_orders(order, order.lines)
         for line in order.lines:
             self.stock.commit(line, line.quantity, event)
         self._send_order(order, ["create", *(["paid"] if paid else []), "updated"], event)
@@ -211,7 +213,7 @@ class Shop:
         order = self.order(order_id)
         if order.cancelled_at is not None:
             raise ShopError("the order is cancelled")
-        event, now = self.webhooks.event_id(), self.now()
+        event = self.webhooks.event_id()
         several = [line for line in order.lines if line.fulfillable > 1]
         additions: list[tuple[int, int]] = []
         removals: list[tuple[int, int]] = []
@@ -224,7 +226,7 @@ class Shop:
             variant = self.rng.choice(self.variants)
             line = self.buyers.added_line(order, variant, self.products, self._routing([variant]))
             order.lines.append(line)
-            open_fulfillment_orders(order, [line], self.ids, now)
+            self._open_fulfillment_orders(order, [line])
             self.stock.commit(line, 1, event)
             additions.append((line.id, 1))
         order.edited = True
@@ -272,6 +274,12 @@ class Shop:
         self._send_order(order, ["fulfilled" if done else "partially_fulfilled", "updated"], event)
         return fulfillment
 
+    def annotate(self, order: Order, *, note: str | None, tags: list[str]) -> None:
+        """Change an order's note and tags."""
+        order.note, order.tags = note, list(tags)
+        self._touch(order)
+        self._send_order(order, ["updated"], self.webhooks.event_id())
+
     def set_quantity(
         self, variant: Variant, location_id: int, quantity: int, *, name: str = "available", event: str = ""
     ) -> int:
@@ -279,10 +287,11 @@ class Shop:
         return self.stock.set_quantity(variant, location_id, quantity, name, event or self.webhooks.event_id())
 
     def uninstall(self) -> None:
-        """The merchant removes the app: one last webhook, then no subscriptions."""
+        """The merchant removes the app: one last webhook, then no subscriptions and a dead token."""
         payload = {"id": self.id, "domain": self.config.domain, "myshopify_domain": self.config.domain}
         self._publish("app/uninstalled", lambda: payload, self.webhooks.event_id())
         self.webhooks.subscriptions.clear()
+        self.installed = False
 
     def send_product(self, product: Product, action: str = "update") -> None:
         """Send products/create, update or delete as if the merchant had just saved it."""
@@ -346,6 +355,10 @@ class Shop:
             subtotal=net - line.left(line.net),
             tax=tax - sum(line.left(amount) for amount in taxes),
         )
+
+    def _open_fulfillment_orders(self, order: Order, lines: Sequence[Line]) -> None:
+        for made in open_fulfillment_orders(order, lines, self.ids, self.now()):
+            self.fulfillment_orders[made.id] = (order, made)
 
     def _routing(self, variants: Sequence[Variant]) -> dict[int, int]:
         return self.stock.routing(variants, self.locations[0].id)

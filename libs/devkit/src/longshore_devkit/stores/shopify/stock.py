@@ -82,8 +82,9 @@ class Stock:
         self._changed(variant, location_id, level, event)
 
 
-def open_fulfillment_orders(order: Order, lines: Sequence[Line], ids: Ids, now: datetime) -> None:
-    """One fulfilment order per location for lines that ship."""
+def open_fulfillment_orders(order: Order, lines: Sequence[Line], ids: Ids, now: datetime) -> list[FulfillmentOrder]:
+    """One new fulfilment order per location for lines that ship."""
+    made: list[FulfillmentOrder] = []
     by_location: dict[int, list[Line]] = {}
     for line in lines:
         if line.requires_shipping:
@@ -93,9 +94,9 @@ def open_fulfillment_orders(order: Order, lines: Sequence[Line], ids: Ids, now: 
             FulfillmentOrderLine(ids.next("fulfillment_order_line"), line, line.quantity, line.quantity)
             for line in there
         ]
-        order.fulfillment_orders.append(
-            FulfillmentOrder(ids.next("fulfillment_order"), order.id, location_id, now, now, parts)
-        )
+        made.append(FulfillmentOrder(ids.next("fulfillment_order"), order.id, location_id, now, now, parts))
+    order.fulfillment_orders += made
+    return made
 
 
 def drop_from_fulfillment_orders(order: Order, line: Line, units: int) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import orjson
+
 from longshore_devkit.stores.common import Attempt, Deliverer, Delivery, Faults, sign_base64
 
 RETRY_DELAYS_S = (60, 120, 300, 600, 1200, 2400, 3600, 6120)

@@ -1,0 +1,157 @@
+"""The simulated Shopify as an HTTP server: what would go to https://{shop}/... goes to <origin>/{shop}/..."""
+
+from __future__ import annotations
+
+import random
+import re
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Scope
+
+from longshore_devkit.stores.common import Faults, FaultyApp, LocalServer, Traffic
+from longshore_devkit.stores.shopify.control import Control
+from longshore_devkit.stores.shopify.engine import THROTTLED_ERROR, Engine
+from longshore_devkit.stores.shopify.shop import API_VERSION, RATES, Shop, ShopConfig, ShopError
+
+_THROTTLED_BODY = orjson.dumps(
+    {
+        "errors": [THROTTLED_ERROR],
+        "extensions": {
+            "cost": {
+                "requestedQueryCost": 10,
+                "actualQueryCost": None,
+                "throttleStatus": {
+                    "maximumAvailable": float(RATES["standard"] * 20),
+                    "currentlyAvailable": 0.0,
+                    "restoreRate": float(RATES["standard"]),
+                },
+            }
+        },
+    }
+)
+_MUTATION = re.compile(rb"\bmutation\b")
+
+
+class SimulatedShopify:
+    """One or more simulated shops behind one loopback port. `async with` starts and stops it.
+
+    `error_rate_429` throttles as Shopify does: status 200 with code THROTTLED. `aftermath` is the share of traffic
+    that refunds, cancels or edits an older order instead of placing a new one.
+    """
+
+    def __init__(
+        self,
+        shops: ShopConfig | Sequence[ShopConfig] | None = None,
+        *,
+        port: int = 0,
+        faults: Faults | None = None,
+        orders_per_minute: float = 0.0,
+        aftermath: float = 0.1,
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
+        configs = [shops] if isinstance(shops, ShopConfig) else list(shops or [ShopConfig()])
+        self.faults = faults or Faults()
+        self.engines: dict[str, Engine] = {config.domain: Engine(Shop(config, self.faults, now)) for config in configs}
+        self._rng = random.Random(f"traffic/{configs[0].seed}")
+        self.aftermath = aftermath
+        self.traffic = Traffic(self._act, self._rng, orders_per_minute)
+        self._server = LocalServer(self._app(), port=port)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Listen and let the buyers in."""
+        await self._server.start()
+        self.traffic.start()
+
+    async def stop(self) -> None:
+        """Stop buyers, deliveries and the server; safe to call twice."""
+        await self.traffic.stop()
+        for engine in self.engines.values():
+            await engine.shop.webhooks.deliverer.close()
+        await self._server.stop()
+
+    @property
+    def url(self) -> str:
+        """The origin: the value for LONGSHORE_SHOPIFY_ADMIN_ORIGIN."""
+        return self._server.url
+
+    def shop(self, domain: str | None = None) -> Shop:
+        """A shop by its domain, or the first one. ShopError when there is none."""
+        return self.engine(domain).shop
+
+    def engine(self, domain: str | None = None) -> Engine:
+        """The GraphQL engine of a shop, or of the first one. ShopError when there is none."""
+        if domain is None:
+            return next(iter(self.engines.values()))
+        if domain not in self.engines:
+            raise ShopError(f"no shop {domain!r}; there are {', '.join(self.engines)}")
+        return self.engines[domain]
+
+    async def drain(self, timeout_s: float = 10.0) -> None:
+        """Wait until every webhook has been delivered or given up; TimeoutError otherwise."""
+        for engine in self.engines.values():
+            await engine.shop.webhooks.deliverer.drain(timeout_s)
+
+    def _app(self) -> FaultyApp:
+        routes = [Route("/{shop}/admin/api/{version}/graphql.json", self._graphql, methods=["POST"])]
+        control = Control(self)
+        return FaultyApp(
+            Starlette(routes=[*control.routes(), *routes]),
+            self.faults,
+            self._rng,
+            too_many=(200, _THROTTLED_BODY),
+            is_write=_is_mutation,
+        )
+
+    async def _graphql(self, request: Request) -> Response:
+        engine = self.engines.get(request.path_params["shop"])
+        if engine is None:
+            return _json({"errors": "Not Found"}, 404)
+        token = request.headers.get("x-shopify-access-token")
+        if token != engine.shop.config.access_token or not engine.shop.installed:
+            message = "[API] Invalid API key or access token (unrecognized login or wrong password)"
+            return _json({"errors": message}, 401)
+        try:
+            body = orjson.loads(await request.body())
+            query, variables = body["query"], body.get("variables") or {}
+        except (ValueError, KeyError, TypeError):
+            return _json({"errors": {"query": "Required parameter missing or invalid"}}, 400)
+        return _json(engine.execute(query, variables, body.get("operationName")))
+
+    async def _act(self) -> None:
+        shop = self._rng.choice(list(self.engines.values())).shop
+        if shop.orders and self._rng.random() < self.aftermath:
+            order_id = self._rng.choice(list(shop.orders)[-200:])
+            action = self._rng.choice((shop.refund, shop.cancel, shop.edit))
+            try:
+                action(order_id)
+            except ShopError:
+                shop.place_order()
+        else:
+            shop.place_order()
+
+
+def _is_mutation(scope: Scope, body: bytes) -> bool:
+    return scope["method"] == "POST" and _MUTATION.search(body) is not None
+
+
+def _json(content: dict[str, Any], status: int = 200) -> Response:
+    headers = {"X-Shopify-Api-Version": API_VERSION, "X-Request-Id": str(uuid.uuid4())}
+    return Response(orjson.dumps(content), status, headers, "application/json; charset=utf-8")
