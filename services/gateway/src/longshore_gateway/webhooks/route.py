@@ -35,6 +35,7 @@ PREFIX = "/webhooks/"
 BROKER_DEADLINE_S = 3.0
 RETRY_AFTER_S = 5
 
+_KINDS = frozenset(platform.value for platform in WORDING)
 RAW_TOPICS = {platform: f"raw.{platform.value}" for platform in WORDING}
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
@@ -60,7 +61,7 @@ class WebhookRoute:
         try:
             await self._take(scope, receive)
         except Problem as problem:
-            label = kind if kind in Platform else "unknown"
+            label = kind if kind in _KINDS else "unknown"
             self._metrics.deliveries.labels(label, str(problem.status)).inc()
             await _answer_problem(send, problem)
         else:
