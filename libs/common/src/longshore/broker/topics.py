@@ -9,7 +9,15 @@ from dataclasses import dataclass
 
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    IllegalArgumentError,
+    InvalidTopicError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +60,13 @@ COMMANDS_OUTCOMES = TopicSpec("commands.outcomes")
 
 DLQ_SUFFIX = ".dlq"
 
+_HOPELESS = (
+    IllegalArgumentError,
+    InvalidTopicError,
+    TopicAuthorizationFailedError,
+    ClusterAuthorizationFailedError,
+)
+
 
 def dlq_of(topic: TopicSpec | str) -> str:
     """The dead letters of a topic; a dead letter that dies again stays where it is."""
@@ -86,6 +101,8 @@ async def ensure_topics(
     while True:
         try:
             await _create_missing(bootstrap_servers, prefix, wanted, partitions, replication)
+        except _HOPELESS:
+            raise
         except (KafkaError, OSError, TimeoutError) as error:
             log.warning("topics are not there yet", error=type(error).__name__, retry_in_s=delay)
             await asyncio.sleep(delay)
@@ -118,21 +135,7 @@ async def _create_missing(
         missing = [spec for spec in wanted if prefix + spec.name not in present]
         if not missing:
             return
-        answer = await admin.create_topics(
-            [
-                NewTopic(
-                    prefix + spec.name,
-                    # Few die, so one partition is enough, and a list of dead letters has one order.
-                    1 if spec.name.endswith(DLQ_SUFFIX) else partitions,
-                    replication,
-                    topic_configs={
-                        "retention.ms": str(spec.retention_ms),
-                        "max.message.bytes": str(MAX_MESSAGE_BYTES),
-                    },
-                )
-                for spec in missing
-            ]
-        )
+        answer = await admin.create_topics([_new_topic(prefix, spec, partitions, replication) for spec in missing])
         for topic, code, *_ in answer.topic_errors:
             error = for_code(code)
             if code and error is not TopicAlreadyExistsError:
@@ -140,3 +143,19 @@ async def _create_missing(
     finally:
         with contextlib.suppress(KafkaError, OSError):
             await admin.close()
+
+
+def _new_topic(prefix: str, spec: TopicSpec, partitions: int, replication: int) -> NewTopic:
+    topic = NewTopic(
+        prefix + spec.name,
+        # Few die, so one partition is enough, and a list of dead letters has one order.
+        1 if spec.name.endswith(DLQ_SUFFIX) else partitions,
+        1,
+        topic_configs={
+            "retention.ms": str(spec.retention_ms),
+            "max.message.bytes": str(MAX_MESSAGE_BYTES),
+        },
+    )
+    # aiokafka's constructor refuses -1, the cluster's default, which its protocol knows (KIP-464).
+    topic.replication_factor = replication
+    return topic

@@ -1,0 +1,282 @@
+"""The three fates of a batch, on real Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from longshore_devkit.testing import eventually
+
+from longshore.broker import (
+    Consumer,
+    ConsumerPolicy,
+    LongshoreBroker,
+    Message,
+    Producer,
+    Record,
+    Rejected,
+    Transient,
+    dlq_of,
+    ensure_topics,
+    make_broker,
+    revived,
+    subscribe,
+)
+from longshore.broker.records import to_text
+
+TOPIC = "commerce.orders"
+GROUP = "order-sync.orders"
+
+
+class Stream:
+    """A topic of one test, a producer for it, and as many consumers as it starts."""
+
+    def __init__(self, bootstrap_servers: str, prefix: str, producer: Producer) -> None:
+        self.bootstrap_servers = bootstrap_servers
+        self.prefix = prefix
+        self.producer = producer
+
+    async def send(self, values: Iterable[str], *, topic: str = TOPIC) -> None:
+        await self.producer.send_many(
+            [
+                Message(topic, f"key-{number % 7}", value.encode(), {"n": str(number)})
+                for number, value in enumerate(values)
+            ]
+        )
+
+    @contextlib.asynccontextmanager
+    async def consuming(
+        self,
+        apply: Callable[[Sequence[Record]], Awaitable[Sequence[Rejected] | None]],
+        policy: ConsumerPolicy | None = None,
+    ) -> AsyncIterator[Consumer]:
+        broker = make_broker(self.bootstrap_servers, producer=self.producer, prefix=self.prefix)
+        consumer = subscribe(broker, topics=[TOPIC], group=GROUP, apply=apply, policy=policy)
+        try:
+            await broker.start()
+            await eventually(lambda: consumer.ready, timeout=20)
+            yield consumer
+        finally:
+            await broker.stop()
+
+    async def read_all(self, topic: str) -> list[Record]:
+        """All records that the topic holds now."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap_servers)
+        await consumer.start()
+        try:
+            name = self.prefix + topic
+            partitions = [TopicPartition(name, each) for each in await _partitions(consumer, name)]
+            consumer.assign(partitions)
+            ends = await consumer.end_offsets(partitions)
+            await consumer.seek_to_beginning()
+            records: list[Record] = []
+            while any([await consumer.position(each) < ends[each] for each in partitions]):
+                for batch in (await consumer.getmany(timeout_ms=500)).values():
+                    records += [
+                        Record(
+                            topic,
+                            each.partition,
+                            each.offset,
+                            each.timestamp,
+                            to_text(each.key),
+                            each.value,
+                            {name: to_text(value) for name, value in each.headers},
+                        )
+                        for each in batch
+                    ]
+            return records
+        finally:
+            await consumer.stop()
+
+    async def committed(self) -> int:
+        """How many records the group has committed, over all partitions."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap_servers, group_id=self.prefix + GROUP, enable_auto_commit=False
+        )
+        await consumer.start()
+        try:
+            name = self.prefix + TOPIC
+            partitions = [TopicPartition(name, each) for each in await _partitions(consumer, name)]
+            consumer.assign(partitions)
+            return sum([await consumer.committed(each) or 0 for each in partitions])
+        finally:
+            await consumer.stop()
+
+
+async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
+    partitions: set[int] = (await consumer._client.fetch_all_metadata()).partitions_for_topic(topic)
+    return partitions
+
+
+@pytest.fixture
+async def stream(bootstrap_servers: str, topic_prefix: str) -> AsyncIterator[Stream]:
+    await ensure_topics(bootstrap_servers, topic_prefix, [TOPIC], 2)
+    async with Producer(bootstrap_servers, topic_prefix) as producer:
+        await producer.wait_connected()
+        yield Stream(bootstrap_servers, topic_prefix, producer)
+
+
+class Applied:
+    """Stands for a database: keeps what was applied; fails as it is told to."""
+
+    def __init__(self, fail: Callable[[Sequence[Record]], None] = lambda records: None) -> None:
+        self.values: list[str] = []
+        self.fail = fail
+
+    async def __call__(self, records: Sequence[Record]) -> None:
+        self.fail(records)
+        self.values += [record.value.decode() for record in records]
+
+
+def bad_values(records: Sequence[Record]) -> None:
+    for record in records:
+        if record.value.startswith(b"bad"):
+            raise ValueError(record.value)
+
+
+async def test_all_records_are_applied_and_committed(stream: Stream) -> None:
+    applied = Applied()
+    await stream.send(f"v{n}" for n in range(1200))
+    async with stream.consuming(applied):
+        await eventually(lambda: len(applied.values) == 1200)
+    assert set(applied.values) == {f"v{n}" for n in range(1200)}
+    assert await stream.committed() == 1200
+
+
+async def test_logical_names_and_headers_are_what_apply_sees(stream: Stream) -> None:
+    seen: list[Record] = []
+
+    async def apply(records: Sequence[Record]) -> None:
+        seen.extend(records)
+
+    await stream.producer.send(Message(TOPIC, "a:1", b"body", {"ce_type": "order", "odd": "\udcff"}))
+    async with stream.consuming(apply):
+        await eventually(lambda: seen)
+    assert (seen[0].topic, seen[0].key, seen[0].value) == (TOPIC, "a:1", b"body")
+    assert seen[0].headers == {"ce_type": "order", "odd": "\udcff"}
+    assert seen[0].timestamp.tzinfo is not None
+
+
+async def test_a_transient_failure_is_retried_in_place_and_skips_nothing(stream: Stream) -> None:
+    failures = iter([Transient("one"), ConnectionRefusedError(), TimeoutError()])
+
+    def fail(records: Sequence[Record]) -> None:
+        if (error := next(failures, None)) is not None:
+            raise error
+
+    applied = Applied(fail)
+    await stream.send(f"v{n}" for n in range(10))
+    async with stream.consuming(applied, ConsumerPolicy(backoff_initial_s=0.01)):
+        await eventually(lambda: len(applied.values) == 10)
+    assert sorted(applied.values) == sorted(f"v{n}" for n in range(10))
+    assert await stream.read_all(dlq_of(TOPIC)) == []
+
+
+async def test_poison_goes_to_the_dead_letters_and_the_stream_goes_on(stream: Stream) -> None:
+    values = ["bad: alice@example.com" if n in {3, 77, 150} else f"v{n}" for n in range(200)]
+    applied = Applied(bad_values)
+    await stream.send(values)
+    async with stream.consuming(applied) as consumer:
+        await eventually(lambda: len(applied.values) == 197)
+        assert consumer.halted is None
+    assert sorted(applied.values) == sorted(value for value in values if not value.startswith("bad"))
+    assert await stream.committed() == 200
+    letters = await stream.read_all(dlq_of(TOPIC))
+    assert sorted(letter.headers["n"] for letter in letters) == ["150", "3", "77"]
+    letter = letters[0]
+    assert letter.value == b"bad: alice@example.com"
+    assert letter.headers["dlq-topic"] == TOPIC
+    assert letter.headers["dlq-group"] == GROUP
+    assert letter.headers["dlq-error"] == "ValueError"
+    assert "bad_values" in letter.headers["dlq-stack"]
+    assert "alice" not in letter.headers["dlq-stack"] + letter.headers["dlq-reason"]
+    assert revived(letter) == Message(TOPIC, letter.key or "", letter.value, {"n": letter.headers["n"]})
+
+
+async def test_rejected_records_are_dead_letters_with_their_reason(stream: Stream) -> None:
+    async def apply(records: Sequence[Record]) -> list[Rejected]:
+        return [Rejected(each, "no such variant") for each in records if each.value == b"odd"]
+
+    await stream.send(["even", "odd", "even"])
+    async with stream.consuming(apply):
+        await eventually(lambda: _count(stream), timeout=5)
+    letters = await stream.read_all(dlq_of(TOPIC))
+    assert [letter.headers["dlq-reason"] for letter in letters] == ["no such variant"]
+
+
+async def _count(stream: Stream) -> bool:
+    return await stream.committed() == 3
+
+
+async def test_a_flood_of_poison_halts_the_consumer_before_anything_is_drained(stream: Stream) -> None:
+    policy = ConsumerPolicy(poison_max_count=20, max_records=100)
+    applied = Applied(bad_values)
+    await stream.send(f"bad {n}" for n in range(300))
+    async with stream.consuming(applied, policy) as consumer:
+        await eventually(lambda: consumer.halted)
+        assert not consumer.ready
+    assert await stream.read_all(dlq_of(TOPIC)) == []
+    assert await stream.committed() == 0
+    # Once the bad deploy is undone, a restart continues where it stood.
+    cured = Applied()
+    async with stream.consuming(cured, policy):
+        await eventually(lambda: len(cured.values) == 300)
+    assert await stream.committed() == 300
+
+
+async def test_a_header_that_is_not_text_reaches_apply(stream: Stream) -> None:
+    applied: list[Record] = []
+
+    async def apply(records: Sequence[Record]) -> None:
+        for record in records:
+            record.headers["odd"].encode()
+        applied.extend(records)
+
+    raw = AIOKafkaProducer(bootstrap_servers=stream.bootstrap_servers)
+    await raw.start()
+    await raw.send_and_wait(stream.prefix + TOPIC, b"x", key=b"\xff\xfe", headers=[("odd", b"\xff\x00")])
+    await raw.send_and_wait(stream.prefix + TOPIC, b"y", key=b"k", headers=[("odd", b"fine")])
+    await raw.stop()
+    async with stream.consuming(apply):
+        await eventually(lambda: applied)
+    letters = await stream.read_all(dlq_of(TOPIC))
+    assert [letter.headers["odd"] for letter in letters] == ["\udcff\x00"]
+    assert letters[0].key == "\udcff\udcfe"
+
+
+async def test_two_consumers_share_and_a_rebalance_loses_nothing(stream: Stream) -> None:
+    first, second = Applied(), Applied()
+    await stream.send(f"v{n}" for n in range(2000))
+    async with stream.consuming(first, ConsumerPolicy(max_records=10)):
+        await eventually(lambda: first.values)
+        async with stream.consuming(second, ConsumerPolicy(max_records=10)):
+            await stream.send(f"w{n}" for n in range(2000))
+            await eventually(lambda: len(set(first.values) | set(second.values)) == 4000, timeout=20)
+    assert second.values
+
+
+async def test_stopping_during_an_outage_commits_nothing_and_ends_soon(stream: Stream) -> None:
+    started = asyncio.Event()
+
+    async def apply(records: Sequence[Record]) -> None:
+        started.set()
+        raise Transient("the database is away")
+
+    await stream.send(["a", "b"])
+    async with asyncio.timeout(20), stream.consuming(apply):
+        await started.wait()
+    assert await stream.committed() == 0
+    applied = Applied()
+    async with stream.consuming(applied):
+        await eventually(lambda: len(applied.values) == 2)
+
+
+async def test_a_record_of_eight_mebibytes_passes(stream: Stream) -> None:
+    applied = Applied()
+    await stream.send(["x" * (8 * 1024 * 1024)])
+    async with stream.consuming(applied):
+        await eventually(lambda: applied.values)
+    assert len(applied.values[0]) == 8 * 1024 * 1024
