@@ -21,7 +21,7 @@ from longshore_devkit.stack import Stack
 from longshore_devkit.terminal import say
 
 PRODUCTS = 50
-INITIAL_STOCK = 500
+STOCK = 500
 ORDERS_PER_MINUTE = 30.0
 """In each store."""
 SHIPMENTS_PER_ROUND = 2
@@ -64,9 +64,9 @@ class DemoStores:
 
     def specs(self, data_dir: DataDir, environ: Mapping[str, str]) -> list[ProcessSpec]:
         """The processes of the two stores; their buyers wait until they are told to come."""
-        common = ("--products", str(PRODUCTS), "--initial-stock", str(INITIAL_STOCK), "--sku-prefix", self.sku_prefix)
-        woo = ("--consumer-key", _CONSUMER_KEY, "--consumer-secret", _CONSUMER_SECRET)
-        shopify = ("--shop", SHOP, "--access-token", _ACCESS_TOKEN, "--api-secret", _API_SECRET)
+        common = ("--products", str(PRODUCTS), "--sku-prefix", self.sku_prefix)
+        woo = ("--initial-stock", str(STOCK), "--consumer-key", _CONSUMER_KEY, "--consumer-secret", _CONSUMER_SECRET)
+        shopify = ("--stock", str(STOCK), "--shop", SHOP, "--access-token", _ACCESS_TOKEN, "--api-secret", _API_SECRET)
         return [
             _store_spec("store-woo", "woo", self.woo_port, (*common, *woo), data_dir, environ),
             _store_spec("store-shopify", "shopify", self.shopify_port, (*common, *shopify), data_dir, environ),

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from longshore_devkit.errors import InfraError
 from longshore_devkit.infra.containers import Container, docker_answers, start_kafka, start_postgres
 from longshore_devkit.infra.kafka import LocalKafka
-from longshore_devkit.infra.postgres import LocalPostgres
+from longshore_devkit.infra.kafka_broker import kafka_is_ready
+from longshore_devkit.infra.postgres import LocalPostgres, postgres_is_ready
 from longshore_devkit.ports import PortBook
-from longshore_devkit.processes import ProcessSpec
+from longshore_devkit.processes import ProcessSpec, ReadyCheck, is_ready
 
 KAFKA_VARIABLE = "LONGSHORE_KAFKA_BOOTSTRAP_SERVERS"
 DATABASE_VARIABLE = "LONGSHORE_DATABASE_URL"
+_CONTAINER_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,7 @@ async def _find_kafka(data_dir: Path, ports: PortBook, environ: Mapping[str, str
         return _Part(given)
     if in_containers:
         container, address = await asyncio.to_thread(start_kafka)
+        await _until_ready(container, lambda: kafka_is_ready(address))
         return _Part(address, container=container)
     kafka = local_kafka(data_dir, ports, environ)
     return _Part(kafka.bootstrap_servers, spec=await kafka.spec())
@@ -105,6 +110,16 @@ async def _find_postgres(
         return _Part(given)
     if in_containers:
         container, address = await asyncio.to_thread(start_postgres)
+        await _until_ready(container, lambda: postgres_is_ready(address))
         return _Part(address, container=container)
     postgres = local_postgres(data_dir, ports, environ, durable=durable)
     return _Part(postgres.database_url, spec=await postgres.spec())
+
+
+async def _until_ready(container: Container, check: ReadyCheck) -> None:
+    deadline = time.monotonic() + _CONTAINER_TIMEOUT_S
+    while not await is_ready(check):
+        if time.monotonic() > deadline:
+            container.stop()
+            raise InfraError(f"A container was not ready within {_CONTAINER_TIMEOUT_S:.0f} s.")
+        await asyncio.sleep(0.2)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import importlib.util
+import secrets
 import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from longshore_devkit.infra.kafka_broker import BROKER_SETTINGS
+from longshore_devkit.ports import free_port
+
 KAFKA_IMAGE = "apache/kafka:4.3.1"
 POSTGRES_IMAGE = "postgres:18"
 _DEFAULT_SOCKET = Path("/var/run/docker.sock")
 _KAFKA_PORT = 9092
+_CONTROLLER_PORT = 9093
+_POSTGRES_PORT = 5432
 
 
 class Container(Protocol):
@@ -34,21 +40,34 @@ def docker_answers(environ: Mapping[str, str]) -> bool:
 
 
 def start_kafka() -> tuple[Container, str]:
-    """A started one-node Kafka and its bootstrap servers."""
-    from testcontainers.kafka import KafkaContainer
+    """A one-node Kafka, set as the local one is, and its bootstrap servers; it may not be ready yet."""
+    from testcontainers.core.container import DockerContainer
 
-    container = KafkaContainer(KAFKA_IMAGE).with_kraft()
+    port = free_port()  # known before it starts: the broker tells its clients this address
+    container = DockerContainer(KAFKA_IMAGE).with_bind_ports(_KAFKA_PORT, port)
+    address = f"{container.get_docker_client().host()}:{port}"
+    settings = dict(BROKER_SETTINGS) | {
+        "controller.quorum.voters": f"1@localhost:{_CONTROLLER_PORT}",
+        "listeners": f"PLAINTEXT://:{_KAFKA_PORT},CONTROLLER://:{_CONTROLLER_PORT}",
+        "advertised.listeners": f"PLAINTEXT://{address}",
+    }
+    for key, value in settings.items():
+        container.with_env("KAFKA_" + key.upper().replace(".", "_"), str(value))
     container.start()
-    return container, str(container.get_bootstrap_server())
+    return container, address
 
 
 def start_postgres() -> tuple[Container, str]:
-    """A started PostgreSQL and the URL of its database `longshore`."""
-    from testcontainers.postgres import PostgresContainer
+    """A PostgreSQL and the URL of its database `longshore`; it may not be ready yet."""
+    from testcontainers.core.container import DockerContainer
 
-    container = PostgresContainer(POSTGRES_IMAGE, username="longshore", dbname="longshore", driver="asyncpg")
+    password = secrets.token_hex(16)
+    container = DockerContainer(POSTGRES_IMAGE).with_exposed_ports(_POSTGRES_PORT)
+    container.with_envs(POSTGRES_USER="longshore", POSTGRES_DB="longshore", POSTGRES_PASSWORD=password)
+    container.with_command("postgres -c fsync=off -c max_connections=200 -c timezone=UTC")
     container.start()
-    return container, str(container.get_connection_url())
+    address = f"{container.get_container_host_ip()}:{container.get_exposed_port(_POSTGRES_PORT)}"
+    return container, f"postgresql+asyncpg://longshore:{password}@{address}/longshore"
 
 
 def _connect(docker_host: str | None) -> socket.socket:

@@ -18,6 +18,44 @@ from longshore_devkit.processes import run_tool
 MAX_MESSAGE_BYTES = 10 * 1024 * 1024
 """An 8 MiB webhook body with its headers fits."""
 
+BROKER_SETTINGS: Mapping[str, object] = {
+    "process.roles": "broker,controller",
+    "node.id": 1,
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "controller.listener.names": "CONTROLLER",
+    "auto.create.topics.enable": "false",
+    # One node: what is kept in several copies elsewhere has one here.
+    "default.replication.factor": 1,
+    "min.insync.replicas": 1,
+    "offsets.topic.replication.factor": 1,
+    "offsets.topic.num.partitions": 4,
+    "transaction.state.log.replication.factor": 1,
+    "transaction.state.log.min.isr": 1,
+    "transaction.state.log.num.partitions": 2,
+    "share.coordinator.state.topic.replication.factor": 1,
+    "share.coordinator.state.topic.min.isr": 1,
+    "share.coordinator.state.topic.num.partitions": 2,
+    "message.max.bytes": MAX_MESSAGE_BYTES,
+    "replica.fetch.max.bytes": MAX_MESSAGE_BYTES,
+    # Consumers of a stack that was off for months still know where they stood.
+    "offsets.retention.minutes": 525_600,
+    "log.retention.hours": 168,
+    "log.segment.bytes": 256 * 1024 * 1024,
+    # A group is complete as soon as its first member is there; later ones cause a rebalance.
+    "group.initial.rebalance.delay.ms": 0,
+    # After kill -9 the controller waits out the dead broker's session before it lets the new one in.
+    "broker.session.timeout.ms": 1500,
+    "broker.heartbeat.interval.ms": 500,
+    # Small machine: fewer threads, and not the 128 MB that the log cleaner would take of the heap.
+    "num.network.threads": 2,
+    "num.io.threads": 4,
+    "background.threads": 2,
+    "num.recovery.threads.per.data.dir": 2,
+    "log.cleaner.threads": 1,
+    "log.cleaner.dedupe.buffer.size": 8 * 1024 * 1024,
+}
+"""What every broker of ours is set to, wherever it runs: one node, nothing created by accident."""
+
 
 def broker_argv(jars: KafkaJars, config: Path, heap_mb: int, *extra: str) -> tuple[str, ...]:
     """The command line of a broker (`extra`: more options for the Java machine).
@@ -67,46 +105,12 @@ async def format_storage(
 
 
 def server_properties(logs: Path, port: int, controller_port: int) -> str:
-    """The broker's configuration: loopback only, one node, nothing created by accident."""
-    settings: dict[str, object] = {
-        "process.roles": "broker,controller",
-        "node.id": 1,
+    """The configuration file: loopback only."""
+    settings = dict(BROKER_SETTINGS) | {
         "controller.quorum.voters": f"1@{HOST}:{controller_port}",
         "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
         "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "controller.listener.names": "CONTROLLER",
         "log.dirs": logs,
-        "auto.create.topics.enable": "false",
-        # One node: what is kept in several copies elsewhere has one here.
-        "default.replication.factor": 1,
-        "min.insync.replicas": 1,
-        "offsets.topic.replication.factor": 1,
-        "offsets.topic.num.partitions": 4,
-        "transaction.state.log.replication.factor": 1,
-        "transaction.state.log.min.isr": 1,
-        "transaction.state.log.num.partitions": 2,
-        "share.coordinator.state.topic.replication.factor": 1,
-        "share.coordinator.state.topic.min.isr": 1,
-        "share.coordinator.state.topic.num.partitions": 2,
-        "message.max.bytes": MAX_MESSAGE_BYTES,
-        "replica.fetch.max.bytes": MAX_MESSAGE_BYTES,
-        # Consumers of a stack that was off for months still know where they stood.
-        "offsets.retention.minutes": 525_600,
-        "log.retention.hours": 168,
-        "log.segment.bytes": 256 * 1024 * 1024,
-        # A group is complete as soon as its first member is there; later ones cause a rebalance.
-        "group.initial.rebalance.delay.ms": 0,
-        # After kill -9 the controller waits out the dead broker's session before it lets the new one in.
-        "broker.session.timeout.ms": 1500,
-        "broker.heartbeat.interval.ms": 500,
-        # Small machine: fewer threads, and not the 128 MB that the log cleaner would take of the heap.
-        "num.network.threads": 2,
-        "num.io.threads": 4,
-        "background.threads": 2,
-        "num.recovery.threads.per.data.dir": 2,
-        "log.cleaner.threads": 1,
-        "log.cleaner.dedupe.buffer.size": 8 * 1024 * 1024,
     }
     return "".join(f"{key}={value}\n" for key, value in settings.items())
 
