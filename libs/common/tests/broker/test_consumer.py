@@ -8,12 +8,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from longshore_devkit.testing import eventually
 
 from longshore.broker import (
     Consumer,
     ConsumerPolicy,
-    LongshoreBroker,
     Message,
     Producer,
     Record,
@@ -26,6 +24,7 @@ from longshore.broker import (
     subscribe,
 )
 from longshore.broker.records import to_text
+from longshore_devkit.testing import eventually
 
 TOPIC = "commerce.orders"
 GROUP = "order-sync.orders"
@@ -71,7 +70,8 @@ class Stream:
             partitions = [TopicPartition(name, each) for each in await _partitions(consumer, name)]
             consumer.assign(partitions)
             ends = await consumer.end_offsets(partitions)
-            await consumer.seek_to_beginning()
+            for each in partitions:
+                consumer.seek(each, 0)
             records: list[Record] = []
             while any([await consumer.position(each) < ends[each] for each in partitions]):
                 for batch in (await consumer.getmany(timeout_ms=500)).values():
