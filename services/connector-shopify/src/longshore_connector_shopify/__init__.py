@@ -1,0 +1,1 @@
+"""The Shopify connector: what Shopify sends becomes normalized events, commands become calls of its Admin API."""

@@ -1,0 +1,113 @@
+"""Products with their variants, and stock levels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from longshore.contracts import Platform, ProductSnapshot, ProductStatus, StockLevel
+from longshore.money import InvalidAmount, money
+from longshore.platforms.protocols import RawRecord, Untranslatable
+from longshore_connector_shopify.translate.digest import content_digest
+from longshore_connector_shopify.translate.reading import Json, Notes, by_id
+
+_STATUS = {
+    "active": ProductStatus.ACTIVE,
+    "draft": ProductStatus.DRAFT,
+    "archived": ProductStatus.ARCHIVED,
+    # Sold to those who have the link.
+    "unlisted": ProductStatus.ACTIVE,
+}
+
+# A webhook tells neither the shop's currency nor (since 2024-07) whether stock is counted.
+_FETCH_ALONE: dict[str, Any] = {"currency": True, "variants": {"__all__": {"price": True, "tracked": True}}}
+
+
+def build_product(product: Json, record: RawRecord) -> ProductSnapshot:
+    """The snapshot of a product. Raises Untranslatable without an id."""
+    notes = Notes()
+    external_id = notes.external_id(product)
+    if external_id is None:
+        raise Untranslatable("id is missing or unreadable")
+    word = notes.word(product, "status").lower() or "active"
+    status = _STATUS.get(word)
+    if status is None:
+        notes.unreadable("status")
+        status = ProductStatus.ACTIVE
+    currency = notes.text(product, "currency")
+    updated_at = notes.moment(product, "updated_at") or record.received_at
+    variants = [_variant(node, currency, notes, at) for at, node in notes.nodes(product, "variants")]
+    snapshot = ProductSnapshot.model_validate(
+        {
+            "org_id": record.org_id,
+            "integration_id": record.integration_id,
+            "platform": Platform.SHOPIFY,
+            "external_id": external_id,
+            "version": {"updated_at": updated_at, "observed_at": record.received_at, "offset": record.ref.offset},
+            "raw": record.ref,
+            "title": notes.text(product, "title") or "",
+            "status": status,
+            "platform_status": word,
+            "currency": currency,
+            "variants": by_id([each for each in variants if each is not None]),
+            "updated_at": updated_at,
+            "problems": notes.problems,
+        }
+    )
+    snapshot.digest = content_digest(snapshot, _FETCH_ALONE)
+    return snapshot
+
+
+def is_cut(product: Json) -> bool:
+    """Whether a webhook's product lacks variants: past 100 it names the rest in `variant_gids` only."""
+    named, told = product.get("variant_gids"), product.get("variants")
+    return isinstance(named, list) and isinstance(told, list) and len(named) > len(told)
+
+
+def build_level(
+    inventory_id: str, location_id: str, quantity: int, level: Json, record: RawRecord, notes: Notes
+) -> StockLevel:
+    """What the store can sell of an item at a location."""
+    updated_at = notes.moment(level, "updated_at") or record.received_at
+    snapshot = StockLevel.model_validate(
+        {
+            "org_id": record.org_id,
+            "integration_id": record.integration_id,
+            "platform": Platform.SHOPIFY,
+            "external_id": f"{inventory_id}@{location_id}",
+            "version": {"updated_at": updated_at, "observed_at": record.received_at, "offset": record.ref.offset},
+            "raw": record.ref,
+            "inventory_external_id": inventory_id,
+            "location_external_id": location_id,
+            "quantity": quantity,
+            "updated_at": updated_at,
+            "problems": notes.problems,
+        }
+    )
+    snapshot.digest = content_digest(snapshot)
+    return snapshot
+
+
+def _variant(node: Json, currency: str | None, notes: Notes, at: str) -> dict[str, Any] | None:
+    external_id = notes.external_id(node, at=at)
+    inventory_id = notes.external_id(node, "inventory_item_id", at)
+    if external_id is None or inventory_id is None:
+        notes.unreadable(at.removesuffix("."))
+        return None
+    price = None
+    if currency is not None and node.get("price") is not None:
+        try:
+            price = money(node["price"], currency)
+        except InvalidAmount:
+            notes.unreadable(at + "price")
+    tracked = node.get("tracked")
+    if tracked is None and "inventory_management" in node:
+        tracked = node["inventory_management"] is not None
+    return {
+        "external_id": external_id,
+        "inventory_external_id": inventory_id,
+        "sku": notes.text(node, "sku", at),
+        "barcode": notes.text(node, "barcode", at),
+        "title": notes.text(node, "title", at) or "",
+        "price": price,
+        "tracked": tracked is not False,
+    }
