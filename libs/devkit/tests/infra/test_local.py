@@ -24,9 +24,9 @@ from longshore_devkit.supervisor import Supervisor
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
     """Not pytest's tmp_path: as root, PostgreSQL runs as another user, and that directory is closed to it. The
-    capability that we then leave it is tested by this very directory being closed too."""
+    capability that we then leave it is tested by this very directory being closed too. So are names beyond ASCII."""
     with tempfile.TemporaryDirectory(prefix="longshore-devkit-") as folder:
-        yield Path(folder)
+        yield Path(folder) / "Jürgen's 北京 data"
 
 
 async def write(bootstrap_servers: str, database_url: str, topic: str, text: str) -> None:

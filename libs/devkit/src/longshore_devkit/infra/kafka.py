@@ -38,7 +38,7 @@ class LocalKafka:
         return ProcessSpec(
             name="kafka",
             argv=broker_argv(jars, self._config, self.heap_mb),
-            env=dict(self.environ),
+            env=dict(self.environ) | {"LC_ALL": "C.UTF-8"},  # else Java 17 cannot open paths beyond ASCII
             prepare=lambda: self._prepare(jars),
             ready=lambda: kafka_is_ready(self.bootstrap_servers),
             stop_timeout=20.0,

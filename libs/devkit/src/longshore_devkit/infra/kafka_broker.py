@@ -99,7 +99,7 @@ async def format_storage(
             f"-Dlog4j2.configurationFile={LOG_CONFIG}", "-cp", jars.classpath,
             "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "--config", str(config),
         ],
-        env=environ,
+        env=dict(environ) | {"LC_ALL": "C.UTF-8"},
         timeout=60,
     )  # fmt: skip
 
@@ -112,7 +112,7 @@ def server_properties(logs: Path, port: int, controller_port: int) -> str:
         "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
         "log.dirs": logs,
     }
-    return "".join(f"{key}={value}\n" for key, value in settings.items())
+    return "".join(f"{key}={_escape(str(value))}\n" for key, value in settings.items())
 
 
 async def kafka_is_ready(bootstrap_servers: str) -> bool:
@@ -128,3 +128,9 @@ async def kafka_is_ready(bootstrap_servers: str) -> bool:
         return False
     finally:
         await client.close()
+
+
+def _escape(value: str) -> str:
+    """As a Java properties file wants it: it is read as Latin-1, and a data directory may be below /home/jürgen."""
+    units = memoryview(value.encode("utf-16-le")).cast("H")
+    return "".join(chr(u) if 0x20 <= u < 0x7F and u != 0x5C else f"\\u{u:04x}" for u in units)
