@@ -1,0 +1,1 @@
+"""The WooCommerce connector: store records into normalized events, commands into the store."""

@@ -1,0 +1,199 @@
+"""The money of a WooCommerce order: which of the store's figures count, and what its rounding leaves over.
+
+Amounts are decimal strings in the shop's decimals, all without tax, even where prices include it. A line is rounded for
+showing; what WooCommerce sums depends on the shop's settings. Measured on a real store: with prices that include tax,
+the taxes of 7 % of the orders differ from the sum of their lines' by a cent or two, and with "round tax at subtotal"
+the total of 1 in 8 differs from the sum of what is shown. The order's own figures are what the buyer paid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from longshore.money import InvalidAmount, Money, iso_exponent, order_exponent
+from longshore_connector_woo.translate.reading import ZERO, Fields, is_whole
+
+# A float in the record has about 15 digits: what differs by less than this is its noise.
+_NOISE = Decimal("0.000001")
+_BIGINT = 2**63 - 1
+
+
+class Unit:
+    """The one currency and exponent of an order. `unit_of` makes it, so that all amounts are whole in it."""
+
+    __slots__ = ("currency", "exponent", "zero")
+
+    def __init__(self, currency: str, exponent: int) -> None:
+        self.currency = currency
+        self.exponent = exponent
+        self.zero = Money(0, currency, exponent)
+
+    def money(self, amount: Decimal) -> Money:
+        """Exactly `amount`."""
+        return Money(int(amount.scaleb(self.exponent)), self.currency, self.exponent) if amount else self.zero
+
+    def rounded(self, amount: Decimal) -> Money:
+        """`amount`, half-even: for figures that only people read."""
+        return Money(int(amount.scaleb(self.exponent).to_integral_value()), self.currency, self.exponent)
+
+
+def unit_of(currency: str, amounts: Iterable[Decimal]) -> Unit:
+    """The unit of an order. Raises InvalidAmount when its amounts do not fit 64 bits of it."""
+    amounts = list(amounts)
+    exponent = iso_exponent(currency)
+    if not all(is_whole(amount.scaleb(exponent)) for amount in amounts):
+        exponent = order_exponent(currency, amounts)
+    if sum(map(abs, amounts), ZERO).scaleb(exponent) > _BIGINT:
+        raise InvalidAmount("amounts do not fit 64 bits")
+    return Unit(currency, exponent)
+
+
+@dataclass(slots=True)
+class Charge:
+    """A line, a shipping or a fee. `subtotal` is before discount (lines only); `unrounded` the line's total before the
+    shop rounded it for showing (price x quantity), None where it is not known; `rates` how many taxes it has."""
+
+    fields: Fields
+    subtotal: Decimal
+    total: Decimal
+    tax: Decimal
+    unrounded: Decimal | None = None
+    rates: int = 1
+    # What coupons took off. A line that was priced up by hand has none: its subtotal is its total.
+    discount: Decimal = ZERO
+
+    @property
+    def hides_digits(self) -> bool:
+        """Whether the shop counts with more digits than it shows."""
+        return self.unrounded is not None and abs(self.unrounded - self.total) > _NOISE
+
+
+def read_line(item: Fields, quantity: int) -> Charge:
+    """A product line."""
+    subtotal, total = item.amount("subtotal", required=True), item.amount("total", required=True)
+    price = item.number("price")
+    return Charge(
+        item,
+        subtotal,
+        total,
+        item.amount("total_tax"),
+        price * quantity if price is not None and quantity else None,
+        _rates(item),
+        subtotal - total if subtotal > total else ZERO,
+    )
+
+
+def read_charge(item: Fields) -> Charge:
+    """A shipping line or a fee."""
+    total = item.amount("total", required=True)
+    return Charge(item, total, total, item.amount("total_tax"), None, _rates(item))
+
+
+def _rates(item: Fields) -> int:
+    taxes = item.data.get("taxes")
+    return len(taxes) if type(taxes) is list and taxes else 1
+
+
+@dataclass(slots=True)
+class Amounts:
+    """All the money of an order, as the store has it.
+
+    `cent` is the shop's smallest coin: its totals are rounded to that, whatever the lines show (`?dp=4`). `rounding`
+    and `tax_rounding` close the gap between the store's total and tax and the sums of what it shows; zero where there
+    is none or where rounding does not explain it.
+    """
+
+    total: Decimal
+    tax: Decimal
+    shipping: Decimal
+    discount_total: Decimal | None
+    lines: list[Charge]
+    shippings: list[Charge]
+    fees: list[Charge]
+    cent: Decimal
+    rounding: Decimal = ZERO
+    tax_rounding: Decimal = ZERO
+
+    def contradictions(self) -> list[str]:
+        """The stated discount against the lines'. Where digits are hidden, a coin for each line is rounding."""
+        if self.discount_total is None:
+            return []
+        summed = sum((line.subtotal - line.total for line in self.lines), ZERO)
+        apart = abs(self.discount_total - summed)
+        if not apart or (apart <= self.cent * len(self.lines) and any(line.hides_digits for line in self.lines)):
+            return []
+        return [f"discount_total: the store says {self.discount_total}, its lines sum to {summed}"]
+
+    def all(self) -> Iterable[Decimal]:
+        """Every amount that has to be exact."""
+        yield self.total
+        yield self.tax
+        yield self.shipping
+        yield self.rounding
+        for charge in (*self.lines, *self.shippings, *self.fees):
+            yield charge.subtotal
+            yield charge.total
+            yield charge.tax
+
+
+def read_amounts(order: Fields, currency: str, items: list[Fields], quantities: list[int]) -> Amounts:
+    """Read and settle an order's money; `items` are its lines, `quantities` of them in their order."""
+    lines = [read_line(item, n) for item, n in zip(items, quantities, strict=True)]
+    shippings = [read_charge(item) for item in order.objects("shipping_lines")]
+    fees = [read_charge(item) for item in order.objects("fee_lines")]
+    charges = (*lines, *shippings, *fees)
+    total = order.amount("total")
+    tax = _stated(order, "total_tax", sum((each.tax for each in charges), ZERO))
+    shipping = _stated(order, "shipping_total", sum((each.total for each in shippings), ZERO))
+    amounts = Amounts(
+        total=total,
+        tax=tax,
+        shipping=shipping,
+        discount_total=order.amount("discount_total") if order.has_amount("discount_total") else None,
+        lines=lines,
+        shippings=shippings,
+        fees=fees,
+        cent=Decimal(1).scaleb(-unit_of(currency, (total, tax, shipping)).exponent),
+    )
+    _settle(order, amounts)
+    return amounts
+
+
+def _stated(order: Fields, key: str, summed: Decimal) -> Decimal:
+    """The store's figure; the sum of the parts where it cannot be read."""
+    if order.has_amount(key):
+        return order.amount(key)
+    order.unreadable(key)
+    return summed
+
+
+def _settle(order: Fields, amounts: Amounts) -> None:
+    """Find out whether rounding explains a gap, by redoing the shop's own sum."""
+    charges = (*amounts.lines, *amounts.shippings, *amounts.fees)
+    tax_gap = amounts.tax - sum((each.tax for each in charges), ZERO)
+    shown = sum((line.total for line in amounts.lines), ZERO)
+    beside = amounts.shipping + sum((fee.total for fee in amounts.fees), ZERO) + amounts.tax
+    gap = amounts.total - shown - beside
+    if not gap and not tax_gap:
+        return
+    cent = amounts.cent
+    explained = cent / 2 * sum(each.rates for each in charges)
+    if tax_gap and abs(tax_gap) <= explained and _taxes_agree(order, amounts):
+        amounts.tax_rounding = tax_gap
+    if not gap:
+        return
+    unrounded = sum((line.total if line.unrounded is None else line.unrounded for line in amounts.lines), ZERO)
+    if (
+        any(line.hides_digits for line in amounts.lines)
+        and abs(amounts.total - unrounded - beside) <= cent * (2 + len(amounts.fees)) / 2
+    ):
+        amounts.rounding = gap
+
+
+def _taxes_agree(order: Fields, amounts: Amounts) -> bool:
+    """Whether the order's own tax lines, a second statement of its tax, sum to it but for their rounding."""
+    rates = order.objects("tax_lines")
+    summed = sum((rate.amount("tax_total") + rate.amount("shipping_tax_total") for rate in rates), ZERO)
+    return abs(summed - amounts.tax) <= amounts.cent * len(rates)
