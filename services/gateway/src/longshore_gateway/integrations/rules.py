@@ -130,6 +130,8 @@ def _woocommerce(url: str, *, allow_private: bool) -> tuple[str, str]:
 
 def _is_private(host: str) -> bool:
     """Whether the host is written as a private address; names are resolved and checked when they are called."""
+    if ":" in host:
+        return not _is_global(host)
     if host == "localhost" or host.endswith((".localhost", ".local", ".internal")) or "." not in host:
         return not _is_global(host)
     return host.replace(".", "").isdigit() and not _is_global(host)

@@ -1,0 +1,66 @@
+"""A gateway on real Kafka and PostgreSQL, called in this process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+from cryptography.fernet import Fernet
+from fastapi import FastAPI
+
+from longshore.runtime import Service
+from longshore_devkit.testing import eventually
+from longshore_gateway.app import build
+from longshore_gateway.settings import GatewaySettings
+
+KEY = "lsk_first_organisation"
+OTHER_KEY = "lsk_second_organisation"
+
+
+@dataclass(frozen=True)
+class RunningGateway:
+    """The app, and clients of two organisations and of nobody."""
+
+    app: FastAPI
+    settings: GatewaySettings
+    client: httpx.AsyncClient
+    other: httpx.AsyncClient
+    stranger: httpx.AsyncClient
+
+    @property
+    def service(self) -> Service:
+        service: Service = self.app.state.service
+        return service
+
+
+@pytest.fixture
+def settings(bootstrap_servers: str, database_url: str, topic_prefix: str) -> GatewaySettings:
+    return GatewaySettings(
+        kafka_bootstrap_servers=bootstrap_servers,
+        database_url=database_url,
+        topic_prefix=topic_prefix,
+        topic_partitions=1,
+        encryption_keys=(Fernet.generate_key().decode(),),
+        bootstrap_api_key=(KEY, OTHER_KEY),
+        public_url="https://hub.example",
+        shopify_client_secrets=("app-secret",),
+    )
+
+
+@pytest.fixture
+async def gateway(settings: GatewaySettings) -> AsyncIterator[RunningGateway]:
+    app = build(settings)
+    service: Service = app.state.service
+
+    def client(key: str | None) -> httpx.AsyncClient:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://hub", headers=headers)
+
+    await service.start()
+    try:
+        await eventually(lambda: not service.missing(), timeout=30)
+        yield RunningGateway(app, settings, client(KEY), client(OTHER_KEY), client(None))
+    finally:
+        await service.stop()

@@ -1,0 +1,49 @@
+"""The state of the system, with services missing and with Kafka's own figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from longshore.broker import Message
+from longshore_gateway.system.lag import LagReader
+
+
+async def test_missing_services_are_named(gateway: Any) -> None:
+    state = (await gateway.client.get("/api/v1/system")).json()
+    assert (state["ready"], state["settled"]) == (False, False)
+    by_name = {service["name"]: service["ready"] for service in state["services"]}
+    assert by_name == {
+        "gateway": True, "order-sync": False, "inventory": False, "connector-shopify": False, "connector-woo": False,
+    }  # fmt: skip
+    assert state["dead_letters"] == 0
+    assert state["lag"] == {"gateway.dead-letters": 0}
+
+
+async def test_forwarded_routes_say_that_their_service_is_away(gateway: Any) -> None:
+    for path in ("orders", "orders/1/fulfillments", "inventory", "commands", "system/state-hash"):
+        answer = await gateway.client.get(f"/api/v1/{path}")
+        assert answer.status_code == 503, path
+        assert "retry-after" in answer.headers
+
+
+async def test_lag_is_what_is_written_and_not_applied(gateway: Any) -> None:
+    settings = gateway.settings
+    reader = LagReader(settings.kafka_bootstrap_servers, settings.topic_prefix)
+    groups = {"nobody.reads": ["raw.shopify", "raw.woocommerce"]}
+    try:
+        before = await reader.read(groups)
+        assert before is not None
+        await gateway.service.producer.send_many([Message("raw.shopify", "k", b"{}") for _ in range(7)])
+        after = await reader.read(groups)
+        assert after is not None
+        assert before.by_group["nobody.reads"] == 0
+        assert after.by_group["nobody.reads"] == 7
+        assert after.written == before.written + 7
+    finally:
+        await reader.close()
+
+
+async def test_without_kafka_lag_is_unknown(topic_prefix: str) -> None:
+    reader = LagReader("127.0.0.1:1", topic_prefix)
+    assert await reader.read({"a.b": ["raw.shopify"]}) is None
+    await reader.close()

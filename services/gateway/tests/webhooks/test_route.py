@@ -1,0 +1,264 @@
+"""The hot route: what is answered when, and what is in Kafka by then."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+from starlette.types import Receive, Scope, Send
+
+from longshore.broker import BrokerUnavailable, Message
+from longshore.contracts import Platform
+from longshore.ids import IntegrationId, OrgId
+from longshore.platforms.raw import TOPIC_HEADER
+from longshore_gateway.webhooks.metrics import WebhookMetrics
+from longshore_gateway.webhooks.route import WebhookRoute
+from longshore_gateway.webhooks.rules import MAX_BODY, signature_of
+from longshore_gateway.webhooks.stores import Sender, StoresUnavailable
+
+ORG = OrgId(uuid4())
+STORE = IntegrationId(uuid4())
+OTHER_STORE = IntegrationId(uuid4())
+SECRET = b"wh-secret"
+BODY = b'{"id":29,"status":"processing"}'
+
+
+class FakeProducer:
+    """Takes messages, or not."""
+
+    def __init__(self) -> None:
+        self.sent: list[Message] = []
+        self.error: Exception | None = None
+
+    async def send(self, message: Message, deadline_s: float | None = 3.0) -> None:
+        if self.error is not None:
+            raise self.error
+        self.sent.append(message)
+
+
+class FakeStores:
+    """Knows one WooCommerce store and one shop."""
+
+    def __init__(self) -> None:
+        self.available = True
+        self.shop_senders = (Sender(ORG, OTHER_STORE, (SECRET,)),)
+
+    async def woocommerce(self, integration_id: UUID) -> tuple[Sender, ...]:
+        if not self.available:
+            raise StoresUnavailable
+        return (Sender(ORG, STORE, (b"older", SECRET)),) if integration_id == STORE else ()
+
+    async def shopify(self, shop: str) -> tuple[Sender, ...]:
+        return self.shop_senders if shop.lower() == "demo.myshopify.com" else ()
+
+
+async def behind(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 418, "headers": []})
+    await send({"type": "http.response.body", "body": b"behind"})
+
+
+class Gate:
+    def __init__(self) -> None:
+        self.producer = FakeProducer()
+        self.stores = FakeStores()
+        self.registry = CollectorRegistry()
+        route = WebhookRoute(
+            behind,
+            self.stores,  # type: ignore[arg-type]  # a fake behind the same interface
+            self.producer,  # type: ignore[arg-type]
+            WebhookMetrics(self.registry),
+        )
+        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(route), base_url="http://hub")
+
+    async def woo(
+        self, body: bytes = BODY, *, store: object = STORE, signature: bytes | None = None, **headers: str
+    ) -> httpx.Response:
+        sent = {
+            "X-WC-Webhook-Topic": "order.created",
+            "X-WC-Webhook-ID": "7",
+            "X-WC-Webhook-Signature": (signature or signature_of(SECRET, body)).decode("latin-1"),
+        } | {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.client.post(
+            f"/webhooks/woocommerce/{store}",
+            content=body,
+            headers={k: v.encode("latin-1") for k, v in sent.items() if v},
+        )
+
+    async def shopify(self, body: bytes = BODY, shop: str = "demo.myshopify.com", **headers: str) -> httpx.Response:
+        sent = {
+            "X-Shopify-Topic": "orders/create",
+            "X-Shopify-Webhook-Id": "w-1",
+            "X-Shopify-Hmac-Sha256": signature_of(SECRET, body).decode(),
+            "X-Shopify-Shop-Domain": shop,
+        } | {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.client.post("/webhooks/shopify", content=body, headers={k: v for k, v in sent.items() if v})
+
+    def count(self, platform: str, status: int) -> float | None:
+        return self.registry.get_sample_value(
+            "longshore_webhook_deliveries_total", {"platform": platform, "status": str(status)}
+        )
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate()
+
+
+def assert_problem(answer: httpx.Response, status: int) -> None:
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == status
+    assert answer.json()["detail"]
+
+
+class TestAccepted:
+    async def test_exact_bytes_and_headers_are_in_kafka(self, gate: Gate) -> None:
+        body = '{"id":29,  "name":"\u00fc \\u00fc"}\n'.encode()
+        answer = await gate.woo(body)
+        assert answer.status_code == 200
+        (message,) = gate.producer.sent
+        assert message.topic == "raw.woocommerce"
+        assert message.value == body
+        assert message.key == f"{STORE}:29"
+        assert message.headers[TOPIC_HEADER] == "order.created"
+        assert message.headers["x-wc-webhook-id"] == "7"
+        assert message.headers["longshore-org-id"] == str(ORG)
+        assert message.headers["longshore-integration-id"] == str(STORE)
+        assert gate.count("woocommerce", 200) == 1
+
+    async def test_shopify(self, gate: Gate) -> None:
+        assert (await gate.shopify()).status_code == 200
+        (message,) = gate.producer.sent
+        assert (message.topic, message.key) == ("raw.shopify", f"{OTHER_STORE}:29")
+        assert message.headers["x-shopify-webhook-id"] == "w-1"
+
+    async def test_a_shop_of_two_organisations_goes_to_those_whose_secret_fits(self, gate: Gate) -> None:
+        fits = Sender(OrgId(uuid4()), IntegrationId(uuid4()), (SECRET,))
+        fits_not = Sender(OrgId(uuid4()), IntegrationId(uuid4()), (b"another",))
+        gate.stores.shop_senders = (*gate.stores.shop_senders, fits, fits_not)
+        assert (await gate.shopify()).status_code == 200
+        assert [message.headers["longshore-integration-id"] for message in gate.producer.sent] == [
+            str(OTHER_STORE),
+            str(fits.integration_id),
+        ]
+
+    async def test_a_delivery_in_parts(self, gate: Gate) -> None:
+        async def parts() -> AsyncIterator[bytes]:
+            for n in range(0, len(BODY), 5):
+                yield BODY[n : n + 5]
+
+        answer = await gate.client.post(
+            f"/webhooks/woocommerce/{STORE}",
+            content=parts(),
+            headers={
+                "X-WC-Webhook-Topic": "order.updated",
+                "X-WC-Webhook-Signature": signature_of(SECRET, BODY).decode(),
+            },
+        )
+        assert answer.status_code == 200
+        assert gate.producer.sent[0].value == BODY
+
+    async def test_the_largest_delivery(self, gate: Gate) -> None:
+        body = b"{" + b" " * (MAX_BODY - 2) + b"}"
+        assert (await gate.woo(body)).status_code == 200
+
+    async def test_a_ping_is_answered_exactly_200_and_not_kept(self, gate: Gate) -> None:
+        answer = await gate.client.post(
+            f"/webhooks/woocommerce/{STORE}",
+            content=b"webhook_id=12",
+            headers={"content-type": "application/x-www-form-urlencoded"},
+        )
+        assert answer.status_code == 200
+        assert gate.producer.sent == []
+
+    async def test_other_paths_go_on(self, gate: Gate) -> None:
+        assert (await gate.client.get("/api/v1/orders")).status_code == 418
+
+
+class TestRefused:
+    @pytest.mark.parametrize("signature", [b"x", b"AAAA", signature_of(b"wrong", BODY), b"\xc3\xbc"])
+    async def test_a_bad_signature(self, gate: Gate, signature: bytes) -> None:
+        assert_problem(await gate.woo(signature=signature), 401)
+        assert gate.producer.sent == []
+        assert gate.count("woocommerce", 401) == 1
+
+    async def test_no_signature(self, gate: Gate) -> None:
+        assert_problem(await gate.woo(X_WC_Webhook_Signature=""), 401)
+        assert_problem(await gate.shopify(X_Shopify_Hmac_Sha256=""), 401)
+
+    async def test_a_ping_needs_its_exact_form(self, gate: Gate) -> None:
+        for body in (b"webhook_id=", b"webhook_id=1&x=2", b"webhook_id=1\n", b"x"):
+            answer = await gate.client.post(f"/webhooks/woocommerce/{STORE}", content=body)
+            assert_problem(answer, 401)
+
+    async def test_changed_bytes(self, gate: Gate) -> None:
+        answer = await gate.woo(json.dumps(json.loads(BODY)).encode(), signature=signature_of(SECRET, BODY))
+        assert_problem(answer, 401)
+
+    @pytest.mark.parametrize("store", [uuid4(), "no-uuid", "", "a/b"])
+    async def test_an_unknown_store(self, gate: Gate, store: object) -> None:
+        assert_problem(await gate.woo(store=store), 404)
+
+    async def test_an_unknown_shop(self, gate: Gate) -> None:
+        assert_problem(await gate.shopify(shop="other.myshopify.com"), 404)
+
+    @pytest.mark.parametrize("shop", ["", "evil.example", "demo.myshopify.com.evil.example", "a b.myshopify.com"])
+    async def test_no_shop_at_all(self, gate: Gate, shop: str) -> None:
+        assert_problem(await gate.shopify(shop=shop), 400)
+
+    async def test_no_topic(self, gate: Gate) -> None:
+        assert_problem(await gate.woo(X_WC_Webhook_Topic=""), 400)
+
+    @pytest.mark.parametrize("body", [b"", b"null", b"not json", b'{"id":1'])
+    async def test_no_json(self, gate: Gate, body: bytes) -> None:
+        assert_problem(await gate.woo(body), 400)
+        assert gate.producer.sent == []
+
+    async def test_too_large_by_its_own_word(self, gate: Gate) -> None:
+        assert_problem(await gate.woo(b"{" + b" " * MAX_BODY + b"}"), 413)
+
+    async def test_too_large_is_found_while_reading(self, gate: Gate) -> None:
+        read = 0
+
+        async def endless() -> AsyncIterator[bytes]:
+            nonlocal read
+            while True:
+                read += 1
+                yield b" " * 1024 * 1024
+
+        answer = await gate.client.post(
+            f"/webhooks/woocommerce/{STORE}", content=endless(), headers={"X-WC-Webhook-Signature": "x"}
+        )
+        assert_problem(answer, 413)
+        assert read <= 10
+
+    async def test_other_methods(self, gate: Gate) -> None:
+        answer = await gate.client.get("/webhooks/shopify")
+        assert_problem(answer, 405)
+        assert answer.headers["allow"] == "POST"
+
+
+class TestTryAgain:
+    async def test_kafka_does_not_answer(self, gate: Gate) -> None:
+        gate.producer.error = BrokerUnavailable("no")
+        answer = await gate.woo()
+        assert_problem(answer, 503)
+        assert int(answer.headers["retry-after"]) > 0
+
+    async def test_it_cannot_be_known_who_may_deliver(self, gate: Gate) -> None:
+        gate.stores.available = False
+        answer = await gate.woo()
+        assert_problem(answer, 503)
+        assert "retry-after" in answer.headers
+
+
+def test_raw_topics_are_those_of_the_platforms() -> None:
+    from longshore.broker import RAW
+    from longshore_gateway.webhooks.route import RAW_TOPICS
+
+    assert {platform: RAW(platform.value).name for platform in RAW_TOPICS} == RAW_TOPICS
+    assert set(RAW_TOPICS) == {Platform.SHOPIFY, Platform.WOOCOMMERCE}
