@@ -101,6 +101,7 @@ class Service:
             prefix=settings.topic_prefix,
             metrics=self.metrics,
             client_id=f"longshore-{name}",
+            instance_id=settings.instance_id,
         )
         self.relays: list[OutboxRelay] = []
         self._topics: list[TopicSpec | str] = []

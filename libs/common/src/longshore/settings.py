@@ -32,6 +32,8 @@ class ServiceSettings(BaseSettings):
     topic_prefix: str = ""
     topic_partitions: int = Field(default=4, ge=1)
     log_level: str = "info"
+    # Unlike that of any other process of the same service: gives a restarted process its partitions back at once.
+    instance_id: str = ""
     database_pool_size: int = Field(default=8, ge=2)
     tls_ca_file: str | None = None
     # Development only: stores at private or loopback addresses, and plain http.

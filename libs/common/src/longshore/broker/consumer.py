@@ -220,6 +220,7 @@ class LongshoreBroker(KafkaBroker):
         prefix: str = "",
         metrics: StreamMetrics | None = None,
         client_id: str = "longshore",
+        instance_id: str = "",
         graceful_timeout_s: float = 6.0,
         description: str | None = None,
     ) -> None:
@@ -239,6 +240,7 @@ class LongshoreBroker(KafkaBroker):
         )
         self.dead_letters = producer
         self.topic_prefix = prefix
+        self.instance_id = instance_id
         self.metrics = metrics or StreamMetrics()
         self.consumers: list[Consumer] = []
 
@@ -272,15 +274,21 @@ def make_broker(
     prefix: str = "",
     metrics: StreamMetrics | None = None,
     client_id: str = "longshore",
+    instance_id: str = "",
     description: str | None = None,
 ) -> LongshoreBroker:
-    """A broker to subscribe on. Dead letters go out through `producer`."""
+    """A broker to subscribe on. Dead letters go out through `producer`.
+
+    `instance_id`, unlike that of any other process of the same service, makes its membership static (KIP-345): started
+    again after a crash it has its partitions back at once, not when the session of its dead self has run out.
+    """
     return LongshoreBroker(
         bootstrap_servers,
         producer=producer,
         prefix=prefix,
         metrics=metrics,
         client_id=client_id,
+        instance_id=instance_id,
         description=description,
     )
 
@@ -308,6 +316,7 @@ def subscribe(
     subscriber = broker.subscriber(
         *[broker.topic_prefix + name for name in names],
         group_id=broker.topic_prefix + group,
+        group_instance_id=f"{group}.{broker.instance_id}" if broker.instance_id else None,
         batch=True,
         max_records=policy.max_records,
         # After each (long) empty poll FastStream sleeps for this long.
