@@ -64,16 +64,19 @@ def split_discount(discount: Discount, lines: Sequence[tuple[Decimal, int]], dec
         each = rounded(discount.amount / max(1, count), decimals, ROUND_DOWN)
         shares = [min(rounded(price, decimals, ROUND_DOWN), each * n) for price, n in lines]
         whole = min(discount.amount, sum((rounded(price, decimals, ROUND_DOWN) for price, _ in lines), ZERO))
-    return _spread_remainder(shares, whole, [price for price, _ in lines], unit)
+    return _spread_remainder(shares, whole, lines, unit)
 
 
-def _spread_remainder(shares: list[Decimal], whole: Decimal, limits: Sequence[Decimal], unit: Decimal) -> list[Decimal]:
-    """Hand out what rounding down left over, a unit at a time, first lines first."""
+def _spread_remainder(
+    shares: list[Decimal], whole: Decimal, lines: Sequence[tuple[Decimal, int]], unit: Decimal
+) -> list[Decimal]:
+    """Hand out what rounding down left over: a unit for each piece, first lines first (measured)."""
     left = whole - sum(shares, ZERO)
+    pieces = [(at, price) for at, (price, quantity) in enumerate(lines) for _ in range(quantity)]
     while left >= unit:
         before = left
-        for at, limit in enumerate(limits):
-            if left >= unit and shares[at] + unit <= limit:
+        for at, price in pieces:
+            if left >= unit and shares[at] + unit <= price:
                 shares[at] += unit
                 left -= unit
         if left == before:
