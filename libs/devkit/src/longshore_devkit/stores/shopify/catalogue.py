@@ -13,17 +13,23 @@ from longshore_devkit.stores.shopify.model import Level, Location, Product, Vari
 PAST_2_53 = 2**53 + 1
 """Order ids start above what a float can hold: PLATFORMS.md, "ids exceed 2^53"."""
 
+_EPOCH = 1_767_225_600  # 2026-01-01
+
 _KINDS = ("Mug", "Tee", "Cap", "Lamp", "Bag", "Print", "Candle", "Scarf", "Knife", "Kettle")
 _LOOKS = ("Harbour", "Anchor", "Tide", "Gull", "Beacon", "Drift", "Salt", "Mast", "Pier", "Foam")
 _COLOURS = ("Navy", "Sand", "Rope", "Signal")
 
 
 class Ids:
-    """Running numbers by kind; different shops draw from different ranges."""
+    """Running numbers by kind; different shops draw from different ranges.
 
-    def __init__(self, domain: str) -> None:
+    `epoch` (Unix seconds) moves the range of what belongs to orders, so that a store that has been restarted, and has
+    forgotten its orders, does not reuse their ids. The catalogue keeps its ids.
+    """
+
+    def __init__(self, domain: str, epoch: int = _EPOCH) -> None:
         spread = zlib.crc32(domain.encode()) % 900
-        self._big = PAST_2_53 + spread * 10**13
+        self._big = PAST_2_53 + spread * 10**13 + max(0, epoch - _EPOCH) * 50
         self._small = 7_000_000_000_000 + spread * 10**9
         self._counters: dict[str, Iterator[int]] = {}
 

@@ -112,7 +112,8 @@ class QueryCost:
                 if isinstance(argument.value, IntValueNode):
                     return int(argument.value.value)
                 if isinstance(argument.value, VariableNode):
-                    return int(self._variables.get(argument.value.name.value) or 0)
+                    given = self._variables.get(argument.value.name.value)
+                    return given if isinstance(given, int) else 0
         return 10
 
 

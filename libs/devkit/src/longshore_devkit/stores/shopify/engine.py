@@ -134,7 +134,7 @@ class Engine:
 
     def _refused(self, parent: str, field: str, info: GraphQLResolveInfo[Any]) -> Callable[[Args], Node | None] | None:
         """What to do instead when the token lacks a scope; None when it does not."""
-        if self._scopes is None:
+        if self._scopes is None or parent.endswith(("Connection", "Edge")):
             return None
         node_type = get_named_type(info.return_type).name.removesuffix("Connection")
         if node_type == "FulfillmentOrder":

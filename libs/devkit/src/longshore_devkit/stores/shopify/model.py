@@ -231,7 +231,7 @@ class RefundLine:
 
 @dataclass
 class Refund:
-    """Money and goods given back; `tip` and `shipping` are the parts that belong to no line."""
+    """Money and goods given back; `shipping` and `adjustment` belong to no line (a tip, or what an edit left owed)."""
 
     id: int
     created_at: datetime
@@ -240,7 +240,7 @@ class Refund:
     shipping: int = 0
     shipping_tax: int = 0
     duty_parts: list[tuple[int, int]] = field(default_factory=list)
-    tip: int = 0
+    adjustment: int = 0
     transaction: Transaction | None = None
 
     @property

@@ -259,12 +259,12 @@ class OrderNodes(LineNodes):
                 for duty_id, amount in refund.duty_parts
             ],
             "orderAdjustments": lambda args: connection(
-                [refund] if refund.tip else [],
+                [refund] if refund.adjustment else [],
                 args,
                 lambda r: (r.id, r.id),
                 lambda r: {
                     "id": gid("OrderAdjustment", r.id + 1),
-                    "amountSet": bag(order, -r.tip),
+                    "amountSet": bag(order, -r.adjustment),
                     "taxAmountSet": bag(order, 0),
                     "reason": "REFUND_DISCREPANCY",
                 },

@@ -81,6 +81,10 @@ class OrderWebhooks:
             parts.append(text)
         return b"".join(parts)
 
+    def at(self, n: int, unix_time: float) -> bytes:
+        """The n-th order, placed and updated at that time: what `longshore_devkit.loadgen` calls a body maker."""
+        return self.make(n, moment=datetime.fromtimestamp(unix_time, UTC))
+
 
 def make_order_webhook(
     n: int,

@@ -56,6 +56,7 @@ def order_payload(order: Order, domain: str) -> Json:
         "financial_status": financial_status(order),
         "fulfillment_status": fulfillment_status(order),
         "landing_site": None,
+        "landing_site_ref": None,
         "location_id": None,
         "merchant_of_record_app_id": None,
         "name": order.name,
@@ -300,7 +301,7 @@ def _refunded_duties(refund: Refund, money: MoneyWriter) -> list[Json]:
 def _adjustments(order: Order, refund: Refund, money: MoneyWriter) -> list[Json]:
     parts = [
         ("shipping_refund", "Shipping refund", refund.shipping, refund.shipping_tax),
-        ("refund_discrepancy", "Refund discrepancy", refund.tip, 0),
+        ("refund_discrepancy", "Refund discrepancy", refund.adjustment, 0),
     ]
     return [
         {

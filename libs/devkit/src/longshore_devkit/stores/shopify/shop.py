@@ -78,7 +78,7 @@ class Shop:
         self.config = config
         self._clock = now or (lambda: datetime.now(UTC))
         self.rng = random.Random(f"{config.domain}/{config.seed}")
-        self.ids = Ids(config.domain)
+        self.ids = Ids(config.domain, int(self._clock().timestamp()))
         self.locations = make_locations(self.ids, config.locations)
         made = make_products(
             self.ids,
@@ -170,7 +170,10 @@ class Shop:
         return order
 
     def refund(self, order_id: int, *, full: bool = False, restock: bool = True) -> Refund:
-        """Give back one unit of a random line, or all that is left with shipping, duties and tip."""
+        """Give back one unit of a random line, or all that is left with shipping, duties and tip.
+
+        An order that is not paid loses the goods without a transaction.
+        """
         order = self.order(order_id)
         left = [line for line in order.lines if line.current_quantity > 0]
         if not left:
@@ -209,7 +212,7 @@ class Shop:
         return order
 
     def edit(self, order_id: int) -> Order:
-        """A merchant's edit: a unit is removed where a line has several, otherwise another article is added."""
+        """A merchant's edit: a unit is removed where a line has several, else another article is added and paid."""
         order = self.order(order_id)
         if order.cancelled_at is not None:
             raise ShopError("the order is cancelled")
@@ -229,6 +232,10 @@ class Shop:
             self._open_fulfillment_orders(order, [line])
             self.stock.commit(line, 1, event)
             additions.append((line.id, 1))
+            order.closed_at = None
+            due = totals(order).outstanding
+            if order.transactions and due > 0:
+                order.transactions.append(Transaction(self.ids.next("transaction"), "sale", due, self.now()))
         order.edited = True
         self._touch(order)
         self._publish("orders/edited", lambda: rest_orders.order_edit_payload(order, additions, removals), event)
@@ -309,6 +316,7 @@ class Shop:
         self, order: Order, wanted: Sequence[tuple[Line, int]], *, everything: bool, restock: bool, event: str
     ) -> Refund:
         refund = Refund(self.ids.next("refund"), self.now(), None, [])
+        owed = max(0, -totals(order).outstanding)
         for line, quantity in wanted:
             waiting = min(quantity, line.fulfillable)
             for units, kind in ((waiting, "cancel"), (quantity - waiting, "return")):
@@ -319,9 +327,9 @@ class Shop:
                 refund.shipping += shipping.net - shipping.refunded
                 refund.shipping_tax += shipping.tax - shipping.tax_refunded
                 shipping.refunded, shipping.tax_refunded = shipping.net, shipping.tax
-            refund.tip = order.tip - order.tip_refunded
+            refund.adjustment = owed + order.tip - order.tip_refunded
             order.tip_refunded = order.tip
-        amount = sum(line.subtotal for line in refund.lines) + refund.shipping + refund.duties + refund.tip
+        amount = sum(line.subtotal for line in refund.lines) + refund.shipping + refund.duties + refund.adjustment
         if not order.taxes_included:
             amount += sum(line.tax for line in refund.lines) + refund.shipping_tax
         sale = next((t for t in order.transactions if t.kind == "sale"), None)
