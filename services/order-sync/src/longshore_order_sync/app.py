@@ -1,0 +1,79 @@
+"""The composition root of order-sync."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from longshore.broker import (
+    COMMANDS,
+    COMMANDS_OUTCOMES,
+    COMMERCE_CUSTOMERS,
+    COMMERCE_ORDERS,
+    INVENTORY_EVENTS,
+    ORDERS_EVENTS,
+)
+from longshore.contracts import CommandOutcome, CustomerSnapshot, OrderOversold, OrderSnapshot, Platform
+from longshore.db import migrations_path
+from longshore.runtime import Service
+from longshore_order_sync import __version__
+from longshore_order_sync.commands.api import commands_router
+from longshore_order_sync.customers.api import customers_router
+from longshore_order_sync.customers.consumers import CustomersConsumer
+from longshore_order_sync.customers.service import ApplyCustomers
+from longshore_order_sync.database import SCHEMA
+from longshore_order_sync.fulfillments.api import fulfillments_router
+from longshore_order_sync.fulfillments.consumers import OutcomesConsumer
+from longshore_order_sync.fulfillments.service import Fulfillments
+from longshore_order_sync.metrics import OrderMetrics
+from longshore_order_sync.orders.api import orders_router
+from longshore_order_sync.orders.consumers import OrdersConsumer, OversoldConsumer
+from longshore_order_sync.orders.oversold import MarkOversold
+from longshore_order_sync.orders.service import ApplyOrders
+from longshore_order_sync.settings import Settings
+from longshore_order_sync.statehash import state_hash_router
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service, wired; its lifespan starts and stops it."""
+    service = Service("order-sync", __version__, settings)
+    metrics = OrderMetrics(service.registry)
+    fulfillments = Fulfillments(service.engine, metrics)
+
+    service.migrations(migrations_path(__file__), SCHEMA)
+    service.topics(ORDERS_EVENTS, *(COMMANDS(platform.value) for platform in Platform))
+    service.subscribe(
+        topics=[COMMERCE_ORDERS],
+        group="order-sync.orders",
+        apply=OrdersConsumer(ApplyOrders(service.engine, metrics)).apply,
+        schema=OrderSnapshot,
+        description="Snapshots and deletions of orders; the newest snapshot of each is the order.",
+    )
+    service.subscribe(
+        topics=[COMMERCE_CUSTOMERS],
+        group="order-sync.customers",
+        apply=CustomersConsumer(ApplyCustomers(service.engine)).apply,
+        schema=CustomerSnapshot,
+        description="Snapshots of customers; the newest of each is kept.",
+    )
+    service.subscribe(
+        topics=[COMMANDS_OUTCOMES],
+        group="order-sync.outcomes",
+        apply=OutcomesConsumer(fulfillments).apply,
+        schema=CommandOutcome,
+        description="What became of fulfilments that were asked for.",
+    )
+    service.subscribe(
+        topics=[INVENTORY_EVENTS],
+        group="order-sync.inventory",
+        apply=OversoldConsumer(MarkOversold(service.engine)).apply,
+        schema=OrderOversold,
+        description="Order lines that stock does not cover.",
+    )
+    service.outbox(SCHEMA)
+    return service.app(
+        orders_router(service.engine),
+        fulfillments_router(fulfillments),
+        commands_router(service.engine),
+        customers_router(service.engine),
+        state_hash_router(service.engine),
+    )

@@ -1,0 +1,1 @@
+"""Commands that this service has sent to stores, as the API lists them."""

@@ -1,0 +1,47 @@
+"""GET /api/v1/commands: what was pushed, tried, refused. The gateway merges inventory's list with this one."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from longshore.contracts import CommandStatus, CommandView
+from longshore.internal import OrgDep
+from longshore_order_sync.commands.store import list_commands
+from longshore_order_sync.paging import DEFAULT_LIMIT, Cursor, CursorText, Limit, parse_cursor
+
+
+class CommandPage(BaseModel):
+    """A page of commands, newest first."""
+
+    items: list[CommandView]
+    next_cursor: str | None
+
+
+def commands_router(engine: AsyncEngine) -> APIRouter:
+    """Routes of commands."""
+    router = APIRouter(prefix="/api/v1/commands", tags=["commands"])
+
+    @router.get("", summary="List commands to stores")
+    async def get_commands(
+        org_id: OrgDep,
+        order_id: UUID | None = None,
+        status: CommandStatus | None = None,
+        cursor: CursorText = None,
+        limit: Limit = DEFAULT_LIMIT,
+    ) -> CommandPage:
+        """Ordered by (created_at, id), newest first."""
+        async with engine.connect() as conn:
+            found = await list_commands(
+                conn, org_id, order_id=order_id, status=status, cursor=parse_cursor(cursor), limit=limit + 1
+            )
+        items = found[:limit]
+        more = len(found) > limit
+        return CommandPage(
+            items=items, next_cursor=Cursor(items[-1].created_at, items[-1].id).encode() if more else None
+        )
+
+    return router

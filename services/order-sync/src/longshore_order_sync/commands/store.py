@@ -1,0 +1,101 @@
+"""Queries of commands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import Row, insert, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from longshore.contracts import CommandError, CommandStatus, CommandView
+from longshore.db import for_org
+from longshore_order_sync.commands.models import commands
+from longshore_order_sync.commands.rules import CommandState
+from longshore_order_sync.paging import Cursor
+
+
+async def create_command(conn: AsyncConnection, org_id: UUID, command: CommandView) -> None:
+    """Write a new command."""
+    await conn.execute(
+        insert(commands).values(
+            id=command.id,
+            org_id=org_id,
+            integration_id=command.integration_id,
+            type=command.type,
+            order_id=command.order_id,
+            status=command.status.value,
+            attempts=command.attempts,
+            error=None,
+            created_at=command.created_at,
+            finished_at=None,
+        )
+    )
+
+
+async def get_command(conn: AsyncConnection, org_id: UUID, command_id: UUID) -> CommandView:
+    """One command of an organisation. Raises NoResultFound."""
+    query = for_org(select(commands), commands, org_id).where(commands.c.id == command_id)
+    return _view((await conn.execute(query)).one())
+
+
+async def get_states(conn: AsyncConnection, command_ids: Sequence[UUID]) -> dict[UUID, CommandState]:
+    """What is known of the fate of these; those that are not ours are left out."""
+    rows = await conn.execute(select(commands).where(commands.c.id.in_(command_ids)))
+    return {
+        row.id: CommandState(CommandStatus(row.status), row.attempts, _error(row.error), row.finished_at)
+        for row in rows
+    }
+
+
+async def update_command(conn: AsyncConnection, command_id: UUID, state: CommandState) -> None:
+    """Write what became of a command."""
+    await conn.execute(
+        update(commands)
+        .where(commands.c.id == command_id)
+        .values(
+            status=state.status.value,
+            attempts=state.attempts,
+            error=None if state.error is None else state.error.model_dump(mode="json"),
+            finished_at=state.finished_at,
+        )
+    )
+
+
+async def list_commands(
+    conn: AsyncConnection,
+    org_id: UUID,
+    *,
+    order_id: UUID | None,
+    status: CommandStatus | None,
+    cursor: Cursor | None,
+    limit: int,
+) -> list[CommandView]:
+    """Newest first, by (created_at, id)."""
+    query = for_org(select(commands), commands, org_id)
+    if order_id is not None:
+        query = query.where(commands.c.order_id == order_id)
+    if status is not None:
+        query = query.where(commands.c.status == status.value)
+    if cursor is not None:
+        query = query.where(tuple_(commands.c.created_at, commands.c.id) < tuple_(cursor.at, cursor.id))
+    query = query.order_by(commands.c.created_at.desc(), commands.c.id.desc()).limit(limit)
+    return [_view(row) for row in await conn.execute(query)]
+
+
+def _view(row: Row[tuple[object, ...]]) -> CommandView:
+    return CommandView(
+        id=row.id,
+        type=row.type,
+        order_id=row.order_id,
+        integration_id=row.integration_id,
+        status=CommandStatus(row.status),
+        attempts=row.attempts,
+        error=_error(row.error),
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+    )
+
+
+def _error(value: object) -> CommandError | None:
+    return None if value is None else CommandError.model_validate(value)

@@ -1,0 +1,1 @@
+"""Customers as their stores have them: the newest snapshot of each."""

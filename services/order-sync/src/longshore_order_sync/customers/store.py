@@ -1,0 +1,64 @@
+"""Queries of customers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from longshore.contracts import CustomerSnapshot
+from longshore.db import for_org
+from longshore_order_sync.customers.models import customers
+from longshore_order_sync.database import SCHEMA
+from longshore_order_sync.paging import Cursor
+
+_WRITE = text(
+    f"""
+    INSERT INTO {SCHEMA}.customers AS old (
+        id, org_id, integration_id, external_id, updated_at, observed_at, raw_offset, digest, body
+    )
+    SELECT * FROM unnest(
+        CAST(:id AS uuid[]), CAST(:org_id AS uuid[]), CAST(:integration_id AS uuid[]), CAST(:external_id AS text[]),
+        CAST(:updated_at AS timestamptz[]), CAST(:observed_at AS timestamptz[]), CAST(:raw_offset AS bigint[]),
+        CAST(:digest AS text[]), CAST(:body AS text[])
+    )
+    ON CONFLICT (id) DO UPDATE SET
+        updated_at = excluded.updated_at, observed_at = excluded.observed_at, raw_offset = excluded.raw_offset,
+        digest = excluded.digest, body = excluded.body
+    WHERE (excluded.updated_at, excluded.observed_at, excluded.raw_offset, excluded.digest)
+        > (old.updated_at, old.observed_at, old.raw_offset, old.digest COLLATE "C")
+    """  # noqa: S608  (names of our own)
+)
+
+
+async def upsert_customers(conn: AsyncConnection, rows: Sequence[tuple[UUID, CustomerSnapshot, bytes]]) -> None:
+    """Write customers (id, snapshot, its JSON; sorted by id), each where it is newer than what is stored."""
+    await conn.execute(
+        _WRITE,
+        {
+            "id": [each[0] for each in rows],
+            "org_id": [each[1].org_id for each in rows],
+            "integration_id": [each[1].integration_id for each in rows],
+            "external_id": [each[1].external_id for each in rows],
+            "updated_at": [each[1].version.updated_at for each in rows],
+            "observed_at": [each[1].version.observed_at for each in rows],
+            "raw_offset": [each[1].version.offset for each in rows],
+            "digest": [each[1].digest for each in rows],
+            "body": [each[2].decode() for each in rows],
+        },
+    )
+
+
+async def list_customers(
+    conn: AsyncConnection, org_id: UUID, integration_id: UUID | None, cursor: Cursor | None, limit: int
+) -> list[tuple[UUID, CustomerSnapshot]]:
+    """Last changed first, by (updated_at, id)."""
+    query = for_org(select(customers.c.id, customers.c.body), customers, org_id)
+    if integration_id is not None:
+        query = query.where(customers.c.integration_id == integration_id)
+    if cursor is not None:
+        query = query.where(tuple_(customers.c.updated_at, customers.c.id) < tuple_(cursor.at, cursor.id))
+    query = query.order_by(customers.c.updated_at.desc(), customers.c.id.desc()).limit(limit)
+    return [(row.id, CustomerSnapshot.from_json(row.body)) for row in await conn.execute(query)]

@@ -1,0 +1,1 @@
+"""Fulfilments asked for through Longshore: request, command to the store, outcome."""

@@ -1,0 +1,158 @@
+"""GET /api/v1/orders, one of them, and its revisions. Another organisation's order does not exist."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from longshore.contracts import (
+    Contract,
+    Order,
+    OrderContent,
+    OrderRevision,
+    OrderSnapshot,
+    OrderStatus,
+    Platform,
+    RawRef,
+    UtcDatetime,
+    Version,
+)
+from longshore.internal import OrgDep
+from longshore.problems import Problem, not_found
+from longshore_order_sync.orders.listing import (
+    OrderFilter,
+    StoredRevision,
+    cursor_of,
+    get_bodies,
+    get_newest,
+    get_order,
+    list_orders,
+    list_revisions,
+)
+from longshore_order_sync.paging import DEFAULT_LIMIT, CursorText, Limit, parse_cursor
+
+
+class OrderPage(BaseModel):
+    """A page of orders."""
+
+    items: list[Order]
+    next_cursor: str | None
+
+
+class RevisionPage(BaseModel):
+    """A page of an order's revisions, first to last."""
+
+    items: list[OrderRevision]
+    next_cursor: str | None
+
+
+def orders_router(engine: AsyncEngine) -> APIRouter:
+    """Routes of orders."""
+    router = APIRouter(prefix="/api/v1/orders", tags=["orders"])
+
+    @router.get("", response_model=OrderPage, summary="List orders")
+    async def get_orders(
+        org_id: OrgDep,
+        integration_id: UUID | None = None,
+        platform: Platform | None = None,
+        status: OrderStatus | None = None,
+        q: Annotated[
+            str | None, Query(max_length=200, description="Words that number, id, e-mail, name or SKU begin with.")
+        ] = None,
+        updated_after: Annotated[
+            UtcDatetime | None, Query(description="Only what its store changed after this; then oldest change first.")
+        ] = None,
+        cursor: CursorText = None,
+        limit: Limit = DEFAULT_LIMIT,
+    ) -> Response:
+        """Newest order first, by (placed_at, id); with `updated_after` by (updated_at, id), ascending."""
+        wanted = OrderFilter(integration_id, platform, status, q, updated_after)
+        async with engine.connect() as conn:
+            found = await list_orders(conn, org_id, wanted, parse_cursor(cursor), limit + 1)
+        items = found[:limit]
+        return _page(items, cursor_of(items[-1], wanted).encode() if len(found) > limit else None)
+
+    @router.get("/{order_id}", response_model=Order, summary="One order, now or as of a time")
+    async def get_one(
+        org_id: OrgDep,
+        order_id: UUID,
+        as_of: Annotated[UtcDatetime | None, Query(description="The order as its store had it at this time.")] = None,
+    ) -> Response:
+        """404 for an order that is not the organisation's, or was not yet there."""
+        async with engine.connect() as conn:
+            order = await get_order(conn, org_id, order_id, as_of)
+        if order is None:
+            raise not_found("The order")
+        return Response(order.to_json(), media_type="application/json")
+
+    @router.get("/{order_id}/revisions", response_model=RevisionPage, summary="The states that an order was in")
+    async def get_revisions(
+        org_id: OrgDep, order_id: UUID, cursor: CursorText = None, limit: Limit = DEFAULT_LIMIT
+    ) -> Response:
+        """First to last, each with the raw record that brought it."""
+        after = _parse_number(cursor)
+        async with engine.connect() as conn:
+            newest = await get_newest(conn, org_id, order_id)
+            if newest is None:
+                raise not_found("The order")
+            shown = _shown(await list_revisions(conn, order_id, newest))
+            page = shown[after : after + limit]
+            bodies = await get_bodies(conn, order_id, [each.seen for each in page])
+        items = [
+            _revision(number, each, bodies[each.seen.revision]) for number, each in enumerate(page, start=after + 1)
+        ]
+        return _page(items, _number_cursor(after + limit) if len(shown) > after + limit else None)
+
+    return router
+
+
+def _shown(revisions: Sequence[StoredRevision]) -> list[StoredRevision]:
+    """Without those that only repeat the one before: the store touched the order and changed nothing."""
+    shown: list[StoredRevision] = []
+    for each in revisions:
+        if not shown or shown[-1].seen.digest != each.seen.digest:
+            shown.append(each)
+    return shown
+
+
+def _revision(number: int, stored: StoredRevision, body: str) -> OrderRevision:
+    seen = stored.seen
+    return OrderRevision(
+        revision=number,
+        version=Version(updated_at=seen.updated_at, observed_at=seen.observed_at, offset=seen.offset),
+        raw=RawRef(topic=stored.raw_topic, partition=stored.raw_partition, offset=seen.offset, origin=stored.origin),
+        digest=seen.digest,
+        status=stored.status,
+        recorded_at=stored.recorded_at,
+        content=OrderContent.model_validate(OrderSnapshot.from_json(body), from_attributes=True),
+    )
+
+
+def _page(items: Sequence[Contract], next_cursor: str | None) -> Response:
+    # Written by hand: FastAPI would validate and dump each order once more.
+    cursor = b"null" if next_cursor is None else b'"' + next_cursor.encode() + b'"'
+    body = b'{"items":[' + b",".join(each.to_json() for each in items) + b'],"next_cursor":' + cursor + b"}"
+    return Response(body, media_type="application/json")
+
+
+def _number_cursor(number: int) -> str:
+    return urlsafe_b64encode(str(number).encode()).decode().rstrip("=")
+
+
+def _parse_number(text: str | None) -> int:
+    if text is None:
+        return 0
+    try:
+        number = int(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (ValueError, binascii.Error):
+        number = -1
+    if not 0 <= number < 1 << 31:
+        raise Problem(400, "The cursor is not one that this list gave out.", type="invalid-cursor")
+    return number

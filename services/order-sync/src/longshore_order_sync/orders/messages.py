@@ -1,0 +1,75 @@
+"""What order-sync says, as messages.
+
+Ids of events are made of what they tell of, so that consumers can know a repetition.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from longshore.broker import COMMANDS, ORDERS_EVENTS, Message, cloudevent_headers
+from longshore.contracts import Command, FulfillmentRequested, FulfillmentSettled, OrderChanged
+
+SOURCE = "/order-sync"
+REPLY_TO = "order-sync"
+
+
+def stream_key(integration_id: UUID, external_id: str) -> str:
+    """The partition key of an order."""
+    return f"{integration_id}:{external_id}"
+
+
+def order_changed(event: OrderChanged, row_version: int | str, at: datetime) -> Message:
+    """An OrderChanged on orders.events; `row_version` names the write that it tells of."""
+    return Message(
+        ORDERS_EVENTS.name,
+        stream_key(event.integration_id, event.external_id),
+        event.to_json(),
+        cloudevent_headers(
+            type=event.event_type,
+            source=SOURCE,
+            subject=str(event.order_id),
+            id=f"{event.order_id}:{row_version}",
+            time=at,
+            org_id=event.org_id,
+            integration_id=event.integration_id,
+        ),
+    )
+
+
+def fulfillment_event(event: FulfillmentRequested | FulfillmentSettled, order_external_id: str) -> Message:
+    """A decision about a fulfilment, or its end, on orders.events."""
+    requested = isinstance(event, FulfillmentRequested)
+    return Message(
+        ORDERS_EVENTS.name,
+        stream_key(event.integration_id, order_external_id),
+        event.to_json(),
+        cloudevent_headers(
+            type=event.event_type,
+            source=SOURCE,
+            subject=str(event.order_id),
+            id=f"{event.fulfillment_id}:{'requested' if requested else 'settled'}",
+            time=event.requested_at if isinstance(event, FulfillmentRequested) else event.at,
+            org_id=event.org_id,
+            integration_id=event.integration_id,
+        ),
+    )
+
+
+def command_message(command: Command) -> Message:
+    """A command for the connector of its platform, keyed by integration."""
+    return Message(
+        COMMANDS(command.platform.value).name,
+        str(command.integration_id),
+        command.to_json(),
+        cloudevent_headers(
+            type=command.event_type,
+            source=SOURCE,
+            subject=str(command.id),
+            id=str(command.id),
+            time=command.created_at,
+            org_id=command.org_id,
+            integration_id=command.integration_id,
+        ),
+    )

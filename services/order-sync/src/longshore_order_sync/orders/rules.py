@@ -1,0 +1,167 @@
+"""Which snapshot of an order is the newest, whether the order is deleted, and when deliveries contradict each other.
+
+Everything here is commutative, associative and idempotent: any order, repetition and batching of the same deliveries
+gives the same history (ARCHITECTURE, the stream, rule 3). The store's SQL does what `earlier` says, row by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import blake2b
+from uuid import UUID, uuid5
+
+from longshore.contracts import OrderSnapshot, Origin, Platform
+
+_NOT_CONTENT = {
+    "org_id", "integration_id", "version", "raw", "digest", "problems", "updated_at", "reconciled", "discrepancies",
+}  # fmt: skip
+
+# What makes two deliveries the same revision: the store's word on when, and the content.
+RevisionKey = tuple[datetime, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One delivery of a snapshot: how new it is, what it holds (digest), and whether we fetched it ourselves."""
+
+    updated_at: datetime
+    observed_at: datetime
+    offset: int
+    digest: str
+    fetched: bool
+
+    @property
+    def rank(self) -> tuple[datetime, datetime, int, str]:
+        """To compare by. The digest decides only between two translations of one raw record."""
+        return (self.updated_at, self.observed_at, self.offset, self.digest)
+
+    @property
+    def revision(self) -> RevisionKey:
+        """The revision that it belongs to."""
+        return (self.updated_at, self.digest)
+
+
+def seen(snapshot: OrderSnapshot) -> Seen:
+    """What a snapshot says of itself."""
+    version = snapshot.version
+    return Seen(
+        version.updated_at,
+        version.observed_at,
+        version.offset,
+        snapshot.digest,
+        snapshot.raw.origin is Origin.FETCH,
+    )
+
+
+def with_digest(snapshot: OrderSnapshot) -> OrderSnapshot:
+    """The snapshot itself, or, when its producer gave no digest, one with a digest of its content."""
+    if not snapshot.digest:
+        content = snapshot.model_dump_json(exclude=_NOT_CONTENT)
+        snapshot.digest = blake2b(content.encode(), digest_size=16).hexdigest()
+    return snapshot
+
+
+def newer(a: Seen | None, b: Seen | None) -> Seen | None:
+    """The one that is the order's state."""
+    if a is None or b is None:
+        return a or b
+    return b if b.rank > a.rank else a
+
+
+def earlier(a: Seen, b: Seen) -> Seen:
+    """Of two deliveries of one revision, the one that the revision is recorded with."""
+    return b if b.rank < a.rank else a
+
+
+def later(a: datetime | None, b: datetime | None) -> datetime | None:
+    """The later of two tombstones."""
+    if a is None or b is None:
+        return a or b
+    return max(a, b)
+
+
+def is_deleted(newest: Seen | None, tombstone: datetime | None) -> bool:
+    """A tombstone holds against all that was observed before it; what was observed later brings the order back."""
+    return tombstone is not None and (newest is None or tombstone >= newest.observed_at)
+
+
+def contradicts(newest: Seen, others: Iterable[Seen]) -> bool:
+    """Whether the store has to be asked: deliveries of one store time differ, and the newest is not what we fetched.
+
+    The clock of both platforms ticks in seconds, so two changes within one cannot be told apart by it.
+    """
+    if newest.fetched:
+        return False
+    return any(other.updated_at == newest.updated_at and other.digest != newest.digest for other in others)
+
+
+def asks_store(
+    platform: Platform, newest: Seen, others: Iterable[Seen], asked_for: datetime | None
+) -> tuple[bool, datetime | None]:
+    """Whether to fetch the order now, and for which store time a fetch is on its way afterwards.
+
+    Asked once for each contradiction: not again before an answer came. The custom channel has no store to ask.
+    """
+    others = list(others)
+    if asked_for is not None and any(each.fetched and each.updated_at >= asked_for for each in (newest, *others)):
+        asked_for = None
+    if platform is Platform.API or asked_for == newest.updated_at or not contradicts(newest, others):
+        return False, asked_for
+    return True, newest.updated_at
+
+
+def fetch_id(order: UUID, newest: Seen) -> UUID:
+    """Id of the command that fetches an order: the same when the same deliveries are replayed."""
+    name = f"fetch:{newest.updated_at.isoformat()}:{newest.observed_at.isoformat()}:{newest.offset}"
+    return uuid5(order, name)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that deliveries tell of one order: its newest snapshot, its tombstone, its revisions."""
+
+    newest: Seen | None = None
+    tombstone: datetime | None = None
+    revisions: Mapping[RevisionKey, Seen] = field(default_factory=dict)
+
+    @property
+    def deleted(self) -> bool:
+        """Whether the order is gone from its store."""
+        return is_deleted(self.newest, self.tombstone)
+
+    def merge(self, other: History) -> History:
+        """What both tell together."""
+        revisions = dict(self.revisions)
+        for key, each in other.revisions.items():
+            known = revisions.get(key)
+            revisions[key] = each if known is None else earlier(known, each)
+        return History(newer(self.newest, other.newest), later(self.tombstone, other.tombstone), revisions)
+
+    @classmethod
+    def of_snapshot(cls, delivery: Seen) -> History:
+        """What one delivered snapshot tells."""
+        return cls(delivery, None, {delivery.revision: delivery})
+
+    @classmethod
+    def of_tombstone(cls, observed_at: datetime) -> History:
+        """What one report of a deletion tells."""
+        return cls(None, observed_at, {})
+
+
+def revision_order(revisions: Iterable[Seen], newest: Seen | None) -> list[Seen]:
+    """Revisions from first to last, as people are shown them.
+
+    The current one is last even when an equal store time came in between; a revision with the content of the one
+    before it (the store touched the order and changed nothing) is left out.
+    """
+    head = None if newest is None else newest.revision
+    ordered = sorted(
+        revisions, key=lambda each: (each.updated_at, each.revision == head, each.observed_at, each.offset, each.digest)
+    )
+    shown: list[Seen] = []
+    for each in ordered:
+        if not shown or shown[-1].digest != each.digest:
+            shown.append(each)
+    return shown

@@ -1,0 +1,42 @@
+"""The words by which people find an order. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from longshore.contracts import OrderSnapshot
+
+MAX_TERM = 100
+MAX_TERMS = 400
+MAX_WORDS = 10
+
+
+def terms_of(snapshot: OrderSnapshot) -> list[str]:
+    """Number, external id, e-mail address, name and SKUs, in lower case, each once, sorted."""
+    texts: list[str | None] = [snapshot.number, snapshot.number.lstrip("#"), snapshot.external_id]
+    customer = snapshot.customer
+    if customer is not None:
+        texts += [customer.email, customer.first_name, customer.last_name]
+    for address in (snapshot.shipping_address, snapshot.billing_address):
+        if address is not None:
+            texts += [address.first_name, address.last_name]
+    texts += [line.sku for line in snapshot.lines]
+    return sorted(_words(texts))[:MAX_TERMS]
+
+
+def words_of(query: str) -> list[str]:
+    """The words of a query; an order is found when each of them begins one of its terms."""
+    return query.replace("\0", " ").lower().split()[:MAX_WORDS]
+
+
+def ts_query(words: Iterable[str]) -> str:
+    """PostgreSQL's tsquery for these words, each as a prefix."""
+    return " & ".join("'" + word[:MAX_TERM].replace("\\", "\\\\").replace("'", "''") + "':*" for word in words)
+
+
+def _words(texts: Iterable[str | None]) -> set[str]:
+    found: set[str] = set()
+    for text in texts:
+        if text:
+            found.update(word[:MAX_TERM] for word in text.replace("\0", " ").lower().split())
+    return found
