@@ -105,37 +105,51 @@ async def sink() -> AsyncIterator[Sink]:
 
 @pytest.fixture
 async def woo() -> AsyncIterator[SimulatedWoo]:
-    """A shop with TLS."""
-    async with SimulatedWoo(CONFIG, https_port=0) as shop:
-        yield shop
+    """A shop that is open but does not listen: `api` and `sim` call it in process."""
+    shop = SimulatedWoo(CONFIG)
+    shop.queue.start()
+    shop.traffic.start()
+    yield shop
+    await shop.stop()
 
 
 @pytest.fixture
 async def api(woo: SimulatedWoo) -> AsyncIterator[httpx.AsyncClient]:
-    """The API over HTTPS with the writing key."""
-    async with _client(woo, ("ck_test", "cs_test")) as client:
+    """The API as over HTTPS, with the writing key."""
+    base = "https://shop.example.test/wp-json/wc/v3"
+    keys = ("ck_test", "cs_test")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(woo.app), base_url=base, auth=keys) as client:
         yield client
 
 
 @pytest.fixture
 async def sim(woo: SimulatedWoo) -> AsyncIterator[httpx.AsyncClient]:
     """The control API."""
-    async with httpx.AsyncClient(base_url=f"{woo.url}/_sim", trust_env=False) as client:
+    base = "http://shop.example.test/_sim"
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(woo.app), base_url=base) as client:
         yield client
 
 
 @pytest.fixture
-def client_with(woo: SimulatedWoo) -> Callable[[tuple[str, str] | None], httpx.AsyncClient]:
-    """A client with other keys, or none."""
-    return lambda auth: _client(woo, auth)
+async def served() -> AsyncIterator[SimulatedWoo]:
+    """A shop on real sockets, with TLS."""
+    async with SimulatedWoo(CONFIG, https_port=0) as shop:
+        yield shop
+
+
+@pytest.fixture
+def client_with(served: SimulatedWoo) -> Callable[[tuple[str, str] | None], httpx.AsyncClient]:
+    """A client of the served shop over TLS, with these keys or none."""
+
+    def make(auth: tuple[str, str] | None) -> httpx.AsyncClient:
+        trust = ssl.create_default_context(cafile=str(served.ca_file))
+        base = f"{served.https_url}/wp-json/wc/v3"
+        return httpx.AsyncClient(base_url=base, verify=trust, auth=auth, trust_env=False)
+
+    return make
 
 
 @pytest.fixture
 def config() -> Callable[..., WooConfig]:
     """The tests' settings with some changed."""
     return lambda **changes: dataclasses.replace(CONFIG, **changes)
-
-
-def _client(woo: SimulatedWoo, auth: tuple[str, str] | None) -> httpx.AsyncClient:
-    trust = ssl.create_default_context(cafile=str(woo.ca_file))
-    return httpx.AsyncClient(base_url=f"{woo.https_url}/wp-json/wc/v3", verify=trust, auth=auth, trust_env=False)

@@ -124,8 +124,8 @@ class TestOAuth:
 
 
 class TestOverTheWire:
-    async def test_plain_http_knows_oauth_only(self, woo: SimulatedWoo, recorded: Callable[[str], Any]) -> None:
-        url = f"{woo.url}/wp-json/wc/v3/orders"
+    async def test_plain_http_knows_oauth_only(self, served: SimulatedWoo, recorded: Callable[[str], Any]) -> None:
+        url = f"{served.url}/wp-json/wc/v3/orders"
         query = {"consumer_key": "ck_test", "consumer_secret": "cs_test"}
         async with httpx.AsyncClient(trust_env=False) as client:
             nothing = await client.get(url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import tempfile
 from dataclasses import dataclass
@@ -96,9 +97,7 @@ class SimulatedWoo:
         """Close it; what waits to be delivered is lost. Safe to call twice."""
         await self.traffic.stop()
         await self.queue.stop()
-        await self._http.stop()
-        if self._https is not None:
-            await self._https.stop()
+        await asyncio.gather(*(server.stop() for server in (self._http, self._https) if server is not None))
         if self._own_tls_dir is not None:
             self._own_tls_dir.cleanup()
             self._own_tls_dir = None
