@@ -220,6 +220,7 @@ class Deliverer:
     on_attempt: Callable[[Attempt], bool]
     retry_delays_s: Sequence[float] = ()
     timeout_s: float = 5.0
+    connect_timeout_s: float | None = None
     concurrency: int = 32
     lost: int = 0
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -270,7 +271,7 @@ class Deliverer:
 
     async def _attempt(self, delivery: Delivery, number: int) -> Attempt:
         if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=self.timeout_s)
+            timeout = aiohttp.ClientTimeout(total=self.timeout_s, sock_connect=self.connect_timeout_s)
             self._session = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
         if self._slots is None:
             self._slots = asyncio.Semaphore(self.concurrency)

@@ -171,3 +171,38 @@ def test_graphql_and_webhooks_tell_the_same_order(shop: Shop, engine: Engine) ->
             line["admin_graphql_api_id"] for line in rest["line_items"]
         ]
         assert [refund["id"] for refund in node["refunds"]] == [r["admin_graphql_api_id"] for r in rest["refunds"]]
+
+
+def test_what_belongs_to_an_order_can_be_looked_up_by_its_own_id(shop: Shop, engine: Engine) -> None:
+    order = shop.place_order([("LS-0001", 2)], plain=True)
+    found = order.fulfillment_orders[0]
+    done = shop.fulfil(order, [(found, found.lines[0], 2)], numbers=["1Z"])
+    refund = shop.refund(order.id)
+    assert order.customer is not None
+    for kind, number in (
+        ("fulfillment", done.id),
+        ("refund", refund.id),
+        ("fulfillmentOrder", found.id),
+        ("customer", order.customer.id),
+    ):
+        global_id = f"gid://shopify/{kind[0].upper()}{kind[1:]}/{number}"
+        query = f"query($id: ID!) {{ {kind}(id: $id) {{ id }} node(id: $id) {{ id }} }}"
+        answer = engine.execute(query, {"id": global_id})
+        assert answer["data"] == {kind: {"id": global_id}, "node": {"id": global_id}}
+
+
+def test_lines_go_to_where_stock_is() -> None:
+    shop = Shop(ShopConfig(products=4, locations=2), now=lambda: NOON)
+    primary, second = (place.id for place in shop.locations)
+    shop.set_quantity(shop.variant_by_sku("LS-0001"), primary, 0)
+    shop.set_quantity(shop.variant_by_sku("LS-0001"), second, 3)
+    order = shop.place_order([("LS-0001", 1), ("LS-0002", 1)], plain=True)
+    assert sorted(found.location_id for found in order.fulfillment_orders) == sorted((primary, second))
+    groups = [
+        {"fulfillmentOrderId": f"gid://shopify/FulfillmentOrder/{found.id}"} for found in order.fulfillment_orders
+    ]
+    mutation = """mutation($f: FulfillmentInput!) { fulfillmentCreate(fulfillment: $f) {
+        userErrors { message } } }"""
+    answer = Engine(shop).execute(mutation, {"f": {"lineItemsByFulfillmentOrder": groups}})
+    assert "same location" in answer["data"]["fulfillmentCreate"]["userErrors"][0]["message"]
+    assert order.fulfillments == []

@@ -80,7 +80,7 @@ class Buyers:
         self._taxes_included = taxes_included
         self._habits = habits or Habits()
         self._customer_count = customers
-        self._customers: list[Customer] = []
+        self.customers: list[Customer] = []
 
     def draw_items(self, variants: Sequence[Variant]) -> list[tuple[Variant, int]]:
         """One to four different variants, mostly one of each."""
@@ -210,11 +210,11 @@ class Buyers:
 
     def _customer(self, now: datetime) -> Customer:
         rng = self._rng
-        if len(self._customers) >= self._customer_count:
-            return rng.choice(self._customers)
+        if len(self.customers) >= self._customer_count:
+            return rng.choice(self.customers)
         first, last = rng.choice(_FIRST), rng.choice(_LAST)
         street, city, postcode, province, code, country, country_code = rng.choice(_PLACES)
-        number = len(self._customers) + 1
+        number = len(self.customers) + 1
         customer = Customer(
             id=self._ids.next("customer"),
             first_name=first,
@@ -224,5 +224,5 @@ class Buyers:
             created_at=now,
             address=Address(first, last, street, city, postcode, province, code, country, country_code),
         )
-        self._customers.append(customer)
+        self.customers.append(customer)
         return customer

@@ -175,6 +175,10 @@ class Engine:
             "inventoryLevel": lambda args: nodes.level_by_id(args["id"]),
             "locations": nodes.locations,
             "location": lambda args: self._node(args.get("id") or gid("Location", shop.locations[0].id), "Location"),
+            "customers": nodes.customers,
+            "customer": lambda args: self._node(args["id"], "Customer"),
+            "refund": lambda args: self._node(args["id"], "Refund"),
+            "fulfillment": lambda args: self._node(args["id"], "Fulfillment"),
             "fulfillmentOrder": lambda args: self._node(args["id"], "FulfillmentOrder"),
             "webhookSubscriptions": self._subscriptions,
             "webhookSubscription": lambda args: self._node(args["id"], "WebhookSubscription"),
@@ -198,6 +202,9 @@ class Engine:
             "InventoryLevel": lambda: nodes.level_by_id(global_id),
             "Location": lambda: nodes.location(next(p for p in shop.locations if p.id == number)),
             "FulfillmentOrder": lambda: nodes.fulfillment_order(*shop.fulfillment_orders[number]),
+            "Fulfillment": lambda: nodes.fulfillment(*shop.fulfillments[number]),
+            "Refund": lambda: nodes.refund(*shop.refunds[number]),
+            "Customer": lambda: nodes.customer(next(c for c in shop.buyers.customers if c.id == number)),
             "WebhookSubscription": lambda: nodes.subscription(shop.webhooks.subscriptions[number]),
         }
         try:

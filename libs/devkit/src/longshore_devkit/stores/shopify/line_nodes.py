@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from longshore_devkit.stores.shopify.model import Customer, Discount, Line, Order, Shipping, Tax, Transaction
 from longshore_devkit.stores.shopify.money import graphql_amount, share
-from longshore_devkit.stores.shopify.nodes import CatalogueNodes, Node, address_node, iso, money_v2
+from longshore_devkit.stores.shopify.nodes import Args, CatalogueNodes, Node, address_node, iso, money_v2
 from longshore_devkit.stores.shopify.rest import gid
+from longshore_devkit.stores.shopify.search import connection, matches
 
 
 class LineNodes(CatalogueNodes):
@@ -91,6 +94,17 @@ class LineNodes(CatalogueNodes):
             "discountAllocations": lambda _: _allocations(order, line),
             "taxLines": lambda _: [tax_node(order, tax) for tax in line.taxes],
         }
+
+    def customers(self, args: Args) -> Node:
+        """The `customers` connection."""
+        by_time = args.get("sortKey") in {"UPDATED_AT", "CREATED_AT"}
+        found = matches(args.get("query"), _CUSTOMER_FIELDS)
+        return connection(
+            filter(found, self.shop.buyers.customers),
+            args,
+            lambda c: (c.created_at if by_time else c.id, c.id),
+            self.customer,
+        )
 
     def customer(self, customer: Customer) -> Node:
         """A Customer."""
@@ -187,3 +201,11 @@ def transaction_node(order: Order, transaction: Transaction) -> Node:
         "paymentId": None,
         "test": False,
     }
+
+
+_CUSTOMER_FIELDS: dict[str, Callable[[Customer], object]] = {
+    "id": lambda c: c.id,
+    "email": lambda c: c.email,
+    "updated_at": lambda c: c.created_at,
+    "customer_date": lambda c: c.created_at,
+}

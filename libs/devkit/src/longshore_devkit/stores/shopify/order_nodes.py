@@ -100,7 +100,7 @@ class OrderNodes(LineNodes):
             "shippingLines": lambda args: connection(
                 order.shipping, args, lambda line: (line.id, line.id), lambda line: self.shipping_line(order, line)
             ),
-            "refunds": lambda args: [self._refund(order, r) for r in order.refunds[: args.get("first")]],
+            "refunds": lambda args: [self.refund(order, r) for r in order.refunds[: args.get("first")]],
             "transactions": lambda args: [transaction_node(order, t) for t in order.transactions[: args.get("first")]],
             "fulfillments": lambda args: [
                 self.fulfillment(order, done) for done in order.fulfillments[: args.get("first")]
@@ -236,7 +236,8 @@ class OrderNodes(LineNodes):
             "variant": lambda _: self.variant_of(line),
         }
 
-    def _refund(self, order: Order, refund: Refund) -> Node:
+    def refund(self, order: Order, refund: Refund) -> Node:
+        """A Refund."""
         paid = refund.transaction.amount if refund.transaction else 0
         duties = {duty.id: duty for line in order.lines for duty in line.duties}
         return {

@@ -93,6 +93,8 @@ class Shop:
         self.products: dict[int, Product] = {product.id: product for product in made}
         self.orders: dict[int, Order] = {}
         self.fulfillment_orders: dict[int, tuple[Order, FulfillmentOrder]] = {}
+        self.fulfillments: dict[int, tuple[Order, Fulfillment]] = {}
+        self.refunds: dict[int, tuple[Order, Refund]] = {}
         self.stock = Stock(self.products, self.now, self._stock_changed)
         self.buyers = Buyers(
             self.rng,
@@ -273,6 +275,7 @@ class Shop:
             close_if_done(fulfillment_order)
             self.stock.ship(part.line, quantity)
         order.fulfillments.append(fulfillment)
+        self.fulfillments[fulfillment.id] = (order, fulfillment)
         done = fulfillment_status(order) == "fulfilled"
         if done and totals(order).outstanding <= 0:
             order.closed_at = now
@@ -339,6 +342,7 @@ class Shop:
             )
             order.transactions.append(refund.transaction)
         order.refunds.append(refund)
+        self.refunds[refund.id] = (order, refund)
         return refund
 
     def _refund_line(

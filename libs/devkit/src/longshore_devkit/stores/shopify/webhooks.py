@@ -1,6 +1,6 @@
 """Outgoing webhooks of one shop: subscriptions, signed deliveries, Shopify's retries.
 
-PLATFORMS.md: 5 s per attempt; 8 retries over 4 h with the original payload; after 8 failures in a row the subscription
+PLATFORMS.md: 1 s to connect, 5 s in all; 8 retries over 4 h with the original payload; after 8 failures in a row the subscription
 is deleted; order is not guaranteed.
 """
 
@@ -78,6 +78,7 @@ class Webhooks:
             self._on_attempt,
             retry_delays_s=[delay * time_scale for delay in RETRY_DELAYS_S],
             timeout_s=timeout_s,
+            connect_timeout_s=1.0,
         )
 
     def event_id(self) -> str:
