@@ -1,7 +1,7 @@
 """Outgoing webhooks of one shop: subscriptions, signed deliveries, Shopify's retries.
 
-PLATFORMS.md: 1 s to connect, 5 s in all; 8 retries over 4 h with the original payload; after 8 failures in a row the subscription
-is deleted; order is not guaranteed.
+PLATFORMS.md: 1 s to connect, 5 s in all; 8 retries over 4 h with the original payload; after 8 failures in a row the
+subscription is deleted; order is not guaranteed.
 """
 
 from __future__ import annotations
