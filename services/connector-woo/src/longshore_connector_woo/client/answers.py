@@ -1,0 +1,173 @@
+"""What a store answered: JSON, if it can be found, or the error that it means."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from longshore.platforms.protocols import StoreError, StoreRefused, StoreUnauthorized, StoreUnavailable
+
+LONGEST_RETRY_AFTER_S = 3600.0
+
+_decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=lambda _: None)
+_START = re.compile(r'\{\s*"|\{\s*\}|\[\s*[\{\]]')
+_TAG = re.compile(r"<[^>]*>")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A good answer. `body` is the JSON's exact text: without what PHP printed around it."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+    data: Any
+
+    def objects(self, key: str | None = None) -> list[dict[str, Any]]:
+        """The objects of a list, or of the list under `key`. Raises StoreUnavailable if it is none."""
+        data = self.data.get(key) if key is not None and isinstance(self.data, dict) else self.data
+        if data is None and key is not None:
+            return []
+        if not isinstance(data, list):
+            raise StoreUnavailable("unexpected-json", "The store's answer is no list.")
+        return [each for each in data if isinstance(each, dict)]
+
+    def object(self) -> dict[str, Any]:
+        """The object that it is. Raises StoreUnavailable if it is none."""
+        if not isinstance(self.data, dict):
+            raise StoreUnavailable("unexpected-json", "The store's answer is no object.")
+        return self.data
+
+
+def find_json(text: str) -> tuple[str, Any] | None:
+    """The JSON in `text`, as text and parsed. Plugins let PHP print warnings before it, and after it."""
+    text = text.lstrip("\ufeff \t\r\n")
+    starts = [0] if text[:1] in ("{", "[") else []
+    starts += [match.start() for match, _ in zip(_START.finditer(text), range(20), strict=False)]
+    for start in starts:
+        try:
+            data, end = _decoder.raw_decode(text, start)
+        except (ValueError, RecursionError, ArithmeticError):
+            continue
+        rest = text[end:].lstrip()
+        if (not rest or rest.startswith("<")) and isinstance(data, dict | list):
+            return text[start:end], data
+    return None
+
+
+def read_answer(status: int, headers: Mapping[str, str], content: bytes, now: datetime) -> Answer:
+    """The answer, or the StoreError that it is. `headers` by lower-case name."""
+    found = find_json(content.decode("utf-8", "replace"))
+    if 200 <= status < 300:
+        if found is None:
+            raise _not_json(content)
+        return Answer(status, headers, found[0], found[1])
+    error = found[1] if found is not None and isinstance(found[1], dict) else {}
+    raise store_error(status, headers, error, now)
+
+
+def store_error(status: int, headers: Mapping[str, str], error: Mapping[str, Any], now: datetime) -> StoreError:
+    """What an answer that is no success means. `error` is WooCommerce's {"code", "message", "data"}, or empty."""
+    code = str(error.get("code", ""))
+    message = plain(error.get("message"))
+    if 300 <= status < 400:
+        return _redirect(status, headers)
+    if status >= 500 or status in (408, 425):
+        wait = retry_after(headers, now)
+        return StoreUnavailable(f"http-{status}", f"The store failed (HTTP {status}). {message}".strip(), wait)
+    if status == 401 or (status == 403 and code):
+        return _unauthorized(code, message)
+    if status == 403:
+        return StoreUnavailable(
+            "blocked", "Something before the store (a firewall?) refuses us: HTTP 403 without JSON."
+        )
+    if not code or code == "rest_no_route":
+        return StoreRefused("no-rest-api", f"WooCommerce's REST API does not answer at this address (HTTP {status}).")
+    if "invalid" in code and code.endswith("id") and status in (400, 404):
+        return StoreRefused("not-found", f"The store does not have it: {message}")
+    return StoreRefused(code[:80].replace("_", "-"), message or f"The store refused (HTTP {status}).")
+
+
+def _not_json(content: bytes) -> StoreUnavailable:
+    head = content[:200].lstrip().lower()
+    if head.startswith(b"<"):
+        return StoreUnavailable("not-json", "The store answered with a page instead of JSON (maintenance? a cache?).")
+    if content.lstrip()[:1] in (b"{", b"["):
+        return StoreUnavailable("broken-json", "The store's answer ends in the middle of its JSON.")
+    return StoreUnavailable("not-json", "The store answered with something that is not JSON.")
+
+
+def _redirect(status: int, headers: Mapping[str, str]) -> StoreError:
+    target = urlsplit(headers.get("location", ""))
+    where = f"{target.scheme}://{target.hostname}" if target.hostname else "another page"
+    detail = (
+        f"The store redirects to {where}; requests with a key are not repeated there. Connect it by its own address."
+    )
+    return StoreRefused("redirect", detail) if status in (301, 308) else StoreUnavailable("redirect", detail)
+
+
+def _unauthorized(code: str, message: str) -> StoreError:
+    if "nonce" in message:
+        # A request that was repeated below us. Signed anew it is a new one.
+        return StoreUnavailable("nonce", "The store has seen this request before.")
+    if "permissions" in message:
+        kind = "read-only-key" if "write permissions" in message else "write-only-key"
+        return StoreUnauthorized(kind, f"The store's key lacks a permission: {message}")
+    if "timestamp" in message.lower():
+        return StoreUnauthorized("clock", "The store's clock and ours are more than 15 minutes apart.")
+    if code == "woocommerce_rest_authentication_error":
+        return StoreUnauthorized("bad-key", f"The store does not accept the key: {message}")
+    detail = message or "The store does not let us in."
+    return StoreUnauthorized(
+        "not-allowed",
+        f"{detail} (Is the key's owner an administrator or shop manager? "
+        "Does the host pass the Authorization header on?)",
+    )
+
+
+def plain(message: object) -> str:
+    """A store's message for people: no markup, one line, not long."""
+    if not isinstance(message, str):
+        return ""
+    return " ".join(html.unescape(_TAG.sub(" ", message)).split())[:300]
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds that the store asks us to stay away; it may name a time instead."""
+    value = headers.get("retry-after", "").strip()
+    if value.isdigit() and len(value) < 10:
+        seconds = float(value)
+    else:
+        try:
+            at = parsedate_to_datetime(value)
+        except (ValueError, TypeError):
+            return None
+        seconds = (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds()
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S)
+
+
+def split_array(text: str) -> list[str]:
+    """The exact texts of the elements of a JSON array."""
+    parts = []
+    at = _skip(text, text.index("[") + 1)
+    while at < len(text) and text[at] != "]":
+        _, end = _decoder.raw_decode(text, at)
+        parts.append(text[at:end])
+        at = _skip(text, end)
+        if text[at : at + 1] == ",":
+            at = _skip(text, at + 1)
+    return parts
+
+
+def _skip(text: str, at: int) -> int:
+    while at < len(text) and text[at] in " \t\r\n":
+        at += 1
+    return at

@@ -1,0 +1,83 @@
+"""The StoreClient of a WooCommerce store: one object for all tasks that talk to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from weakref import WeakValueDictionary
+
+from longshore.contracts import FulfillmentCreate, StockSet
+from longshore.platforms.protocols import (
+    FetchedEntity,
+    FetchRequest,
+    FulfillmentResult,
+    Integration,
+    StockResult,
+    StoreInfo,
+    StoreRefused,
+)
+from longshore_connector_woo.client import connection, entities, fulfillments, stock, webhooks
+from longshore_connector_woo.client.http import StoreHttp
+
+
+class WooClient:
+    """See StoreClient. Credentials: `consumer_key`, `consumer_secret`, `webhook_secret`.
+
+    `allow_private_stores` (development only): private addresses and plain http. `tls_ca_file`: a CA besides the usual.
+    """
+
+    def __init__(
+        self, integration: Integration, *, allow_private_stores: bool = False, tls_ca_file: str | None = None
+    ) -> None:
+        self._integration = integration
+        self._http = StoreHttp(
+            integration.store_url,
+            integration.credentials.get("consumer_key", ""),
+            integration.credentials.get("consumer_secret", ""),
+            allow_private=allow_private_stores,
+            tls_ca_file=tls_ca_file,
+        )
+        # The order's meta is read, added to and written back: two shipments of one order must take turns.
+        self._orders: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def check(self) -> StoreInfo:
+        """See StoreClient. Harmless: the only write is a batch of nothing."""
+        return await connection.check(self._http, self._integration.store_url)
+
+    async def ensure_webhooks(self, callback_url: str) -> list[str]:
+        """See StoreClient."""
+        secret = self._integration.credentials.get("webhook_secret")
+        if not secret:
+            raise StoreRefused("webhook-secret", "There is no secret for the store's webhooks.")
+        return await webhooks.ensure(self._http, callback_url, secret)
+
+    async def remove_webhooks(self, callback_url: str) -> None:
+        """See StoreClient."""
+        await webhooks.remove(self._http, callback_url)
+
+    async def fetch(self, request: FetchRequest) -> list[FetchedEntity]:
+        """See StoreClient. An order comes with its refunds in one body."""
+        return await entities.fetch(self._http, request)
+
+    def import_catalogue(self) -> AsyncIterator[Sequence[FetchedEntity]]:
+        """See StoreClient."""
+        return entities.catalogue(self._http)
+
+    async def create_fulfillment(self, command: FulfillmentCreate) -> FulfillmentResult:
+        """See StoreClient. Looks for the fulfilment's id in the order's meta before it writes."""
+        lock = self._orders.setdefault(command.order_external_id, asyncio.Lock())
+        async with lock:
+            return await fulfillments.create(self._http, command)
+
+    async def set_stock(self, targets: Sequence[StockSet]) -> list[StockResult]:
+        """See StoreClient. WooCommerce has no compare-and-set: `expected` is not looked at."""
+        return await stock.set_stock(self._http, targets)
+
+    @property
+    def stock_batch(self) -> int:
+        """See StoreClient."""
+        return stock.BATCH
+
+    async def close(self) -> None:
+        """See StoreClient."""
+        await self._http.close()

@@ -1,0 +1,80 @@
+"""Is this a WooCommerce store, do the keys open it, and how far?"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from longshore.platforms.protocols import StoreInfo, StoreRefused, StoreUnauthorized
+from longshore_connector_woo.client.answers import plain
+from longshore_connector_woo.client.http import StoreHttp
+
+# What we read, and what a missing right for it is called.
+_READS = {"/orders": "read orders", "/products": "read products", "/webhooks": "read webhooks"}
+
+
+async def check(http: StoreHttp, store_url: str) -> StoreInfo:
+    """Reach, authenticate and compare permissions. Raises StoreUnauthorized when the key is no key of this store."""
+    name = await _name(http, store_url)
+    missing: list[str] = []
+    refusals: set[str] = set()
+    for path, right in _READS.items():
+        try:
+            await http.get(path, {"per_page": "1", "_fields": "id"})
+        except StoreUnauthorized as error:
+            if error.code in ("bad-key", "clock"):
+                raise
+            refusals.add(error.code)
+            missing.append(right)
+    if len(missing) == len(_READS) and refusals == {"not-allowed"}:
+        # As if no key had been sent: that is no key without rights, it is one that does not arrive.
+        raise StoreUnauthorized(
+            "not-allowed", "The store treats us as a stranger: wrong key, or its host drops the Authorization header."
+        )
+    if not await _may_write(http):
+        missing.append("write")
+    return StoreInfo(name, await _version(http), await _currency(http), tuple(missing))
+
+
+async def _name(http: StoreHttp, store_url: str) -> str:
+    host = urlsplit(store_url).hostname or store_url
+    try:
+        index = (await http.index()).object()
+    except StoreUnauthorized:
+        return host  # security plugins hide the index from strangers
+    except StoreRefused as error:
+        if error.code in ("no-rest-api", "redirect", "store-url", "private-address"):
+            raise
+        return host
+    namespaces = index.get("namespaces")
+    if isinstance(namespaces, list) and "wc/v3" not in namespaces:
+        raise StoreRefused("no-woocommerce", "This WordPress site has no WooCommerce (or one older than 3.5).")
+    return plain(index.get("name")) or host
+
+
+async def _may_write(http: StoreHttp) -> bool:
+    """An empty batch changes nothing; WooCommerce looks at the key's permission before anything else."""
+    try:
+        await http.post("/webhooks/batch", {})
+    except StoreUnauthorized:
+        return False
+    except StoreRefused:
+        return True
+    return True
+
+
+async def _currency(http: StoreHttp) -> str | None:
+    try:
+        code = (await http.get("/data/currencies/current", {"_fields": "code"})).object().get("code")
+    except StoreRefused:
+        return None
+    return code if isinstance(code, str) else None
+
+
+async def _version(http: StoreHttp) -> str | None:
+    try:
+        status = (await http.get("/system_status", {"_fields": "environment.version"})).object()
+    except StoreRefused:
+        return None
+    environment = status.get("environment")
+    version = environment.get("version") if isinstance(environment, dict) else None
+    return version if isinstance(version, str) else None

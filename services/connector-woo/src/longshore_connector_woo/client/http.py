@@ -1,0 +1,154 @@
+"""Requests to one store: signed, paced, never redirected, their errors named."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import ssl
+from base64 import b64encode
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from longshore.platforms.protocols import StoreRefused, StoreThrottled, StoreUnavailable
+from longshore_connector_woo.client.addresses import PrivateAddress, PublicResolver, store_base
+from longshore_connector_woo.client.answers import Answer, read_answer, retry_after
+from longshore_connector_woo.client.oauth import encode, signed_query
+from longshore_connector_woo.client.pace import Pace
+
+API = "/wp-json/wc/v3"
+CONNECTIONS = 4
+# WooCommerce answers in 0.1 to 1 s; a batch of 100 products on a small host takes a minute.
+TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=10, sock_read=90)
+LARGEST_ANSWER = 64 * 1024 * 1024
+_CHUNK = 256 * 1024
+
+
+class StoreHttp:
+    """https: Basic. http (development only): OAuth 1.0a, so that no secret travels in clear."""
+
+    def __init__(
+        self,
+        store_url: str,
+        key: str,
+        secret: str,
+        *,
+        allow_private: bool = False,
+        tls_ca_file: str | None = None,
+        timeout: aiohttp.ClientTimeout = TIMEOUT,
+    ) -> None:
+        self._store_url = store_url
+        self._key = key
+        self._secret = secret
+        self._allow_private = allow_private
+        self._tls_ca_file = tls_ca_file
+        self._timeout = timeout
+        self._pace = Pace()
+        self._session: aiohttp.ClientSession | None = None
+
+    async def get(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
+        """Read `path` of the API."""
+        return await self._request("GET", API + path, query or {}, None)
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> Answer:
+        """Write. WooCommerce takes a POST for a change too; unlike a PUT it is never repeated below us."""
+        return await self._request("POST", API + path, {}, body)
+
+    async def delete(self, path: str) -> Answer:
+        """Delete for good."""
+        return await self._request("DELETE", API + path, {"force": "true"}, None)
+
+    async def index(self) -> Answer:
+        """What the site says about itself; no key is sent."""
+        return await self._request("GET", "/wp-json/", {"_fields": "name,namespaces"}, None, with_key=False)
+
+    async def close(self) -> None:
+        """Close connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Mapping[str, Any] | None,
+        *,
+        with_key: bool = True,
+    ) -> Answer:
+        address = store_base(self._store_url, allow_private=self._allow_private) + path
+        await self._pace.turn()
+        headers = {"Accept": "application/json", "User-Agent": "Longshore"}
+        text = encode(query)
+        if with_key and address.startswith("https:"):
+            headers["Authorization"] = f"Basic {b64encode(f'{self._key}:{self._secret}'.encode()).decode()}"
+        elif with_key:
+            now = int(datetime.now(UTC).timestamp())
+            nonce = secrets.token_hex(16)
+            text = signed_query(method, address, query, key=self._key, secret=self._secret, nonce=nonce, timestamp=now)
+        content = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            content = json.dumps(body, ensure_ascii=False).encode()
+        url = URL(f"{address}?{text}" if text else address, encoded=True)
+        status, answered, received = await self._send(method, url, headers, content)
+        now_utc = datetime.now(UTC)
+        if status == 429:
+            pause = self._pace.throttled(retry_after(answered, now_utc))
+            raise StoreThrottled("throttled", "The store asked us to slow down (HTTP 429).", pause)
+        answer = read_answer(status, answered, received, now_utc)
+        self._pace.good()
+        return answer
+
+    async def _send(
+        self, method: str, url: URL, headers: Mapping[str, str], content: bytes | None
+    ) -> tuple[int, dict[str, str], bytes]:
+        """One exchange. Raises StoreError for what the network does."""
+        try:
+            async with self._open().request(
+                method, url, headers=headers, data=content, allow_redirects=False
+            ) as response:
+                received = bytearray()
+                async for chunk in response.content.iter_chunked(_CHUNK):
+                    received += chunk
+                    if len(received) > LARGEST_ANSWER:
+                        raise StoreRefused("answer-too-large", "The store's answer is larger than 64 MiB.")
+                answered = {name.lower(): value for name, value in response.headers.items()}
+                return response.status, answered, bytes(received)
+        except TimeoutError:
+            raise StoreUnavailable("timeout", "The store did not answer in time.") from None
+        except aiohttp.ClientConnectorDNSError as error:
+            if isinstance(error.os_error, PrivateAddress):
+                raise StoreRefused("private-address", "The store's address is not of the public internet.") from None
+            raise StoreUnavailable("unknown-host", "The store's name cannot be found.") from None
+        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError):
+            raise StoreUnavailable("certificate", "The store's certificate is not one that we trust.") from None
+        except aiohttp.ClientConnectorError:
+            raise StoreUnavailable("unreachable", "The store does not take our connection.") from None
+        except (aiohttp.ClientError, OSError):
+            # The connection was lost: whether a write was done is not known.
+            raise StoreUnavailable("connection-lost", "The connection to the store was lost.") from None
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=CONNECTIONS,
+                    ssl=self._tls(),
+                    resolver=PublicResolver(allow_private=self._allow_private),
+                    ttl_dns_cache=60,
+                ),
+                timeout=self._timeout,
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
+
+    def _tls(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        if self._tls_ca_file is not None:
+            context.load_verify_locations(self._tls_ca_file)
+        return context
