@@ -24,6 +24,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--no-pair", action="store_true", help="only created, not created and updated")
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--body-bytes", type=int, default=5000)
+    parser.add_argument("--skus", help="what is ordered, separated by commas")
     parser.add_argument("--first-id", type=int, default=LoadPlan.first_id)
     parser.add_argument("--timeout", type=float, default=10.0, help="seconds to an answer")
     parser.add_argument("--retry-for", type=float, default=0.0, help="repeat what is not accepted for so many seconds")
@@ -44,6 +45,7 @@ def plan_of(options: argparse.Namespace) -> LoadPlan:
         pair=not options.no_pair,
         connections=options.connections,
         body_bytes=options.body_bytes,
+        skus=tuple(options.skus.split(",")) if options.skus else None,
         first_id=options.first_id,
         timeout_s=options.timeout,
         retry_for_s=options.retry_for,

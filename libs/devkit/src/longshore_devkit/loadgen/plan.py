@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Literal
 from urllib.parse import urlsplit
 
+from longshore_devkit.stores.shopify.payloads import OrderWebhooks, order_id_of
 from longshore_devkit.stores.woo.payloads import FIRST_ID, OrderBodies
 from longshore_devkit.stores.woo.webhooks import USER_AGENT, delivery_id
 
@@ -30,8 +31,8 @@ class LoadPlan:
     deliveries and is twice the orders. Give `orders` (distinct ids) or `duration_s`. `rate` None sends as fast as the
     connections are answered (closed loop: for capacity, not for latency). A delivery that is not answered 2xx is sent
     again, byte for byte the same, until `retry_for_s` after it was due (0: one attempt, as WooCommerce does).
-    `body` makes the bodies and `order_id` tells the id of order `n`; without, WooCommerce-shaped ones of
-    `body_bytes` with the ids `first_id + n`.
+    `body` makes the bodies and `order_id` tells the id of order `n`; without, they are the platform's, of `body_bytes`,
+    with SKUs out of `skus` (default: the simulated shop's). Ids of WooCommerce orders start at `first_id`.
     """
 
     url: str
@@ -46,6 +47,7 @@ class LoadPlan:
     body: BodyMaker | None = None
     order_id: Callable[[int], int] | None = None
     body_bytes: int = 5000
+    skus: tuple[str, ...] | None = None
     first_id: int = FIRST_ID
     timeout_s: float = 10.0
     retry_for_s: float = 0.0
@@ -79,9 +81,8 @@ class Requests:
 
     def __post_init__(self) -> None:
         plan = self.plan
-        bodies = None if plan.body else OrderBodies(plan.body_bytes, first_id=plan.first_id)
-        self._make = plan.body or bodies  # type: ignore[assignment]
-        self._order_id = plan.order_id or (lambda n: plan.first_id + n)
+        make, order_id = _bodies(plan)
+        self._make, self._order_id = plan.body or make, plan.order_id or order_id
         self._key = plan.secret.encode()
         parts = urlsplit(plan.url)
         path = parts.path + (f"?{parts.query}" if parts.query else "")
@@ -134,6 +135,15 @@ class Requests:
             f"X-Shopify-Event-Id: {_uuid(event)}\r\n"
             f"X-Shopify-Triggered-At: {triggered:%Y-%m-%dT%H:%M:%S.%f}000Z\r\n"
         ).encode()
+
+
+def _bodies(plan: LoadPlan) -> tuple[BodyMaker, Callable[[int], int]]:
+    """The platform's own order bodies and their ids."""
+    if plan.platform == "shopify":
+        shopify = OrderWebhooks(plan.shop, plan.skus or (), size_bytes=plan.body_bytes)
+        return lambda n, at: shopify.make(n, moment=datetime.fromtimestamp(at, UTC)), order_id_of
+    woo = OrderBodies(plan.body_bytes, plan.skus, first_id=plan.first_id)
+    return woo, woo.order_id
 
 
 def _uuid(digits: str) -> str:

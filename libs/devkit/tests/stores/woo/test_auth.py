@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
-from authlib.oauth1.rfc5849 import signature as rfc5849
-from authlib.oauth1.rfc5849.client_auth import ClientAuth
+from authlib.oauth1.rfc5849 import signature as rfc5849  # type: ignore[import-untyped]
+from authlib.oauth1.rfc5849.client_auth import ClientAuth  # type: ignore[import-untyped]
 
 from longshore_devkit.stores.woo import SimulatedWoo
 from longshore_devkit.stores.woo.auth import ApiKey, Authenticator, Call, php_parameters, signature

@@ -46,9 +46,9 @@ def _same(ours: dict[str, Any], recorded: dict[str, Any]) -> None:
         assert [(item["total"], item["total_tax"], item["taxes"]) for item in ours[group]] == [
             (item["total"], item["total_tax"], item["taxes"]) for item in recorded[group]
         ]
-    names = ("rate_code", "tax_total", "shipping_tax_total", "rate_percent")
-    assert [[line[name] for name in names] for line in ours["tax_lines"]] == [
-        [line[name] for name in names] for line in recorded["tax_lines"]
+    of_taxes = ("rate_code", "tax_total", "shipping_tax_total", "rate_percent")
+    assert [[line[name] for name in of_taxes] for line in ours["tax_lines"]] == [
+        [line[name] for name in of_taxes] for line in recorded["tax_lines"]
     ]
 
 
