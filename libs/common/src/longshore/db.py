@@ -118,12 +118,15 @@ def migrations_path(package_file: str, env: str = "LONGSHORE_MIGRATIONS_DIR") ->
 async def migrate(url: str, script_location: Path | str, schema: str, version_table: str = "alembic_version") -> None:
     """Bring `schema` to its newest version; creates it first. Waits until PostgreSQL answers.
 
-    Safe when several processes do it at once. All of it is one transaction: it happens whole or not at all.
+    Raises FileNotFoundError without migrations. Safe when several processes do it at once. All of it is one transaction: it happens whole or not at all.
     """
+    location = Path(script_location)
+    if not (location / "env.py").is_file():
+        raise FileNotFoundError(f"no migrations (env.py) in {location}")
     delay = 0.2
     while True:
         try:
-            await _migrate_once(url, Path(script_location), schema, version_table)
+            await _migrate_once(url, location, schema, version_table)
         except Exception as error:
             if not is_transient(error):
                 raise
@@ -135,8 +138,6 @@ async def migrate(url: str, script_location: Path | str, schema: str, version_ta
 
 
 async def _migrate_once(url: str, script_location: Path, schema: str, version_table: str) -> None:
-    if not (script_location / "env.py").is_file():
-        raise FileNotFoundError(f"no migrations (env.py) in {script_location}")
     engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": 5})
     try:
         async with engine.begin() as conn:

@@ -129,7 +129,7 @@ class OutboxRelay:
         """How many messages wait to be published (at most MAX_COUNTED are counted)."""
         async with self._engine.connect() as conn:
             counted = await conn.scalar(
-                text(f'SELECT count(*) FROM (SELECT 1 FROM "{self.schema}".{TABLE} LIMIT {MAX_COUNTED}) AS some')  # noqa: S608
+                text(f'SELECT count(*) FROM (SELECT 1 FROM "{self.schema}".{TABLE} LIMIT {MAX_COUNTED}) AS waiting')  # noqa: S608
             )
         return int(counted or 0)
 
