@@ -92,6 +92,8 @@ def read_refunds(order: Json, amounts: Amounts, notes: Notes, *, cancelled: bool
                 record.tells_transactions
                 and not record.has_transactions
                 and bool(record.pieces)
+                # An edit takes pieces; shipping or a tip is given back by hand, if only on paper.
+                and not (record.shipping_net or record.shipping_tax or record.discrepancy)
                 and all(each.restock_type in _REMOVED_BY_EDIT for each in record.pieces)
             )
     return records

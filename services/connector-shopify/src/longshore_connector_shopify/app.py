@@ -1,0 +1,48 @@
+"""The composition root: settings -> wired app."""
+
+from __future__ import annotations
+
+import ssl
+
+from fastapi import FastAPI
+
+from longshore.contracts import Platform
+from longshore.db import migrations_path
+from longshore.platforms.connector import Connector, build_connector
+from longshore.platforms.protocols import Integration, StoreClient
+from longshore_connector_shopify import __version__
+from longshore_connector_shopify.client import ShopifyClient
+from longshore_connector_shopify.client.admin_api import AdminApi, shop_domain
+from longshore_connector_shopify.settings import Settings
+from longshore_connector_shopify.translate import SNAPSHOT_TOPICS, ShopifyTranslator
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The Shopify connector: the platform kit with Shopify's two halves."""
+    tls = ssl.create_default_context(cafile=settings.tls_ca_file) if settings.tls_ca_file else None
+    if tls is not None:
+        tls.load_default_certs()
+
+    def make_client(integration: Integration) -> StoreClient:
+        return ShopifyClient(
+            AdminApi(
+                shop_domain(integration.store_url),
+                integration.credentials.get("access_token", ""),
+                origin=settings.shopify_admin_origin,
+                tls=tls,
+            )
+        )
+
+    return build_connector(
+        settings,
+        Connector(
+            platform=Platform.SHOPIFY,
+            name="connector-shopify",
+            version=__version__,
+            schema="connector_shopify",
+            migrations=migrations_path(__file__),
+            translator=ShopifyTranslator(),
+            make_client=make_client,
+            snapshot_topics=SNAPSHOT_TOPICS,
+        ),
+    )

@@ -1,0 +1,258 @@
+"""One store's GraphQL Admin API over HTTP: requests, pacing, and what its refusals mean."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import aiohttp
+import structlog
+
+from longshore.platforms.protocols import StoreRefused, StoreThrottled, StoreUnauthorized, StoreUnavailable
+from longshore_connector_shopify.client.pacing import FIRST_GUESS, CostBucket
+from longshore_connector_shopify.documents import document
+
+log = structlog.get_logger(__name__)
+
+API_VERSION = "2026-07"
+
+_DOMAIN = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]*\.myshopify\.(com|io)")
+
+# How often a throttled request is repeated here before the job is put back.
+_THROTTLED_TRIES = 4
+_LONGEST_WAIT_S = 10.0
+_LARGEST_ANSWER = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`body` holds the exact bytes; `data` their parsed `data`. `denied`: fields that the token may not read."""
+
+    body: bytes
+    data: dict[str, Any]
+    denied: tuple[str, ...] = ()
+
+
+def shop_domain(store_url: str) -> str:
+    """The shop's domain in what was given as its address. Raises StoreRefused for anything else (PLATFORMS.md)."""
+    domain = store_url.strip().removeprefix("https://").removeprefix("http://").rstrip("/").lower()
+    if not _DOMAIN.fullmatch(domain):
+        raise StoreRefused("bad-shop-domain", "The store's address must look like your-shop.myshopify.com.")
+    return domain
+
+
+def gid(kind: str, number: str) -> str:
+    """`gid://shopify/Order/1`. Raises StoreRefused for what is no number."""
+    if not (number.isascii() and number.isdigit()):
+        raise StoreRefused("bad-id", f"The id of a Shopify {kind} is a number.")
+    return f"gid://shopify/{kind}/{number}"
+
+
+class AdminApi:
+    """Sends our documents. One per store; used by many tasks at a time.
+
+    `origin`: development only, where https://{shop}/... is served as <origin>/{shop}/...
+    """
+
+    def __init__(
+        self,
+        domain: str,
+        access_token: str,
+        *,
+        origin: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        timeout_s: float = 30.0,
+        bucket: CostBucket | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        base = f"{origin.rstrip('/')}/{domain}" if origin else f"https://{domain}"
+        self._url = f"{base}/admin/api/{API_VERSION}/graphql.json"
+        self._headers = {"X-Shopify-Access-Token": access_token, "Content-Type": "application/json"}
+        self._tls = tls
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=10)
+        self._bucket = bucket or CostBucket()
+        self._sleep = sleep
+        self._session: aiohttp.ClientSession | None = None
+        self._costs: dict[str, float] = {}
+        self.domain = domain
+        self.version: str | None = None
+        # The store's clock less ours, in seconds, as of its last answer (headers are exact to 1 s).
+        self.clock_ahead_s = 0.0
+
+    async def query(self, name: str, variables: Mapping[str, Any] | None = None) -> Answer:
+        """Run a document of ours. Raises StoreError; throttling is waited out here for a while."""
+        tries = 0
+        while True:
+            answer = await self._once(name, variables or {})
+            if isinstance(answer, Answer):
+                return answer
+            tries += 1
+            if tries >= _THROTTLED_TRIES or answer > _LONGEST_WAIT_S:
+                raise StoreThrottled("throttled", "The store asks us to slow down.", retry_after=max(answer, 1.0))
+            await self._sleep(answer)
+
+    async def close(self) -> None:
+        """Close connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _once(self, name: str, variables: Mapping[str, Any]) -> Answer | float:
+        """The answer, or how long the store wants us to wait."""
+        guess = self._costs.get(name, FIRST_GUESS)
+        if self._bucket.wait_s(guess) > _LONGEST_WAIT_S:
+            return self._bucket.wait_s(guess)
+        taken = await self._bucket.take(guess)
+        cost: dict[str, Any] = {}
+        try:
+            body = await self._post(name, variables)
+            parsed = _parse(body)
+            cost = _dict(_dict(parsed.get("extensions")).get("cost"))
+        finally:
+            status = cost.get("throttleStatus")
+            self._bucket.settle(taken, status if isinstance(status, dict) else None)
+        requested = cost.get("requestedQueryCost")
+        if isinstance(requested, int | float) and requested > 0:
+            self._costs[name] = float(requested)
+        codes = _codes(parsed)
+        if "THROTTLED" in codes:
+            # At least a little: the store's figures are rounded.
+            return max(0.1, self._bucket.wait_s(self._costs.get(name, guess)))
+        return _answer(body, parsed, codes)
+
+    async def _post(self, name: str, variables: Mapping[str, Any]) -> bytes:
+        payload = json.dumps({"query": document(name), "variables": dict(variables)}, separators=(",", ":"))
+        try:
+            async with self._open_session().post(
+                self._url, data=payload.encode(), headers=self._headers, allow_redirects=False
+            ) as response:
+                body = await response.content.read(_LARGEST_ANSWER + 1)
+                while not response.content.at_eof() and len(body) <= _LARGEST_ANSWER:
+                    body += await response.content.read(_LARGEST_ANSWER + 1 - len(body))
+                self._note(response.headers)
+                _check_status(response)
+                if len(body) > _LARGEST_ANSWER:
+                    raise StoreRefused("answer-too-large", "The store's answer is larger than 64 MiB.")
+                return body
+        except TimeoutError:
+            raise StoreUnavailable("timeout", "The store did not answer in time.") from None
+        except aiohttp.InvalidURL:
+            raise StoreRefused("bad-shop-domain", "The store's address is no address.") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise StoreUnavailable("connection", f"The store cannot be reached ({type(error).__name__}).") from None
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=8, ssl=self._tls if self._tls is not None else True)
+            self._session = aiohttp.ClientSession(
+                connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
+            )
+        return self._session
+
+    def _note(self, headers: Mapping[str, str]) -> None:
+        """The store's clock, and the version that it answered with: an expired one falls forward silently."""
+        try:
+            said = parsedate_to_datetime(headers["Date"])
+            ahead = (said.replace(tzinfo=UTC) if said.tzinfo is None else said) - datetime.now(UTC)
+            self.clock_ahead_s = ahead.total_seconds()
+        except (KeyError, ValueError, TypeError):
+            pass
+        version = headers.get("X-Shopify-Api-Version")
+        if version is None or version == self.version:
+            return
+        self.version = version
+        if version != API_VERSION:
+            log.error("the store answers with another API version", shop=self.domain, asked=API_VERSION, got=version)
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise StoreUnavailable("not-json", "The store answered something that is not JSON.")
+    return parsed
+
+
+def _check_status(response: aiohttp.ClientResponse) -> None:
+    status = response.status
+    if status == 200:
+        return
+    if status in (401, 403):
+        raise StoreUnauthorized("unauthorized", "The store does not accept our access token (any more).")
+    if status == 429:
+        raise StoreThrottled("throttled", "The store asks us to slow down.", retry_after=_retry_after(response))
+    if status >= 500 or status in (408, 425):
+        raise StoreUnavailable("store-error", f"The store answered with status {status}.", _retry_after(response))
+    reasons = {
+        402: ("shop-frozen", "The shop is frozen: its plan is unpaid."),
+        404: ("shop-not-found", "There is no such shop."),
+        423: ("shop-locked", "The shop is locked."),
+    }
+    raise StoreRefused(*reasons.get(status, ("refused", f"The store refused the request with status {status}.")))
+
+
+def _retry_after(response: aiohttp.ClientResponse) -> float | None:
+    try:
+        seconds = float(response.headers["Retry-After"])
+    except (KeyError, ValueError):
+        return None
+    return seconds if 0 <= seconds < 86_400 else None
+
+
+def _codes(parsed: Mapping[str, Any]) -> list[str]:
+    """The codes of an answer's errors; "" for one without."""
+    errors = parsed.get("errors")
+    if errors is None:
+        return []
+    if not isinstance(errors, list):
+        return [""]
+    return [str(_dict(_dict(error).get("extensions")).get("code") or "") for error in errors]
+
+
+def _answer(body: bytes, parsed: Mapping[str, Any], codes: list[str]) -> Answer:
+    data = parsed.get("data")
+    if not codes:
+        if not isinstance(data, dict):
+            raise StoreUnavailable("no-data", "The store's answer holds no data.")
+        return Answer(body, data)
+    denied = codes.count("ACCESS_DENIED")
+    if denied == len(codes) and isinstance(data, dict) and any(value is not None for value in data.values()):
+        # Fields of an entity that we can otherwise read (a buyer's protected data): they are null.
+        return Answer(body, data, _paths(parsed))
+    if denied:
+        fields = ", ".join(_paths(parsed)) or "something"
+        raise StoreUnauthorized("access-denied", f"The access token may not read or write: {fields}.")
+    if any(code in {"INTERNAL_SERVER_ERROR", "TIMEOUT", "BUSY"} for code in codes):
+        raise StoreUnavailable("store-error", "The store failed inside.")
+    if "SHOP_INACTIVE" in codes:
+        raise StoreRefused("shop-inactive", "The shop is not active.")
+    raise StoreRefused("graphql", f"The store refused the request: {_messages(parsed)}")
+
+
+def _paths(parsed: Mapping[str, Any]) -> tuple[str, ...]:
+    found = []
+    for error in parsed.get("errors") or ():
+        path = _dict(error).get("path")
+        if isinstance(path, list):
+            found.append(".".join(str(part) for part in path))
+    return tuple(dict.fromkeys(found))
+
+
+def _messages(parsed: Mapping[str, Any]) -> str:
+    errors = parsed.get("errors")
+    if not isinstance(errors, list):
+        return str(errors)[:200]
+    return "; ".join(str(_dict(error).get("message"))[:200] for error in errors[:3])
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,65 @@
+"""Everything that the hub does at one Shopify store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from longshore.contracts import FulfillmentCreate, StockSet
+from longshore.platforms.protocols import (
+    FetchedEntity,
+    FetchRequest,
+    FulfillmentResult,
+    StockResult,
+    StoreInfo,
+)
+from longshore_connector_shopify.client import fetching, importing, setup
+from longshore_connector_shopify.client.admin_api import AdminApi
+from longshore_connector_shopify.client.shipping import Shipper
+from longshore_connector_shopify.client.stock import BATCH, StockSetter
+
+
+class ShopifyClient:
+    """A StoreClient. All tasks of a store share one: it paces them together and ships one command of an order at a
+    time."""
+
+    def __init__(self, api: AdminApi) -> None:
+        self._api = api
+        self._shipper = Shipper(api)
+        self._stock = StockSetter(api)
+
+    async def check(self) -> StoreInfo:
+        """Reach, authenticate, and compare access scopes with what we need."""
+        return await setup.check(self._api)
+
+    async def ensure_webhooks(self, callback_url: str) -> list[str]:
+        """Make sure that each topic we follow is delivered to `callback_url`, once; answers the topics."""
+        return await setup.ensure_webhooks(self._api, callback_url)
+
+    async def remove_webhooks(self, callback_url: str) -> None:
+        """Remove what `ensure_webhooks` made."""
+        await setup.remove_webhooks(self._api, callback_url)
+
+    async def fetch(self, request: FetchRequest) -> list[FetchedEntity]:
+        """Read one entity, whole."""
+        return await fetching.fetch(self._api, request)
+
+    def import_catalogue(self) -> AsyncIterator[Sequence[FetchedEntity]]:
+        """All products with variants, and all stock levels, page by page."""
+        return importing.import_catalogue(self._api)
+
+    async def create_fulfillment(self, command: FulfillmentCreate) -> FulfillmentResult:
+        """Tell the store of a shipment, once."""
+        return await self._shipper.create(command)
+
+    async def set_stock(self, targets: Sequence[StockSet]) -> list[StockResult]:
+        """Set the stock of up to `stock_batch` listings."""
+        return await self._stock.set_stock(targets)
+
+    @property
+    def stock_batch(self) -> int:
+        """As many as one mutation takes."""
+        return BATCH
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self._api.close()

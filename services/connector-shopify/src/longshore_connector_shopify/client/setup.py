@@ -1,0 +1,72 @@
+"""Connecting a store: what it is, what we may do there, and its webhooks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from longshore.platforms.protocols import StoreInfo, StoreRefused
+from longshore_connector_shopify.client.admin_api import AdminApi
+from longshore_connector_shopify.client.paging import nodes_of
+from longshore_connector_shopify.client.permissions import missing
+from longshore_connector_shopify.client.topics import FOLLOWED, enum_of
+
+
+async def check(api: AdminApi) -> StoreInfo:
+    """Reach the store and compare what we may with what we need."""
+    data = (await api.query("shop")).data
+    shop = data.get("shop") or {}
+    return StoreInfo(
+        name=str(shop.get("name") or api.domain),
+        platform_version=api.version,
+        currency=shop.get("currencyCode"),
+        missing=missing(_scopes(data)),
+    )
+
+
+async def granted(api: AdminApi) -> frozenset[str]:
+    """The access scopes that the store has granted."""
+    return frozenset(_scopes((await api.query("shop")).data))
+
+
+async def ensure_webhooks(api: AdminApi, callback_url: str) -> list[str]:
+    """Subscribe to each topic that is not yet delivered there."""
+    there = {each["topic"] async for each in _subscriptions(api) if each.get("uri") == callback_url}
+    for topic in FOLLOWED:
+        if enum_of(topic) not in there:
+            await _subscribe(api, topic, callback_url)
+    return list(FOLLOWED)
+
+
+async def remove_webhooks(api: AdminApi, callback_url: str) -> None:
+    """Remove all subscriptions that deliver there."""
+    ours = [each["id"] async for each in _subscriptions(api) if each.get("uri") == callback_url]
+    for subscription in ours:
+        # An error here says that it is gone already.
+        await api.query("webhook_delete", {"id": subscription})
+
+
+async def _subscribe(api: AdminApi, topic: str, callback_url: str) -> None:
+    data = (await api.query("webhook_create", {"topic": enum_of(topic), "uri": callback_url})).data
+    errors = (data.get("webhookSubscriptionCreate") or {}).get("userErrors") or []
+    messages = [str(each.get("message")) for each in errors]
+    # Another task was faster, or an earlier try whose answer was lost.
+    refused = [message for message in messages if "already been taken" not in message]
+    if refused:
+        raise StoreRefused("webhook-refused", f"The store refuses to deliver {topic}: {'; '.join(refused)[:300]}")
+
+
+async def _subscriptions(api: AdminApi) -> AsyncIterator[dict[str, Any]]:
+    after: str | None = None
+    while True:
+        data = (await api.query("webhooks", {"after": after})).data
+        nodes, after = nodes_of(data.get("webhookSubscriptions"))
+        for node in nodes:
+            yield node
+        if after is None:
+            return
+
+
+def _scopes(data: dict[str, Any]) -> list[str]:
+    scopes = (data.get("currentAppInstallation") or {}).get("accessScopes") or []
+    return [str(each["handle"]) for each in scopes]

@@ -1,0 +1,35 @@
+"""The webhook topics that we follow.
+
+An order's own topics carry it whole. Those that carry a part of it (each costs a fetch) are followed where they may be
+the only word of a change: an edit, a refund, a carrier's news. `order_transactions/create` and `fulfillments/create`
+are understood when they come, but not asked for: `orders/paid`, `orders/fulfilled` and `orders/updated` say the same
+without a fetch for each order.
+"""
+
+from __future__ import annotations
+
+FOLLOWED = (
+    "app/uninstalled",
+    "customers/create",
+    "customers/update",
+    "fulfillments/update",
+    "inventory_levels/connect",
+    "inventory_levels/update",
+    "orders/cancelled",
+    "orders/create",
+    "orders/delete",
+    "orders/edited",
+    "orders/fulfilled",
+    "orders/paid",
+    "orders/partially_fulfilled",
+    "orders/updated",
+    "products/create",
+    "products/delete",
+    "products/update",
+    "refunds/create",
+)
+
+
+def enum_of(topic: str) -> str:
+    """`orders/create` -> `ORDERS_CREATE`, as the schema names it."""
+    return topic.replace("/", "_").upper()
