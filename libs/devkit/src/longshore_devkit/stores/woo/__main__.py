@@ -8,6 +8,8 @@ import json
 import signal
 from pathlib import Path
 
+import uvloop
+
 from longshore_devkit.stores.woo import SimulatedWoo, WooConfig
 
 
@@ -53,4 +55,4 @@ async def run(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(run(parse()))
+    uvloop.run(run(parse()))

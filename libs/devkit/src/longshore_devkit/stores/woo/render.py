@@ -83,11 +83,10 @@ def trimmed(value: Decimal) -> str:
     return f"{value.normalize():f}"
 
 
-def unrounded(amount: Decimal, quantity: int) -> float | int:
+def unrounded(net: Decimal, quantity: int) -> float | int:
     """PHP's float division, as the line's `price` comes: 53.98 / 3 is 17.993333333333332, 10 / 1 is 10."""
-    price = float(amount) / max(1, abs(quantity))
-    price = abs(price) if quantity < 0 else price
-    return int(price) if price.is_integer() else price
+    each = float(net) / (quantity or 1)
+    return int(each) if each.is_integer() else each
 
 
 def order(view: View, order: Order) -> Json:
@@ -241,7 +240,7 @@ def _line(view: View, line: LineItem) -> Json:
         "meta_data": _item_meta(line.meta),
         "sku": None if product is None else product.sku,
         "global_unique_id": None if product is None else "",
-        "price": unrounded(line.total, line.quantity) if line.quantity > 0 else unrounded(-line.total, -line.quantity),
+        "price": unrounded(line.total, line.quantity),
         "image": {"id": no_image, "src": ""},
         "parent_name": line.parent_name,
     }

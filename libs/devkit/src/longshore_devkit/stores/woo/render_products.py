@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
@@ -10,6 +11,9 @@ from longshore_devkit.stores.woo.models import Coupon, Customer, Product, Webhoo
 from longshore_devkit.stores.woo.render import Json, View, meta
 
 NO_DATES = dict.fromkeys(("date_on_sale_from", "date_on_sale_from_gmt", "date_on_sale_to", "date_on_sale_to_gmt"), None)
+_EMPTY_LISTS = (
+    "upsell_ids", "cross_sell_ids", "brands", "tags", "images", "default_attributes", "grouped_products", "related_ids",
+)  # fmt: skip
 HOOKS: dict[str, list[str]] = {
     "coupon.created": ["woocommerce_process_shop_coupon_meta", "woocommerce_new_coupon"],
     "coupon.updated": ["woocommerce_process_shop_coupon_meta", "woocommerce_update_coupon"],
@@ -78,21 +82,14 @@ def product(view: View, product: Product) -> Json:
         "reviews_allowed": not variation,
         "average_rating": "0" if view.edit else "0.00",
         "rating_count": 0,
-        "upsell_ids": [],
-        "cross_sell_ids": [],
         "parent_id": product.parent_id,
         "purchase_note": "",
         "categories": [] if variation else [{"id": 15, "name": "Uncategorized", "slug": "uncategorized"}],
-        "brands": [],
-        "tags": [],
-        "images": [],
+        **{name: [] for name in _EMPTY_LISTS},
         "attributes": _attributes(product),
-        "default_attributes": [],
         "variations": list(product.variations),
-        "grouped_products": [],
         "menu_order": 0,
         "price_html": _price_html(view, product),
-        "related_ids": [],
         "meta_data": meta(product.meta),
         "stock_status": product.stock_status,
         "has_options": product.kind == "variable",
@@ -274,8 +271,8 @@ def _price(view: View, product: Product) -> str:
     return min((child.current_price for child in children), key=_as_number, default="")
 
 
-def _as_number(price: str) -> float:
-    return float(price or 0)
+def _as_number(price: str) -> Decimal:
+    return Decimal(price or 0)
 
 
 def _price_html(view: View, product: Product) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import heapq
 import hmac
 import random
 import time
@@ -95,7 +96,8 @@ class WebhookQueue:
         self._deliverer = Deliverer(
             faults, self._rng, self._settled, timeout_s=TIMEOUT_S, concurrency=shop.config.delivery_concurrency
         )
-        self._waiting: dict[tuple[int, int], float] = {}
+        self._waiting: set[tuple[int, int]] = set()
+        self._due: list[tuple[float, int, int]] = []
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -142,9 +144,11 @@ class WebhookQueue:
         """Queue a delivery to every active subscription of the topic."""
         low, high = self._shop.config.webhook_delay_s
         for webhook in self._shop.webhooks.values():
-            if webhook.topic == topic and webhook.status == "active":
+            wanted = webhook.topic == topic and webhook.status == "active"
+            if wanted and (webhook.id, resource_id) not in self._waiting:
+                self._waiting.add((webhook.id, resource_id))
                 due = time.monotonic() + self._rng.uniform(low, high)
-                self._waiting.setdefault((webhook.id, resource_id), due)
+                heapq.heappush(self._due, (due, webhook.id, resource_id))
                 self._wake.set()
 
     async def ping(self, webhook: Webhook) -> None:
@@ -164,21 +168,19 @@ class WebhookQueue:
                     webhook.pending_ping = False
 
     async def _run(self) -> None:
+        """Deliver what is due, as many at once as the shop has workers."""
         while True:
             self._wake.clear()
-            now = time.monotonic()
-            due = [key for key, at in self._waiting.items() if at <= now]
-            self._rng.shuffle(due)
-            for key in due:
-                while self._deliverer.pending >= self._shop.config.delivery_concurrency:
-                    await self._wake.wait()
-                    self._wake.clear()
-                del self._waiting[key]
-                self._deliver(*key)
+            busy = self._deliverer.pending >= self._shop.config.delivery_concurrency
+            wait_s = self._due[0][0] - time.monotonic() if self._due and not busy else None
+            if wait_s is not None and wait_s <= 0:
+                _, webhook_id, resource_id = heapq.heappop(self._due)
+                self._waiting.discard((webhook_id, resource_id))
+                self._deliver(webhook_id, resource_id)
                 self._progress.set()
-            wait_s = min(self._waiting.values(), default=now + 3600) - time.monotonic()
+                continue
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), max(0.001, wait_s))
+                await asyncio.wait_for(self._wake.wait(), wait_s)
 
     def _deliver(self, webhook_id: int, resource_id: int) -> None:
         webhook = self._shop.webhooks.get(webhook_id)
