@@ -188,7 +188,7 @@ class OutboxRelay:
         pending = self._metrics.outbox_pending.labels(self._service)
         while True:
             rows = await raw.fetch(
-                f"SELECT id, topic, key, value, headers FROM {table} ORDER BY id LIMIT $1",  # noqa: S608
+                f"SELECT id, topic, key, value, headers::text FROM {table} ORDER BY id LIMIT $1",  # noqa: S608
                 self._batch,
             )
             if not rows:
