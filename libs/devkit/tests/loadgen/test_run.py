@@ -74,12 +74,15 @@ class TestSchedule:
 
     async def test_latency_counts_from_the_intended_time(self, target: Target) -> None:
         """One connection, stuck on the first answer: the others were due long before they could go out."""
-        target.decide = lambda number: None if number == 0 else 200
-        run = asyncio.create_task(
-            run_load(LoadPlan(target.url, SECRET, rate=200, orders=20, pair=False, connections=1))
-        )
-        asyncio.get_running_loop().call_later(0.3, target.release.set)
-        result = await run
+
+        def decide(number: int) -> int | None:
+            if number:
+                return 200
+            asyncio.get_running_loop().call_later(0.3, target.release.set)
+            return None
+
+        target.decide = decide
+        result = await run_load(LoadPlan(target.url, SECRET, rate=200, orders=20, pair=False, connections=1))
         assert (result.accepted, result.latency.count) == (20, 20)
         assert result.latency.max_ms > 250
         assert result.latency.p50_ms > 150
