@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from longshore_devkit.demo_table import COMMANDS, DELIVERIES, OVERSELL_WINDOW, DemoTable, format_line
+from longshore_devkit.demo_table import COMMANDS, DELIVERIES, ORDERS, OVERSELL_WINDOW, PUSHES, DemoTable, format_line
 from longshore_devkit.metrics import Samples
 
 PAGE = f"""
@@ -14,6 +14,12 @@ PAGE = f"""
 {DELIVERIES}{{platform="shopify",status="401"}} 3
 # TYPE {COMMANDS.removesuffix("_total")} counter
 {COMMANDS}{{platform="shopify",type="stock.set",status="succeeded"}} 7
+# TYPE {PUSHES.removesuffix("_total")} counter
+{PUSHES}{{status="succeeded"}} 7
+{PUSHES}{{status="pending"}} 9
+# TYPE {ORDERS.removesuffix("_total")} counter
+{ORDERS}{{outcome="created"}} 6
+{ORDERS}{{outcome="stale"}} 4
 {COMMANDS}{{platform="shopify",type="fulfillment.create",status="succeeded"}} 2
 {COMMANDS}{{platform="shopify",type="stock.set",status="failed"}} 1
 # TYPE {OVERSELL_WINDOW} histogram
@@ -26,12 +32,12 @@ PAGE = f"""
 def test_a_line_has_counts_quantiles_and_what_waits() -> None:
     system = {"lag": {"order-sync": 4, "inventory": 0}, "outbox": {"inventory": 2}, "jobs": {}, "dead_letters": 1}
     words = format_line(system, Samples([PAGE])).split()
-    assert words[:8] == ["10", "7", "2", "1", "50", "ms", "99", "ms"]
-    assert " ".join(words[8:]) == "order-sync 4; 2 on their way; 1 dead letters"
+    assert words[:11] == ["10", "6", "-", "-", "7", "2", "1", "50", "ms", "99", "ms"]
+    assert " ".join(words[11:]) == "order-sync 4; 2 on their way; 1 dead letters"
 
 
 def test_nothing_yet() -> None:
-    assert format_line({}, Samples([])).split() == ["0", "0", "0", "0", "-", "-", "0"]
+    assert format_line({}, Samples([])).split() == ["0", "0", "-", "-", "0", "0", "0", "-", "-", "0"]
 
 
 async def test_a_service_that_is_down_costs_its_figures_and_not_the_table() -> None:

@@ -11,10 +11,24 @@ import httpx
 from longshore_devkit.metrics import Samples
 
 DELIVERIES = "longshore_webhook_deliveries_total"
+ORDERS = "longshore_orders_applied_total"
+ORDER_LAG = "longshore_order_lag_seconds"
+PUSHES = "longshore_stock_pushes_total"
 COMMANDS = "longshore_commands_total"
 OVERSELL_WINDOW = "longshore_oversell_window_seconds"
 
-_HEADER = f"{'webhooks in':>11} {'stock pushed':>12} {'shipped':>8} {'refused':>8} {'oversell p50':>12} {'p99':>8}  lag"
+_COLUMNS = (
+    ("webhooks", 9),
+    ("orders", 7),
+    ("lag p50", 8),
+    ("p99", 8),
+    ("stock pushed", 13),
+    ("shipped", 8),
+    ("failed", 7),
+    ("oversell p50", 13),
+    ("p99", 8),
+)
+_HEADER = " ".join(f"{name:>{width}}" for name, width in _COLUMNS) + "  not yet applied"
 _LINES_PER_HEADER = 20
 
 
@@ -52,16 +66,21 @@ class DemoTable:
 
 
 def format_line(system: Mapping[str, Any], samples: Samples) -> str:
-    """One line: counts since the services started, quantiles of the oversell window, lag by consumer group."""
-    delivered = samples.total(DELIVERIES, status=("200", "202", "204"))
-    pushed = samples.total(COMMANDS, type="stock.set", status="succeeded")
-    shipped = samples.total(COMMANDS, type="fulfillment.create", status="succeeded")
-    failed = samples.total(COMMANDS, status="failed")
-    middle, worst = samples.quantile(OVERSELL_WINDOW, 0.5), samples.quantile(OVERSELL_WINDOW, 0.99)
-    return (
-        f"{delivered:>11.0f} {pushed:>12.0f} {shipped:>8.0f} {failed:>8.0f} "
-        f"{_milliseconds(middle):>12} {_milliseconds(worst):>8}  {_lag(system)}"
+    """One line: counts since the services started, quantiles of how long an order took to its row and a sale to the
+    other store (the oversell window), and what each consumer group has not applied yet."""
+    values = (
+        f"{samples.total(DELIVERIES, status=('200', '202', '204')):.0f}",
+        f"{samples.total(ORDERS, outcome='created'):.0f}",
+        _milliseconds(samples.quantile(ORDER_LAG, 0.5)),
+        _milliseconds(samples.quantile(ORDER_LAG, 0.99)),
+        f"{samples.total(PUSHES, status='succeeded'):.0f}",
+        f"{samples.total(COMMANDS, type='fulfillment.create', status='succeeded'):.0f}",
+        f"{samples.total(COMMANDS, status='failed'):.0f}",
+        _milliseconds(samples.quantile(OVERSELL_WINDOW, 0.5)),
+        _milliseconds(samples.quantile(OVERSELL_WINDOW, 0.99)),
     )
+    cells = " ".join(f"{value:>{width}}" for value, (_, width) in zip(values, _COLUMNS, strict=True))
+    return f"{cells}  {_lag(system)}"
 
 
 def _milliseconds(seconds: float | None) -> str:
