@@ -1,0 +1,190 @@
+"""Raw records in, events and fetches out; one bad record fails alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+
+from longshore.broker import Message, Record
+from longshore.contracts import OrderDeleted, Platform
+from longshore.ids import IntegrationId, OrgId
+from longshore.platforms.jobs import Lane, NewJob
+from longshore.platforms.metrics import ConnectorMetrics
+from longshore.platforms.protocols import FetchRequest, RawRecord, Translation, Untranslatable
+from longshore.platforms.raw import TOPIC_HEADER, delivery_headers
+from longshore.platforms.translating import TranslateRaw, without_repeats
+from longshore.platforms.work import FetchWork, read_work
+
+ORG, STORE = OrgId(uuid4()), IntegrationId(uuid4())
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+SNAPSHOTS = frozenset({"order.created", "order.updated"})
+
+
+def record(offset: int, body: bytes = b"1", topic: str = "order.created", key: str = "k") -> Record:
+    headers = delivery_headers(
+        platform=Platform.WOOCOMMERCE,
+        org_id=ORG,
+        integration_id=STORE,
+        topic_name=topic,
+        received_at=NOW,
+        delivery_id=str(offset),
+        platform_headers={},
+    )
+    return Record("raw.woocommerce", 0, offset, 0, key, body, headers)
+
+
+class WordTranslator:
+    """The body says what becomes of it."""
+
+    def translate(self, record: RawRecord) -> Translation:
+        match record.body:
+            case b"bad":
+                raise Untranslatable("total: not a number")
+            case b"bug":
+                raise ZeroDivisionError
+            case b"ignored":
+                return Translation(ignored="a ping")
+            case b"fetch":
+                return Translation(fetches=[FetchRequest("order", "29")])
+        event = OrderDeleted(
+            org_id=record.org_id,
+            integration_id=record.integration_id,
+            platform=record.platform,
+            external_id=record.body.decode(),
+            observed_at=record.received_at,
+            raw=record.ref,
+        )
+        return Translation(events=[event])
+
+
+class FakeProducer:
+    def __init__(self) -> None:
+        self.sent: list[Message] = []
+
+    async def send_many(self, messages: Sequence[Message]) -> None:
+        self.sent += messages
+
+
+class FakeJobs:
+    def __init__(self) -> None:
+        self.added: list[NewJob] = []
+
+    async def add(self, conn: object, jobs: Sequence[NewJob]) -> None:
+        self.added += jobs
+
+
+class FakeEngine:
+    """A transaction that only begins and ends."""
+
+    def begin(self) -> FakeEngine:
+        return self
+
+    async def __aenter__(self) -> None: ...
+    async def __aexit__(self, *_: object) -> None: ...
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.producer = FakeProducer()
+        self.jobs = FakeJobs()
+        self.registry = CollectorRegistry()
+        self.apply = TranslateRaw(
+            Platform.WOOCOMMERCE,
+            WordTranslator(),
+            self.producer,  # type: ignore[arg-type]  # fakes behind the same interfaces
+            FakeEngine(),  # type: ignore[arg-type]
+            self.jobs,  # type: ignore[arg-type]
+            ConnectorMetrics(self.registry),
+            SNAPSHOTS,
+        ).apply
+
+    def count(self, result: str) -> float | None:
+        return self.registry.get_sample_value(
+            "longshore_raw_translated_total", {"platform": "woocommerce", "result": result}
+        )
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+async def test_events_carry_where_they_come_from(bench: Bench) -> None:
+    assert await bench.apply([record(7, b"29")]) == []
+    (message,) = bench.producer.sent
+    assert (message.topic, message.key) == ("commerce.orders", f"{STORE}:29")
+    assert message.headers["ce_type"] == "longshore.order.deleted.v1"
+    assert message.headers["ce_id"] == "raw.woocommerce/0/7/0"
+    assert UUID(message.headers["longshore-org-id"]) == ORG
+
+
+async def test_translating_again_gives_the_same_messages(bench: Bench) -> None:
+    await bench.apply([record(7, b"29"), record(8, b"30")])
+    first, bench.producer.sent = bench.producer.sent, []
+    await bench.apply([record(7, b"29"), record(8, b"30")])
+    assert bench.producer.sent == first
+
+
+async def test_one_bad_record_fails_alone(bench: Bench) -> None:
+    rejected = await bench.apply([record(1, b"29"), record(2, b"bad"), record(3, b"30"), record(4, b"bug")])
+    assert [(each.record.offset, each.reason) for each in rejected] == [
+        (2, "total: not a number"),
+        (4, "the translator failed"),
+    ]
+    assert len(bench.producer.sent) == 2
+
+
+async def test_what_has_to_be_fetched_becomes_a_job_named_by_its_record(bench: Bench) -> None:
+    await bench.apply([record(5, b"fetch")])
+    (job,) = bench.jobs.added
+    assert (job.integration_id, job.lane, job.key) == (STORE, Lane.WORK, "fetch/raw.woocommerce/0/5/0")
+    assert read_work(job.payload) == FetchWork(resource="order", external_id="29")
+
+
+async def test_what_became_of_records_is_counted(bench: Bench) -> None:
+    await bench.apply([record(1, b"29"), record(2, b"29", "order.updated"), record(3, b"ignored"), record(4, b"bad")])
+    assert (bench.count("translated"), bench.count("repeated"), bench.count("ignored")) == (1, 1, 1)
+
+
+class TestWithoutRepeats:
+    def test_created_and_updated_with_the_same_bytes_are_one(self) -> None:
+        kept = without_repeats([record(1), record(2, topic="order.updated")], SNAPSHOTS)
+        assert [each.offset for each in kept] == [2]
+
+    def test_other_bytes_keys_or_topics_are_kept(self) -> None:
+        records = [
+            record(1),
+            record(2, b"2"),
+            record(3, key="other"),
+            record(4, topic="order.deleted"),
+            record(5, topic="order.deleted"),
+        ]
+        assert without_repeats(records, SNAPSHOTS) == records
+
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from([b"1", b"2"]),
+                st.sampled_from(["order.created", "order.updated", "order.deleted"]),
+                st.sampled_from("ab"),
+            )
+        )
+    )
+    def test_nothing_but_repeats_is_left_out_and_order_is_kept(self, each: list[tuple[bytes, str, str]]) -> None:
+        records = [record(n, *fields) for n, fields in enumerate(each)]
+        kept = without_repeats(records, SNAPSHOTS)
+        assert [r.offset for r in kept] == sorted(r.offset for r in kept)
+        for left_out in set(range(len(records))) - {r.offset for r in kept}:
+            old = records[left_out]
+            assert any(
+                r.offset > left_out
+                and (r.key, r.value) == (old.key, old.value)
+                and r.headers[TOPIC_HEADER] in SNAPSHOTS
+                for r in kept
+            )
