@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from longshore.contracts import StockSet
-from longshore.platforms.protocols import StockResult, StoreUnavailable
+from longshore.platforms.protocols import StockResult, StoreRefused, StoreUnavailable
 from longshore_connector_woo.client.answers import plain
 from longshore_connector_woo.client.http import StoreHttp
 
@@ -53,7 +53,10 @@ async def _push_all(http: StoreHttp, targets: Sequence[StockSet]) -> list[StockR
 async def _placed(http: StoreHttp, target: StockSet) -> StockSet:
     """The target with its product's id, as the store has it."""
     path = f"/products/{target.inventory_external_id}"
-    found = (await http.get(path, {"_fields": "id,parent_id"})).object().get("parent_id")
+    try:
+        found = (await http.get(path, {"_fields": "id,parent_id"})).object().get("parent_id")
+    except StoreRefused:
+        return target
     return target.model_copy(update={"parent_external_id": str(found)}) if found else target
 
 

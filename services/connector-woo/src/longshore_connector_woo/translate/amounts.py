@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from longshore.money import InvalidAmount, Money, iso_exponent, order_exponent
 from longshore_connector_woo.translate.reading import ZERO, Fields, is_whole
@@ -64,10 +64,11 @@ class Charge:
     # What coupons took off. A line that was priced up by hand has none: its subtotal is its total.
     discount: Decimal = ZERO
 
-    @property
-    def hides_digits(self) -> bool:
-        """Whether the shop counts with more digits than it shows."""
-        return self.unrounded is not None and abs(self.unrounded - self.total) > _NOISE
+    def hides_digits(self, cent: Decimal) -> bool:
+        """Whether the shop counts with more digits than it shows, or shows more than its totals have."""
+        if self.unrounded is not None and abs(self.unrounded - self.total) > _NOISE:
+            return True
+        return not is_whole(self.total / cent) or not is_whole(self.subtotal / cent)
 
 
 def read_line(item: Fields, quantity: int) -> Charge:
@@ -122,7 +123,9 @@ class Amounts:
             return []
         summed = sum((line.subtotal - line.total for line in self.lines), ZERO)
         apart = abs(self.discount_total - summed)
-        if not apart or (apart <= self.cent * len(self.lines) and any(line.hides_digits for line in self.lines)):
+        if not apart or (
+            apart <= self.cent * len(self.lines) and any(line.hides_digits(self.cent) for line in self.lines)
+        ):
             return []
         return [f"discount_total: the store says {self.discount_total}, its lines sum to {summed}"]
 
@@ -147,15 +150,16 @@ def read_amounts(order: Fields, currency: str, items: list[Fields], quantities: 
     total = order.amount("total")
     tax = _stated(order, "total_tax", sum((each.tax for each in charges), ZERO))
     shipping = _stated(order, "shipping_total", sum((each.total for each in shippings), ZERO))
+    discount = order.amount("discount_total")
     amounts = Amounts(
         total=total,
         tax=tax,
         shipping=shipping,
-        discount_total=order.amount("discount_total") if order.has_amount("discount_total") else None,
+        discount_total=discount if order.has_amount("discount_total") else None,
         lines=lines,
         shippings=shippings,
         fees=fees,
-        cent=Decimal(1).scaleb(-unit_of(currency, (total, tax, shipping)).exponent),
+        cent=Decimal(1).scaleb(-unit_of(currency, (total, shipping, discount)).exponent),
     )
     _settle(order, amounts)
     return amounts
@@ -170,7 +174,8 @@ def _stated(order: Fields, key: str, summed: Decimal) -> Decimal:
 
 
 def _settle(order: Fields, amounts: Amounts) -> None:
-    """Find out whether rounding explains a gap, by redoing the shop's own sum."""
+    """Find out whether rounding explains what is left over, by redoing the shop's own sum. All of it, or nothing is
+    touched and the order shows its contradiction."""
     charges = (*amounts.lines, *amounts.shippings, *amounts.fees)
     tax_gap = amounts.tax - sum((each.tax for each in charges), ZERO)
     shown = sum((line.total for line in amounts.lines), ZERO)
@@ -179,17 +184,22 @@ def _settle(order: Fields, amounts: Amounts) -> None:
     if not gap and not tax_gap:
         return
     cent = amounts.cent
-    explained = cent / 2 * sum(each.rates for each in charges)
-    if tax_gap and abs(tax_gap) <= explained and _taxes_agree(order, amounts):
-        amounts.tax_rounding = tax_gap
-    if not gap:
-        return
-    unrounded = sum((line.total if line.unrounded is None else line.unrounded for line in amounts.lines), ZERO)
-    if (
-        any(line.hides_digits for line in amounts.lines)
-        and abs(amounts.total - unrounded - beside) <= cent * (2 + len(amounts.fees)) / 2
-    ):
-        amounts.rounding = gap
+    if tax_gap:
+        explained = cent / 2 * sum(each.rates for each in charges)
+        if abs(tax_gap) > explained or not _taxes_agree(order, amounts):
+            return
+    if gap:
+        if not any(line.hides_digits(cent) for line in amounts.lines):
+            return
+        # "Round tax at subtotal": the sum of what the lines are before rounding, rounded. Else the sum of rounded lines,
+        # which differs from that of the lines shown only where they are finer than the shop's coin.
+        unrounded = sum((line.total if line.unrounded is None else line.unrounded for line in amounts.lines), ZERO)
+        rounded = sum((line.total.quantize(cent, ROUND_HALF_UP) for line in amounts.lines), ZERO)
+        goods = amounts.total - beside
+        apart = abs(goods - unrounded) if rounded == shown else min(abs(goods - unrounded), abs(goods - rounded))
+        if apart > cent * (2 + len(amounts.fees)) / 2:
+            return
+    amounts.rounding, amounts.tax_rounding = gap, tax_gap
 
 
 def _taxes_agree(order: Fields, amounts: Amounts) -> bool:
