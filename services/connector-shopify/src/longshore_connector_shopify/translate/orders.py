@@ -149,18 +149,16 @@ def _sums(
     order does not reconcile.
     """
     before = amounts.find(order, "total_price")
-    now = amounts.find(order, "current_total_price")
-    if before is None and now is None:
-        raise Untranslatable("total_price is missing or unreadable")
     stated_tip = amounts.of(order, "total_tip_received")
     tip = stated_tip or goods.tip_lines
-    tax_before = amounts.find(order, "total_tax")
     candidates: list[_Sums] = []
     if before is not None:
+        tax_before = amounts.find(order, "total_tax")
         candidates.append(_Sums(before, goods.tax if tax_before is None else tax_before, tip))
-    if now is not None and (
-        goods.removed_pieces or before is None or not _adds_up(candidates[0], goods, taxes_included)
-    ):
+        if not goods.removed_pieces and _adds_up(candidates[0], goods, taxes_included):
+            return candidates[0]
+    now = amounts.find(order, "current_total_price")
+    if now is not None:
         real = [each for each in refunds if not each.removal]
         tax_now = amounts.find(order, "current_total_tax")
         tax = goods.tax if tax_now is None else tax_now + sum(each.tax for each in real)
@@ -171,10 +169,9 @@ def _sums(
         if more:
             after.append(_Sums(now + worth + more, tax, tip, current=True))
         candidates = [*after, *candidates] if goods.removed_pieces else [*candidates, *after]
-    for each in candidates:
-        if _adds_up(each, goods, taxes_included):
-            return each
-    return candidates[0]
+    if not candidates:
+        raise Untranslatable("total_price is missing or unreadable")
+    return next((each for each in candidates if _adds_up(each, goods, taxes_included)), candidates[0])
 
 
 def _adds_up(sums: _Sums, goods: Goods, taxes_included: bool) -> bool:

@@ -152,7 +152,7 @@ def as_id(value: Any) -> str | None:
         text = value.partition("?")[0].rpartition("/")[2] if value.startswith("gid://") else value
     else:
         return None
-    return text if 0 < len(text) <= _LONGEST_ID and text.isascii() and text.isprintable() else None
+    return text if len(text) <= _LONGEST_ID and text.isascii() and text.isdigit() else None
 
 
 def as_moment(value: Any) -> datetime | None:
