@@ -289,6 +289,19 @@ async def test_a_record_of_eight_mebibytes_passes(stream: Stream) -> None:
     assert len(applied.values[0]) == 8 * 1024 * 1024
 
 
+async def test_a_client_that_dies_inside_is_started_again(stream: Stream) -> None:
+    applied = Applied()
+    async with stream.consuming(applied) as consumer:
+        assert consumer.subscriber is not None
+        client = consumer.subscriber.consumer
+        assert client is not None
+        client._coordinator._coordination_task.cancel()
+        await eventually(lambda: consumer.dead)
+        await eventually(lambda: consumer.ready and not consumer.dead, timeout=20)
+        await stream.send(["a", "b", "c"])
+        await eventually(lambda: len(applied.values) == 3)
+
+
 async def test_kafka_killed_under_a_consumer_loses_nothing(stream: Stream, infra: RunningInfra) -> None:
     applied = Applied()
     async with stream.consuming(applied):

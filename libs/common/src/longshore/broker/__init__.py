@@ -1,7 +1,7 @@
 """The stream: sending, consuming in batches with three fates, topics, dead letters, metrics."""
 
 from longshore.broker.batches import Apply, Outcome
-from longshore.broker.consumer import Consumer, LongshoreBroker, make_broker, subscribe
+from longshore.broker.consumer import Consumer
 from longshore.broker.deadletters import dead_letter, revived
 from longshore.broker.errors import (
     BrokerUnavailable,
@@ -24,6 +24,7 @@ from longshore.broker.records import (
     cloudevent_headers,
     newest_per_key,
 )
+from longshore.broker.subscriptions import LongshoreBroker, make_broker, subscribe
 from longshore.broker.topics import (
     COMMANDS,
     COMMANDS_OUTCOMES,

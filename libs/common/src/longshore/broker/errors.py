@@ -94,13 +94,11 @@ def stack_of(error: BaseException) -> str:
 
 def _driver_error(error: BaseException) -> BaseException | None:
     """asyncpg's own error behind SQLAlchemy's, which wraps it twice."""
-    if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
-        return error
-    orig = getattr(error, "orig", None)
-    if not isinstance(orig, BaseException):
-        return None
-    cause: BaseException | None = orig.__cause__
-    return orig if cause is None else cause
+    orig: BaseException | None = getattr(error, "orig", None)
+    if orig is not None:
+        return orig.__cause__ or orig
+    ours: bool = isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError)
+    return error if ours else None
 
 
 def _short(filename: str) -> str:

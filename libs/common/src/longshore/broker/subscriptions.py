@@ -1,0 +1,240 @@
+"""FastStream's broker as we use it: batch subscribers of raw bytes, and a client that waits for its records.
+
+What FastStream does by itself and why it is not enough (read in 0.7.8): an exception of a handler is logged and the
+next batch is taken, whose commit then covers the one that failed, so our handler never raises; a header that is not
+UTF-8 fails its parser, with the same effect, so records are parsed by the Consumer; an empty poll is followed by a
+sleep as long as the poll, so the client below waits for records itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import ConsumerStoppedError, KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import KafkaMessage
+from faststream.kafka.subscriber.usecase import BatchSubscriber
+from pydantic import BaseModel
+
+from longshore.broker.batches import Apply
+from longshore.broker.consumer import Consumer
+from longshore.broker.metrics import StreamMetrics
+from longshore.broker.policy import ConsumerPolicy
+from longshore.broker.producer import Producer
+from longshore.broker.topics import TopicSpec
+
+log = structlog.get_logger(__name__)
+
+POLL_S = 5.0
+WATCH_EVERY_S = 2.0
+SESSION_TIMEOUT_MS = 10_000
+# A batch may wait out a long outage of PostgreSQL; a dead process is found by its missing heartbeats instead.
+MAX_POLL_INTERVAL_MS = 24 * 60 * 60 * 1000
+FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024
+
+
+class LongshoreBroker(KafkaBroker):
+    """FastStream's broker, that only reads: what is sent goes through our own producer."""
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        *,
+        producer: Producer,
+        prefix: str = "",
+        metrics: StreamMetrics | None = None,
+        client_id: str = "longshore",
+        instance_id: str = "",
+        graceful_timeout_s: float = 6.0,
+        description: str | None = None,
+    ) -> None:
+        logger = logging.getLogger("faststream.kafka")
+        super().__init__(
+            [each.strip() for each in bootstrap_servers.split(",")],
+            client_id=client_id,
+            consumer_only=True,
+            graceful_timeout=graceful_timeout_s,
+            apply_types=False,
+            metadata_max_age_ms=30_000,
+            request_timeout_ms=15_000,
+            logger=_WithoutTopicAdvice(logger, {}),
+            description=description,
+            # In the documents an address of one installation would be noise.
+            specification_url="kafka:9092",
+        )
+        self.dead_letters = producer
+        self.topic_prefix = prefix
+        self.instance_id = instance_id
+        self.metrics = metrics or StreamMetrics()
+        self.consumers: list[Consumer] = []
+        self._watch: asyncio.Task[None] | None = None
+
+    async def _connect(self) -> Callable[..., AIOKafkaConsumer]:
+        builder = await super()._connect()
+        options: dict[str, Any] = getattr(builder, "keywords", {})
+
+        def build(**more: Any) -> AIOKafkaConsumer:
+            return _WaitingConsumer(**{**options, **more})
+
+        self.config.broker_config.builder = build
+        return build
+
+    async def start(self) -> None:
+        """Connect and begin to consume. Raises KafkaError when Kafka is away; then `stop` and try again."""
+        for consumer in self.consumers:
+            consumer.begin()
+        await super().start()
+        self._watch = asyncio.create_task(self._revive_dead(), name="consumers' watch")
+
+    async def stop(self, *args: Any) -> None:
+        """Take no new batch, finish and commit the ones under way, disconnect."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+            self._watch = None
+        for consumer in self.consumers:
+            consumer.begin_stop()
+        await super().stop(*args)
+
+    async def _revive_dead(self) -> None:
+        """Start again a client whose inner tasks have ended by an error: it would not read again, and not say so."""
+        while True:
+            await asyncio.sleep(WATCH_EVERY_S)
+            for consumer in self.consumers:
+                if not consumer.dead:
+                    continue
+                log.error("a consumer's client has died and is started again", group=consumer.group)
+                try:
+                    await consumer.restart()
+                except (KafkaError, OSError) as error:
+                    log.warning("it could not be started", group=consumer.group, error=type(error).__name__)
+
+
+def make_broker(
+    bootstrap_servers: str,
+    *,
+    producer: Producer,
+    prefix: str = "",
+    metrics: StreamMetrics | None = None,
+    client_id: str = "longshore",
+    instance_id: str = "",
+    description: str | None = None,
+) -> LongshoreBroker:
+    """A broker to subscribe on. Dead letters go out through `producer`.
+
+    `instance_id`, unlike that of any other process of the same service, makes its membership static (KIP-345): started
+    again after a crash it has its partitions back at once, not when the session of its dead self has run out.
+    """
+    return LongshoreBroker(
+        bootstrap_servers,
+        producer=producer,
+        prefix=prefix,
+        metrics=metrics,
+        client_id=client_id,
+        instance_id=instance_id,
+        description=description,
+    )
+
+
+def subscribe(
+    broker: LongshoreBroker,
+    *,
+    topics: Iterable[TopicSpec | str],
+    group: str,
+    apply: Apply,
+    policy: ConsumerPolicy | None = None,
+    schema: type[BaseModel] | None = None,
+    description: str | None = None,
+) -> Consumer:
+    """Read `topics` (logical names) in batches as consumer group `group`; call before the broker is started.
+
+    `apply` gets the records in order per partition and does one transaction. It may be called again with the same
+    records, all or part of them. What it raises decides the fate: transient errors are retried in place, for ever;
+    anything else is poison and is searched for by halving. Records that it returns as `Rejected` are poison too, all
+    others count as applied. `schema` is the payload's model, for AsyncAPI only: bodies are not decoded here.
+    """
+    names = [str(topic) for topic in topics]
+    policy = policy or ConsumerPolicy()
+    consumer = Consumer(group, names, apply, policy, broker.dead_letters, broker.topic_prefix, broker.metrics)
+    subscriber = broker.subscriber(
+        *[broker.topic_prefix + name for name in names],
+        group_id=broker.topic_prefix + group,
+        group_instance_id=f"{group}.{broker.instance_id}" if broker.instance_id else None,
+        batch=True,
+        max_records=policy.max_records,
+        # After each (long) empty poll FastStream sleeps for this long.
+        batch_timeout_ms=1,
+        auto_offset_reset="earliest",
+        ack_policy=AckPolicy.MANUAL,
+        session_timeout_ms=SESSION_TIMEOUT_MS,
+        heartbeat_interval_ms=SESSION_TIMEOUT_MS // 4,
+        max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
+        rebalance_timeout_ms=2 * SESSION_TIMEOUT_MS,
+        max_partition_fetch_bytes=FETCH_BYTES_PER_PARTITION,
+        listener=_Listener(consumer),
+        parser=_parse,
+        decoder=_decode,
+        title=group,
+        description=description,
+    )
+    assert isinstance(subscriber, BatchSubscriber)  # noqa: S101  (batch=True makes it one)
+    consumer.subscriber = subscriber
+    broker.consumers.append(consumer)
+
+    async def handler(batch: Any) -> None:
+        await consumer.handle(batch)
+
+    # FastStream reads the annotation for AsyncAPI alone: types are not applied.
+    handler.__annotations__["batch"] = schema or bytes
+    handler.__name__ = group.replace(".", "_").replace("-", "_")
+    handler.__doc__ = description
+    subscriber(handler)
+    return consumer
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        await self._consumer.on_revoked()
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        await self._consumer.on_assigned()
+
+
+class _WaitingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
+    """Waits for records inside one poll, so that a record is handed on when it arrives."""
+
+    async def getmany(
+        self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
+    ) -> dict[TopicPartition, list[ConsumerRecord]]:
+        records: dict[TopicPartition, list[ConsumerRecord]] = await super().getmany(
+            *partitions, timeout_ms=POLL_S * 1000, max_records=max_records
+        )
+        if not records and self._closed:
+            raise ConsumerStoppedError
+        return records
+
+
+class _WithoutTopicAdvice(logging.LoggerAdapter[logging.Logger]):
+    """FastStream's logger without its advice, at each start, to see to the topics: `ensure_topics` does."""
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        if not str(msg).startswith("Topic creation is skipped"):
+            super().log(level, msg, *args, **kwargs)
+
+
+async def _parse(raw: tuple[ConsumerRecord, ...]) -> KafkaMessage:
+    """Wrap a batch without looking into it: no header can make this fail."""
+    return KafkaMessage(raw, b"", consumer=cast("Any", None), correlation_id="-")
+
+
+async def _decode(message: KafkaMessage) -> KafkaMessage:
+    return message
