@@ -8,7 +8,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from bench import ingest, oversell, report, stream
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
 
-BENCHMARKS: dict[str, Callable[..., Awaitable[dict[str, Any]]]] = {
+BENCHMARKS: dict[str, Callable[..., Coroutine[Any, Any, dict[str, Any]]]] = {
     "ingest": ingest.run,
     "stream": stream.run,
     "oversell": oversell.run,

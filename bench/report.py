@@ -42,9 +42,9 @@ def _table(head: list[str], rows: list[list[object]]) -> str:
 def _ingest(found: dict[str, Any]) -> str:
     latency = found["at_2000_per_s"]
     return (
-        "## Ingest\n\nSigned 5 KB deliveries, HMAC checked, acknowledged by Kafka (acks=all, idempotent) before the 200;"
-        " 32 connections, closed loop, rounds interleaved. The reference is a bare ASGI application with the same HMAC"
-        " and the same producer, and nothing else.\n\n"
+        "## Ingest\n\nSigned 5 KB deliveries, HMAC checked, acknowledged by Kafka (acks=all, idempotent) before the"
+        " 200; 32 connections, closed loop, rounds interleaved. The reference is a bare ASGI application with the"
+        " same HMAC and the same producer, and nothing else.\n\n"
         + _measured(found)
         + _table(
             ["", "deliveries/s", "at 2,000/s offered: p50 ms", "p99 ms"],
@@ -102,7 +102,7 @@ def _stream(found: dict[str, Any]) -> str:
                 "lag ms p50 / p99 / max",
                 "drained after s",
                 "CPU ms per delivery",
-            ],  # fmt: skip
+            ],
             rows,
         )
         + "CPU ms per delivery / peak resident MiB of each process:\n\n"

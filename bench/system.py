@@ -6,7 +6,7 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ import psutil
 from longshore_devkit.data_dir import DataDir
 from longshore_devkit.ports import free_port
 from longshore_devkit.processes import ProcessSpec
-from longshore_devkit.stack import Stack
+from longshore_devkit.stack import SERVICES, Service, Stack
 
 SECRET = "bench-secret"
 
@@ -67,18 +67,20 @@ class System:
 
 @asynccontextmanager
 async def running_system(
-    environ: Mapping[str, str] | None = None, beside: tuple[ProcessSpec, ...] = ()
+    environ: Mapping[str, str] | None = None,
+    beside: tuple[ProcessSpec, ...] = (),
+    services: Sequence[Service] = SERVICES,
 ) -> AsyncIterator[System]:
     """Start a stack of its own, stop it at the end, leave nothing."""
     with tempfile.TemporaryDirectory(prefix="longshore-bench-") as folder:
-        Path(folder).chmod(0o711)
+        os.chmod(folder, 0o711)  # noqa: S103  (PostgreSQL may run as another user)
         port = free_port()
         variables = (
             {name: value for name, value in os.environ.items() if not name.startswith("LONGSHORE_")}
             | {"LONGSHORE_HTTP_PORT": str(port), "LONGSHORE_ALLOW_PRIVATE_STORES": "1"}
             | dict(environ or {})
         )
-        stack = Stack(DataDir(Path(folder)), variables, beside=beside)
+        stack = Stack(DataDir(Path(folder)), variables, beside=beside, services=services)
         await stack.start()
         try:
             headers = {"Authorization": f"Bearer {stack.api_key}"}
@@ -144,8 +146,8 @@ def _name(process: psutil.Process) -> str:
         return "postgres"
     for word in words:
         if word.startswith("longshore_"):
-            return word.removeprefix("longshore_").replace("_", "-")
-    return process.name()
+            return str(word).removeprefix("longshore_").replace("_", "-")
+    return str(process.name())
 
 
 def _cpu(pid: int) -> float:
