@@ -191,8 +191,8 @@ def _settle(order: Fields, amounts: Amounts) -> None:
     if gap:
         if not any(line.hides_digits(cent) for line in amounts.lines):
             return
-        # "Round tax at subtotal": the sum of what the lines are before rounding, rounded. Else the sum of rounded lines,
-        # which differs from that of the lines shown only where they are finer than the shop's coin.
+        # "Round tax at subtotal": the sum of what the lines are before rounding, rounded. Else that of rounded lines,
+        # which differs from those shown only where they are finer than the shop's coin.
         unrounded = sum((line.total if line.unrounded is None else line.unrounded for line in amounts.lines), ZERO)
         rounded = sum((line.total.quantize(cent, ROUND_HALF_UP) for line in amounts.lines), ZERO)
         goods = amounts.total - beside
