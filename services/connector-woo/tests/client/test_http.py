@@ -123,7 +123,7 @@ async def test_many_at_once_over_few_connections(serve: Any) -> None:
         nonlocal now, most
         now += 1
         most = max(most, now)
-        for _ in range(20):
+        for _turn in range(20):
             await asyncio.sleep(0)
         now -= 1
         return web.json_response({"id": 5, "refunds": []})

@@ -8,7 +8,7 @@ import hmac
 from urllib.parse import parse_qsl
 
 import pytest
-from authlib.oauth1.rfc5849.signature import construct_base_string
+from authlib.oauth1.rfc5849.signature import construct_base_string  # type: ignore[import-untyped]
 
 from longshore_connector_woo.client.oauth import base_string, signed_query
 
