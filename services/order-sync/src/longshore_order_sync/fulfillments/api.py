@@ -6,7 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from longshore.contracts import CommandView, Fulfillment, Tracking
 from longshore.internal import OrgDep
@@ -15,6 +15,7 @@ from longshore_order_sync.fulfillments.service import Fulfillments
 
 # PostgreSQL's integer, and far more than an order holds.
 MAX_PIECES = 1_000_000
+MAX_TEXT = 1_000
 
 
 class LineToShip(BaseModel):
@@ -30,6 +31,14 @@ class FulfillmentCreate(BaseModel):
     lines: list[LineToShip] = Field(default=[], max_length=1_000)
     tracking: Tracking | None = None
     notify_customer: bool = True
+
+    @field_validator("tracking")
+    @classmethod
+    def _check_tracking(cls, tracking: Tracking | None) -> Tracking | None:
+        for text in (tracking.number, tracking.carrier, tracking.url) if tracking else ():
+            if text is not None and ("\0" in text or len(text) > MAX_TEXT):
+                raise ValueError(f"tracking is text of at most {MAX_TEXT} characters")
+        return tracking
 
 
 class FulfillmentAccepted(BaseModel):

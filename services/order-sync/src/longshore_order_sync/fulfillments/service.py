@@ -41,7 +41,7 @@ from longshore_order_sync.orders import store
 from longshore_order_sync.orders.canonical import HubFulfillment, as_contract, canonical, status_of
 from longshore_order_sync.orders.changes import changed
 from longshore_order_sync.orders.messages import REPLY_TO, command_message, fulfillment_event, order_changed
-from longshore_order_sync.orders.state import Head, Known, facts_of
+from longshore_order_sync.orders.state import Head, Known, facts_of, summary_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,9 @@ class Fulfillments:
         head = await _touch(conn, replace(order.head, status=order_status.value))
         return [
             fulfillment_event(event, order.head.external_id),
-            order_changed(changed(order.snapshot, order_id, order_status, order.head), head.row_version, self._clock()),
+            order_changed(
+                changed(summary_of(order.snapshot), order_id, order_status, order.head), head.row_version, self._clock()
+            ),
         ]
 
 

@@ -36,6 +36,7 @@ from longshore_order_sync.orders.listing import (
     list_orders,
     list_revisions,
 )
+from longshore_order_sync.orders.rules import Seen, revision_order
 from longshore_order_sync.paging import DEFAULT_LIMIT, CursorText, Limit, parse_cursor
 
 
@@ -102,7 +103,7 @@ def orders_router(engine: AsyncEngine) -> APIRouter:
             newest = await get_newest(conn, org_id, order_id)
             if newest is None:
                 raise not_found("The order")
-            shown = _shown(await list_revisions(conn, order_id, newest))
+            shown = _shown(await list_revisions(conn, order_id, newest), newest)
             page = shown[after : after + limit]
             bodies = await get_bodies(conn, order_id, [each.seen for each in page])
         items = [
@@ -113,13 +114,9 @@ def orders_router(engine: AsyncEngine) -> APIRouter:
     return router
 
 
-def _shown(revisions: Sequence[StoredRevision]) -> list[StoredRevision]:
-    """Without those that only repeat the one before: the store touched the order and changed nothing."""
-    shown: list[StoredRevision] = []
-    for each in revisions:
-        if not shown or shown[-1].seen.digest != each.seen.digest:
-            shown.append(each)
-    return shown
+def _shown(revisions: Sequence[StoredRevision], newest: Seen) -> list[StoredRevision]:
+    keep = {each.revision for each in revision_order([each.seen for each in revisions], newest)}
+    return [each for each in revisions if each.seen.revision in keep]
 
 
 def _revision(number: int, stored: StoredRevision, body: str) -> OrderRevision:

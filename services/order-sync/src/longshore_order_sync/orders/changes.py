@@ -7,23 +7,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from longshore.contracts import OrderChanged, OrderDeleted, OrderSnapshot, OrderStatus, Platform
-from longshore_order_sync.orders.canonical import HubFulfillment, status_of
-from longshore_order_sync.orders.rules import RevisionKey, Seen, asks_store, earlier, is_deleted, later, seen
-from longshore_order_sync.orders.state import Head, Known, Revision, facts_of
+from longshore.contracts import OrderChanged, OrderDeleted, OrderStatus, Platform
+from longshore_order_sync.orders.canonical import HubFulfillment, canonical
+from longshore_order_sync.orders.rules import RevisionKey, Seen, asks_store, earlier, is_deleted, later
+from longshore_order_sync.orders.state import Delivery, Head, Known, Revision, Summary, facts_of
 
 
 @dataclass(slots=True)
 class Delivered:
-    """What one batch brings of one order. `snapshots` beside the JSON that they were read from."""
+    """What one batch brings of one order."""
 
     order_id: UUID
-    snapshots: list[tuple[OrderSnapshot, Seen, bytes]] = field(default_factory=list)
+    snapshots: list[Delivery] = field(default_factory=list)
     tombstone: OrderDeleted | None = None
-
-    def add(self, snapshot: OrderSnapshot, body: bytes) -> None:
-        """One more snapshot."""
-        self.snapshots.append((snapshot, seen(snapshot), body))
 
     def delete(self, deleted: OrderDeleted) -> None:
         """One more report that the order is gone."""
@@ -38,7 +34,8 @@ class Change:
     outcomes: list[str]
     head: Head | None = None
     revisions: Sequence[Revision] = ()
-    terms_of: OrderSnapshot | None = None
+    # Set when the content is new: the texts by which it shall be found.
+    texts: tuple[str, ...] | None = None
     tombstone: OrderDeleted | None = None
     event: OrderChanged | None = None
     # The newest snapshot, when the store is to be asked for the truth; then with its platform.
@@ -49,12 +46,12 @@ class Change:
 def decide(
     delivered: Delivered,
     known: Known,
-    current: OrderSnapshot | None,
+    current: Delivery | None,
     fulfillments: Sequence[HubFulfillment],
 ) -> Change:
     """What `delivered` changes in what is `known`.
 
-    `current` is the newest snapshot that is stored; needed only when a tombstone changes an order without bringing a
+    `current` is the newest delivery that is stored; needed only when a tombstone changes an order without bringing a
     snapshot that is newer.
     """
     before = known.head
@@ -68,8 +65,8 @@ def decide(
     if newest is None:
         return change
     change.revisions = _revisions(delivered, stored)
-    others = [each[1] for each in delivered.snapshots] + ([stored] if stored is not None else [])
-    platform = delivered.snapshots[0][0].platform if delivered.snapshots else None
+    others = [each.seen for each in delivered.snapshots] + ([stored] if stored is not None else [])
+    platform = delivered.snapshots[0].summary.platform if delivered.snapshots else None
     asks, asked_for = (
         asks_store(platform, newest, others, before.fetch_asked_for if before else None)
         if platform is not None
@@ -85,13 +82,16 @@ def decide(
         return change
     if content is None:
         raise LookupError("the newest snapshot is needed to say what changed")
-    status = status_of(content, facts_of(replace(known, tombstone=deleted_at), newest, fulfillments))
-    change.head = _head(delivered.order_id, before, content, newest, status, deleted, asked_for)
+    status = OrderStatus.CANCELLED if deleted else content.summary.status
+    if fulfillments and not deleted:
+        facts = facts_of(replace(known, tombstone=deleted_at), newest, fulfillments)
+        status = canonical(content.read(), facts).status
+    change.head = _head(delivered.order_id, before, content.summary, newest, status, deleted, asked_for)
     new_content = stored is None or newest.digest != stored.digest
     if new_content:
-        change.terms_of = content
+        change.texts = content.summary.texts
     if new_content or (before is not None and (before.status != status or before.deleted != deleted)):
-        change.event = changed(content, delivered.order_id, status, before)
+        change.event = changed(content.summary, delivered.order_id, status, before)
     return change
 
 
@@ -100,12 +100,13 @@ def needs_current(delivered: Delivered, known: Known) -> RevisionKey | None:
     if known.head is None or known.head.deleted or delivered.tombstone is None:
         return None
     stored = known.head.newest
-    if any(each.revision == stored.revision or each.rank > stored.rank for _, each, _ in delivered.snapshots):
+    news = [each.seen for each in delivered.snapshots]
+    if any(each.revision == stored.revision or each.rank > stored.rank for each in news):
         return None
     return stored.revision
 
 
-def changed(content: OrderSnapshot, order_id: UUID, status: OrderStatus, before: Head | None) -> OrderChanged:
+def changed(content: Summary, order_id: UUID, status: OrderStatus, before: Head | None) -> OrderChanged:
     """The event that tells of a new or changed order."""
     # Built of values that have been validated.
     return OrderChanged.model_construct(
@@ -118,28 +119,26 @@ def changed(content: OrderSnapshot, order_id: UUID, status: OrderStatus, before:
         created=before is None,
         status=status,
         previous_status=OrderStatus(before.status) if before is not None else None,
-        total=content.totals.total,
+        total=content.total,
         reconciled=content.reconciled,
         updated_at=content.updated_at,
     )
 
 
-def _newest(
-    delivered: Delivered, stored: Seen | None, current: OrderSnapshot | None
-) -> tuple[Seen | None, OrderSnapshot | None]:
+def _newest(delivered: Delivered, stored: Seen | None, current: Delivery | None) -> tuple[Seen | None, Delivery | None]:
     newest, content = stored, current
-    for snapshot, each, _ in delivered.snapshots:
-        if newest is None or each.rank > newest.rank:
-            newest, content = each, snapshot
-        elif content is None and each.revision == newest.revision:
-            content = snapshot
+    for each in delivered.snapshots:
+        if newest is None or each.seen.rank > newest.rank:
+            newest, content = each.seen, each
+        elif content is None and each.seen.revision == newest.revision:
+            content = each
     return newest, content
 
 
 def _head(
     order_id: UUID,
     before: Head | None,
-    content: OrderSnapshot,
+    content: Summary,
     newest: Seen,
     status: OrderStatus,
     deleted: bool,
@@ -162,20 +161,22 @@ def _head(
 def _revisions(delivered: Delivered, stored: Seen | None) -> list[Revision]:
     """One for each distinct content and store time, recorded with its earliest delivery of this batch."""
     found: dict[RevisionKey, Revision] = {}
-    for snapshot, each, body in delivered.snapshots:
+    for delivery in delivered.snapshots:
+        each = delivery.seen
         # The usual repetition of what is stored already, delivered later: no need to ask the database.
         if stored is not None and each.revision == stored.revision and each.rank >= stored.rank:
             continue
         known = found.get(each.revision)
-        if known is None or earlier(known.seen, each) is each:
-            found[each.revision] = Revision(delivered.order_id, each, snapshot, body.decode())
+        if known is None or earlier(known.delivery.seen, each) is each:
+            found[each.revision] = Revision(delivered.order_id, delivery)
     return list(found.values())
 
 
 def _outcomes(delivered: Delivered, stored: Seen | None, newest: Seen | None) -> list[str]:
     outcomes: list[str] = []
     told = False
-    for _, each, _ in delivered.snapshots:
+    for delivery in delivered.snapshots:
+        each = delivery.seen
         if each == newest and each != stored and not told:
             told = True
             same = stored is not None and stored.digest == each.digest

@@ -10,7 +10,8 @@ from longshore.broker import Record, Rejected, describe
 from longshore.contracts import OrderDeleted, OrderOversold, OrderSnapshot
 from longshore_order_sync.orders.oversold import MarkOversold
 from longshore_order_sync.orders.rules import with_digest
-from longshore_order_sync.orders.service import ApplyOrders, Delivery
+from longshore_order_sync.orders.service import ApplyOrders
+from longshore_order_sync.orders.state import Delivery, delivery_of
 
 
 class OrdersConsumer:
@@ -21,13 +22,14 @@ class OrdersConsumer:
 
     async def apply(self, records: Sequence[Record]) -> list[Rejected]:
         """All that can be read, in one transaction; the others are poison."""
-        deliveries: list[Delivery] = []
+        deliveries: list[Delivery | OrderDeleted] = []
         rejected: list[Rejected] = []
         for record in records:
             kind = record.headers.get("ce_type")
             try:
                 if kind == OrderSnapshot.event_type:
-                    deliveries.append((with_digest(OrderSnapshot.from_json(record.value)), record.value))
+                    snapshot = with_digest(OrderSnapshot.from_json(record.value))
+                    deliveries.append(delivery_of(snapshot, record.value))
                 elif kind == OrderDeleted.event_type:
                     deliveries.append(OrderDeleted.from_json(record.value))
                 else:

@@ -6,7 +6,6 @@ So one index per ordering serves every combination of filters, and a page costs 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +19,7 @@ from longshore.contracts import Order, OrderSnapshot, OrderStatus, Origin, Platf
 from longshore_order_sync.database import SCHEMA
 from longshore_order_sync.fulfillments.store import get_hub_fulfillments
 from longshore_order_sync.orders.canonical import HubFulfillment, canonical
-from longshore_order_sync.orders.rules import Seen
+from longshore_order_sync.orders.rules import Seen, place
 from longshore_order_sync.orders.search import ts_query, words_of
 from longshore_order_sync.orders.state import Known, facts_of
 from longshore_order_sync.paging import Cursor
@@ -104,7 +103,7 @@ async def get_newest(conn: AsyncConnection, org_id: UUID, order_id: UUID) -> See
 
 
 async def list_revisions(conn: AsyncConnection, order_id: UUID, newest: Seen) -> list[StoredRevision]:
-    """All that is kept of an order, first to last as in rules.revision_order, repeated contents with it."""
+    """All that is kept of an order, first to last, repeated contents among it."""
     columns = "updated_at, observed_at, raw_offset, digest, status, origin, raw_topic, raw_partition, recorded_at"
     query = text(f"SELECT {columns} FROM {SCHEMA}.order_revisions WHERE order_id = :id")  # noqa: S608
     found = [
@@ -118,16 +117,7 @@ async def list_revisions(conn: AsyncConnection, order_id: UUID, newest: Seen) ->
         )
         for row in await conn.execute(query, {"id": order_id})
     ]
-    return sorted(
-        found,
-        key=lambda each: (
-            each.seen.updated_at,
-            each.seen.revision == newest.revision,
-            each.seen.observed_at,
-            each.seen.offset,
-            each.seen.digest,
-        ),
-    )
+    return sorted(found, key=lambda each: place(each.seen, newest))
 
 
 async def get_bodies(conn: AsyncConnection, order_id: UUID, wanted: Sequence[Seen]) -> dict[tuple[datetime, str], str]:
@@ -209,7 +199,7 @@ async def _orders(conn: AsyncConnection, rows: Sequence[Row[Any]]) -> list[Order
 
 
 def _known(row: Row[Any]) -> Known:
-    return Known(None, row.deleted_at, json.loads(row.oversold) if row.oversold else {}, row.has_fulfillments)
+    return Known(None, row.deleted_at, row.oversold or {}, row.has_fulfillments)
 
 
 def _newest(row: Row[Any]) -> Seen:

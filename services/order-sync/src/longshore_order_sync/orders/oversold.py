@@ -15,6 +15,7 @@ from longshore_order_sync.database import SCHEMA
 from longshore_order_sync.orders import store
 from longshore_order_sync.orders.changes import changed
 from longshore_order_sync.orders.messages import order_changed
+from longshore_order_sync.orders.state import summary_of
 
 # By line id: pieces short, and since when that is known.
 Oversold = dict[str, tuple[int, str]]
@@ -67,7 +68,7 @@ class MarkOversold:
                 SCHEMA,
                 [
                     order_changed(
-                        changed(snapshot, order_id, OrderStatus(heads[order_id].status), heads[order_id]),
+                        changed(summary_of(snapshot), order_id, OrderStatus(heads[order_id].status), heads[order_id]),
                         f"oversold:{max(at for _, at in news[order_id].values())}",
                         now,
                     )

@@ -150,18 +150,22 @@ class History:
         return cls(None, observed_at, {})
 
 
+def place(each: Seen, newest: Seen | None) -> tuple[datetime, bool, datetime, int, str]:
+    """Where a revision stands among those of its order, to sort by.
+
+    By store time, then by delivery; but the current one is the last of its store time, however early it was first seen.
+    """
+    current = newest is not None and each.revision == newest.revision
+    return (each.updated_at, current, each.observed_at, each.offset, each.digest)
+
+
 def revision_order(revisions: Iterable[Seen], newest: Seen | None) -> list[Seen]:
     """Revisions from first to last, as people are shown them.
 
-    The current one is last even when an equal store time came in between; a revision with the content of the one
-    before it (the store touched the order and changed nothing) is left out.
+    One with the content of the one before it (the store touched the order and changed nothing) is left out.
     """
-    head = None if newest is None else newest.revision
-    ordered = sorted(
-        revisions, key=lambda each: (each.updated_at, each.revision == head, each.observed_at, each.offset, each.digest)
-    )
     shown: list[Seen] = []
-    for each in ordered:
+    for each in sorted(revisions, key=lambda each: place(each, newest)):
         if not shown or shown[-1].digest != each.digest:
             shown.append(each)
     return shown

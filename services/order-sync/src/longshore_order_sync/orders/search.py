@@ -11,8 +11,8 @@ MAX_TERMS = 400
 MAX_WORDS = 10
 
 
-def terms_of(snapshot: OrderSnapshot) -> list[str]:
-    """Number, external id, e-mail address, name and SKUs, in lower case, each once, sorted."""
+def texts_of(snapshot: OrderSnapshot) -> tuple[str, ...]:
+    """Number, external id, e-mail address, names and SKUs, as the store has them."""
     texts: list[str | None] = [snapshot.number, snapshot.number.lstrip("#"), snapshot.external_id]
     customer = snapshot.customer
     if customer is not None:
@@ -21,7 +21,13 @@ def terms_of(snapshot: OrderSnapshot) -> list[str]:
         if address is not None:
             texts += [address.first_name, address.last_name]
     texts += [line.sku for line in snapshot.lines]
-    return sorted(_words(texts))[:MAX_TERMS]
+    return tuple(text for text in texts if text)
+
+
+def terms_of(texts: Iterable[str]) -> list[str]:
+    """The words of these texts in lower case, each once, sorted."""
+    words = "\n".join(texts).replace("\0", " ").lower().split()
+    return sorted({word[:MAX_TERM] for word in words})[:MAX_TERMS]
 
 
 def words_of(query: str) -> list[str]:
@@ -32,11 +38,3 @@ def words_of(query: str) -> list[str]:
 def ts_query(words: Iterable[str]) -> str:
     """PostgreSQL's tsquery for these words, each as a prefix."""
     return " & ".join("'" + word[:MAX_TERM].replace("\\", "\\\\").replace("'", "''") + "':*" for word in words)
-
-
-def _words(texts: Iterable[str | None]) -> set[str]:
-    found: set[str] = set()
-    for text in texts:
-        if text:
-            found.update(word[:MAX_TERM] for word in text.replace("\0", " ").lower().split())
-    return found

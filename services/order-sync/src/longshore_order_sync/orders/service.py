@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -20,12 +21,10 @@ from longshore_order_sync.orders.changes import Change, Delivered, by_order, dec
 from longshore_order_sync.orders.messages import REPLY_TO, command_message, order_changed
 from longshore_order_sync.orders.rules import Seen, fetch_id
 from longshore_order_sync.orders.search import terms_of
-from longshore_order_sync.orders.state import NOTHING_KNOWN
+from longshore_order_sync.orders.state import NOTHING_KNOWN, Delivery, delivery_of
 
 # Somebody asks for a fulfilment of an order of this very batch: rare, and over in milliseconds.
 _ATTEMPTS = 5
-
-Delivery = tuple[OrderSnapshot, bytes] | OrderDeleted
 
 
 class ApplyOrders:
@@ -37,7 +36,7 @@ class ApplyOrders:
         self._clock = clock
         self._stores: set[UUID] = set()
 
-    async def apply(self, deliveries: Sequence[Delivery]) -> None:
+    async def apply(self, deliveries: Sequence[Delivery | OrderDeleted]) -> None:
         """Apply these in one transaction. Raises Transient when others keep writing the same orders."""
         batch = _group(deliveries)
         if not batch:
@@ -45,7 +44,7 @@ class ApplyOrders:
         for _ in range(_ATTEMPTS):
             changes = await self._attempt(batch)
             if changes is not None:
-                self._count(batch, changes)
+                self._count(changes)
                 return
         raise Transient("orders of this batch are being written by others")
 
@@ -71,7 +70,10 @@ class ApplyOrders:
             for order_id, each in known.items()
             if (revision := needs_current(batch[order_id], each)) is not None
         }
-        current = await store.get_snapshots(conn, wanted) if wanted else {}
+        bodies = await store.get_bodies(conn, wanted) if wanted else {}
+        current = {
+            order_id: delivery_of(OrderSnapshot.from_json(body), body.encode()) for order_id, body in bodies.items()
+        }
         return by_order(
             {
                 order_id: decide(
@@ -91,9 +93,9 @@ class ApplyOrders:
         if revisions := [revision for each in changes for revision in each.revisions]:
             await store.write_revisions(conn, revisions)
         if terms := [
-            (each.head.id, each.head.org_id, terms_of(each.terms_of))
+            (each.head.id, each.head.org_id, terms_of(each.texts))
             for each in changes
-            if each.terms_of is not None and each.head is not None
+            if each.texts is not None and each.head is not None
         ]:
             await store.write_terms(conn, terms)
         if stones := [
@@ -112,31 +114,32 @@ class ApplyOrders:
 
     def _new_stores(self, batch: Mapping[UUID, Delivered]) -> dict[UUID, tuple[UUID, Platform]]:
         return {
-            snapshot.integration_id: (snapshot.org_id, snapshot.platform)
+            each.summary.integration_id: (each.summary.org_id, each.summary.platform)
             for delivered in batch.values()
-            for snapshot, _, _ in delivered.snapshots
-            if snapshot.integration_id not in self._stores
+            for each in delivered.snapshots
+            if each.summary.integration_id not in self._stores
         }
 
-    def _count(self, batch: Mapping[UUID, Delivered], changes: Sequence[Change]) -> None:
+    def _count(self, changes: Sequence[Change]) -> None:
         now = self._clock()
+        outcomes = Counter(outcome for change in changes for outcome in change.outcomes)
+        for outcome, count in outcomes.items():
+            self._metrics.applied[outcome].inc(count)
         for change in changes:
-            for outcome in change.outcomes:
-                self._metrics.applied[outcome].inc()
             if change.head is None or change.event is None:
                 continue
-            if change.head.id in batch and batch[change.head.id].snapshots:
+            if change.outcomes:
                 lag = (now - change.head.newest.observed_at).total_seconds()
                 self._metrics.lag_seconds.observe(max(0.0, lag))
             if not change.event.reconciled:
                 self._metrics.unreconciled[change.event.platform].inc()
 
 
-def _group(deliveries: Sequence[Delivery]) -> dict[UUID, Delivered]:
+def _group(deliveries: Sequence[Delivery | OrderDeleted]) -> dict[UUID, Delivered]:
     batch: dict[UUID, Delivered] = {}
     names: dict[tuple[UUID, str], UUID] = {}
     for each in deliveries:
-        entity = each if isinstance(each, OrderDeleted) else each[0]
+        entity = each if isinstance(each, OrderDeleted) else each.summary
         name = (entity.integration_id, entity.external_id)
         order_id = names.get(name)
         if order_id is None:
@@ -145,7 +148,7 @@ def _group(deliveries: Sequence[Delivery]) -> dict[UUID, Delivered]:
         if isinstance(each, OrderDeleted):
             batch[order_id].delete(each)
         else:
-            batch[order_id].add(*each)
+            batch[order_id].snapshots.append(each)
     return batch
 
 

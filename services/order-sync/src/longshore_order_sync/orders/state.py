@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
-from longshore.contracts import OrderSnapshot
+from longshore.contracts import OrderSnapshot, OrderStatus, Platform, RawRef
+from longshore.money import Money
 from longshore_order_sync.orders.canonical import NO_FACTS, Facts, HubFulfillment
-from longshore_order_sync.orders.rules import Seen, is_deleted
+from longshore_order_sync.orders.rules import Seen, is_deleted, seen
+from longshore_order_sync.orders.search import texts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +44,69 @@ NOTHING_KNOWN = Known()
 
 
 @dataclass(frozen=True, slots=True)
+class Summary:
+    """What rows and events need of a snapshot.
+
+    Whole snapshots are not kept while a batch is worked on: hundreds of thousands of small objects would keep the
+    garbage collector busier than all the rest (measured: 147 us per order instead of 60).
+    """
+
+    org_id: UUID
+    integration_id: UUID
+    platform: Platform
+    external_id: str
+    number: str
+    status: OrderStatus
+    placed_at: datetime
+    updated_at: datetime
+    total: Money
+    reconciled: bool
+    raw: RawRef
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A delivered snapshot: how new it is, what it says in short, and its JSON."""
+
+    seen: Seen
+    summary: Summary
+    body: bytes
+
+    def read(self) -> OrderSnapshot:
+        """The whole of it."""
+        return OrderSnapshot.from_json(self.body)
+
+
+@dataclass(frozen=True, slots=True)
 class Revision:
     """One state that an order was in, as it is written."""
 
     order_id: UUID
-    seen: Seen
-    snapshot: OrderSnapshot
-    body: str
+    delivery: Delivery
+
+
+def delivery_of(snapshot: OrderSnapshot, body: bytes) -> Delivery:
+    """Take from a snapshot what is needed; `body` is its JSON."""
+    return Delivery(seen(snapshot), summary_of(snapshot), body)
+
+
+def summary_of(snapshot: OrderSnapshot) -> Summary:
+    """A snapshot in short."""
+    return Summary(
+        snapshot.org_id,
+        snapshot.integration_id,
+        snapshot.platform,
+        snapshot.external_id,
+        snapshot.number,
+        snapshot.status,
+        snapshot.placed_at,
+        snapshot.updated_at,
+        snapshot.totals.total,
+        snapshot.reconciled,
+        snapshot.raw,
+        texts_of(snapshot),
+    )
 
 
 def facts_of(

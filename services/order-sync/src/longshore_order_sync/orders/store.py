@@ -166,7 +166,7 @@ async def get_known(conn: AsyncConnection, order_ids: Sequence[UUID]) -> dict[UU
                 asked_for,
                 row_version,
             )
-        found[order_id] = Known(head, tombstone, json.loads(oversold) if oversold else {}, bool(has_fulfillments))
+        found[order_id] = Known(head, tombstone, oversold or {}, bool(has_fulfillments))
     return found
 
 
@@ -213,20 +213,21 @@ async def write_heads(conn: AsyncConnection, heads: Sequence[Head]) -> bool:
 
 async def write_revisions(conn: AsyncConnection, revisions: Sequence[Revision]) -> None:
     """Keep each; of a known one only an earlier raw record replaces the one that it is recorded with."""
+    given = [each.delivery for each in revisions]
     await conn.execute(
         _WRITE_REVISIONS,
         {
             "order_id": [each.order_id for each in revisions],
-            "updated_at": [each.seen.updated_at for each in revisions],
-            "digest": [each.seen.digest for each in revisions],
-            "org_id": [each.snapshot.org_id for each in revisions],
-            "observed_at": [each.seen.observed_at for each in revisions],
-            "status": [each.snapshot.status.value for each in revisions],
-            "origin": [each.snapshot.raw.origin.value for each in revisions],
-            "raw_topic": [each.snapshot.raw.topic for each in revisions],
-            "raw_partition": [each.snapshot.raw.partition for each in revisions],
-            "raw_offset": [each.seen.offset for each in revisions],
-            "body": [each.body for each in revisions],
+            "updated_at": [each.seen.updated_at for each in given],
+            "digest": [each.seen.digest for each in given],
+            "org_id": [each.summary.org_id for each in given],
+            "observed_at": [each.seen.observed_at for each in given],
+            "status": [each.summary.status.value for each in given],
+            "origin": [each.summary.raw.origin.value for each in given],
+            "raw_topic": [each.summary.raw.topic for each in given],
+            "raw_partition": [each.summary.raw.partition for each in given],
+            "raw_offset": [each.seen.offset for each in given],
+            "body": [each.body.decode() for each in given],
         },
     )
 
@@ -283,8 +284,8 @@ async def write_stores(conn: AsyncConnection, stores: Mapping[UUID, tuple[UUID, 
     )
 
 
-async def get_snapshots(conn: AsyncConnection, revisions: Mapping[UUID, RevisionKey]) -> dict[UUID, OrderSnapshot]:
-    """The snapshots of these revisions, by order."""
+async def get_bodies(conn: AsyncConnection, revisions: Mapping[UUID, RevisionKey]) -> dict[UUID, str]:
+    """The snapshots of these revisions as JSON, by order."""
     names = list(revisions)
     rows = await conn.execute(
         _BODIES,
@@ -294,4 +295,10 @@ async def get_snapshots(conn: AsyncConnection, revisions: Mapping[UUID, Revision
             "digests": [revisions[each][1] for each in names],
         },
     )
-    return {order_id: OrderSnapshot.from_json(body) for order_id, body in rows}
+    return {row.id: row.body for row in rows}
+
+
+async def get_snapshots(conn: AsyncConnection, revisions: Mapping[UUID, RevisionKey]) -> dict[UUID, OrderSnapshot]:
+    """The snapshots of these revisions, by order."""
+    bodies = await get_bodies(conn, revisions)
+    return {order_id: OrderSnapshot.from_json(body) for order_id, body in bodies.items()}
