@@ -1,0 +1,220 @@
+"""What becomes of slow, throttled, broken and foreign answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from longshore.platforms.protocols import (
+    StoreError,
+    StoreRefused,
+    StoreThrottled,
+    StoreUnauthorized,
+    StoreUnavailable,
+)
+from longshore_connector_shopify.client.admin_api import AdminApi
+from longshore_connector_shopify.client.pacing import CostBucket
+
+Handler = Callable[[int], web.Response]
+
+
+@asynccontextmanager
+async def serving(answer: Handler, **options: Any) -> AsyncIterator[AdminApi]:
+    """An Admin API that gives the same answer to everyone; it is told how many came before."""
+    seen = 0
+
+    async def handle(_: web.Request) -> web.Response:
+        nonlocal seen
+        seen += 1
+        return answer(seen - 1)
+
+    app = web.Application()
+    app.router.add_post("/demo-shop.myshopify.com/admin/api/2026-07/graphql.json", handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    (address,) = runner.addresses
+    api = AdminApi("demo-shop.myshopify.com", "shpat_1", origin=f"http://127.0.0.1:{address[1]}", **options)
+    try:
+        yield api
+    finally:
+        await api.close()
+        await runner.cleanup()
+
+
+class Time:
+    """A clock that moves when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def error(code: str, data: Any = None) -> web.Response:
+    return web.json_response(
+        {"data": data, "errors": [{"message": "No.", "path": ["a"], "extensions": {"code": code}}]}
+    )
+
+
+@pytest.mark.parametrize(
+    ("response", "kind", "code"),
+    [
+        (lambda _: web.Response(status=401), StoreUnauthorized, "unauthorized"),
+        (lambda _: web.Response(status=403), StoreUnauthorized, "unauthorized"),
+        (lambda _: web.Response(status=402), StoreRefused, "shop-frozen"),
+        (lambda _: web.Response(status=404), StoreRefused, "shop-not-found"),
+        (lambda _: web.Response(status=302, headers={"Location": "http://evil.example"}), StoreRefused, "refused"),
+        (lambda _: web.Response(status=400), StoreRefused, "refused"),
+        (lambda _: web.Response(status=500), StoreUnavailable, "store-error"),
+        (lambda _: web.Response(status=503), StoreUnavailable, "store-error"),
+        (lambda _: web.Response(text="<html>maintenance</html>"), StoreUnavailable, "not-json"),
+        (lambda _: web.json_response([1]), StoreUnavailable, "not-json"),
+        (lambda _: web.json_response({}), StoreUnavailable, "no-data"),
+        (lambda _: error("ACCESS_DENIED"), StoreUnauthorized, "access-denied"),
+        (lambda _: error("ACCESS_DENIED", {"fulfillmentCreate": None}), StoreUnauthorized, "access-denied"),
+        (lambda _: error("INTERNAL_SERVER_ERROR"), StoreUnavailable, "store-error"),
+        (lambda _: error("SHOP_INACTIVE"), StoreRefused, "shop-inactive"),
+        (lambda _: error("undefinedField"), StoreRefused, "graphql"),
+        (lambda _: web.json_response({"errors": "Not Found"}), StoreRefused, "graphql"),
+    ],
+)
+async def test_refusals_have_a_kind_and_a_code(response: Handler, kind: type[StoreError], code: str) -> None:
+    async with serving(response) as api:
+        with pytest.raises(kind) as caught:
+            await api.query("shop")
+    assert caught.value.code == code
+    assert "shpat_1" not in str(caught.value)
+
+
+async def test_a_429_says_when_to_come_back() -> None:
+    async with serving(lambda _: web.Response(status=429, headers={"Retry-After": "2.0"})) as api:
+        with pytest.raises(StoreThrottled) as caught:
+            await api.query("shop")
+    assert caught.value.retry_after == 2.0
+
+
+async def test_fields_that_are_denied_do_not_cost_the_entity() -> None:
+    async with serving(lambda _: error("ACCESS_DENIED", {"order": {"id": "gid://shopify/Order/1"}})) as api:
+        answer = await api.query("order", {"id": "gid://shopify/Order/1"})
+    assert answer.denied == ("a",)
+    assert b"ACCESS_DENIED" in answer.body
+
+
+def throttled(available: float) -> web.Response:
+    cost = {
+        "requestedQueryCost": 100,
+        "throttleStatus": {"maximumAvailable": 2000.0, "currentlyAvailable": available, "restoreRate": 100.0},
+    }
+    body = {"errors": [{"message": "Throttled", "extensions": {"code": "THROTTLED"}}], "extensions": {"cost": cost}}
+    return web.json_response(body)
+
+
+async def test_throttling_with_status_200_is_waited_out() -> None:
+    time = Time()
+
+    def answer(before: int) -> web.Response:
+        return throttled(60) if before < 2 else web.json_response({"data": {"shop": {"name": "x"}}})
+
+    async with serving(answer, bucket=CostBucket(time, time.sleep), sleep=time.sleep) as api:
+        assert (await api.query("shop")).data == {"shop": {"name": "x"}}
+    # Twice 40 points were missing, at 100 points a second.
+    assert time.now == pytest.approx(0.8)
+
+
+async def test_lasting_throttling_is_said() -> None:
+    time = Time()
+    async with serving(lambda _: throttled(0), bucket=CostBucket(time, time.sleep), sleep=time.sleep) as api:
+        with pytest.raises(StoreThrottled) as caught:
+            await api.query("shop")
+    assert caught.value.retry_after is not None
+    assert caught.value.retry_after >= 1.0
+
+
+async def test_a_store_that_does_not_answer_in_time() -> None:
+    never = asyncio.Event()
+
+    async def hang(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await never.wait()
+        writer.close()
+
+    server = await asyncio.start_server(hang, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    api = AdminApi("demo-shop.myshopify.com", "t", origin=f"http://127.0.0.1:{port}", timeout_s=0.1)
+    with pytest.raises(StoreUnavailable, match="timeout"):
+        await api.query("shop")
+    never.set()
+    await api.close()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_store_that_is_not_there(unused_tcp_port: int) -> None:
+    api = AdminApi("demo-shop.myshopify.com", "t", origin=f"http://127.0.0.1:{unused_tcp_port}")
+    with pytest.raises(StoreUnavailable, match="connection"):
+        await api.query("shop")
+    await api.close()
+
+
+async def test_another_api_version_is_noticed() -> None:
+    def answer(_: int) -> web.Response:
+        return web.json_response({"data": {"shop": {}}}, headers={"X-Shopify-Api-Version": "2026-10"})
+
+    async with serving(answer) as api:
+        await api.query("shop")
+        assert api.version == "2026-10"
+
+
+def _status(available: float, rate: float = 100.0, capacity: float = 2000.0) -> dict[str, float]:
+    return {"maximumAvailable": capacity, "currentlyAvailable": available, "restoreRate": rate}
+
+
+async def test_requests_wait_for_points() -> None:
+    time = Time()
+    bucket = CostBucket(time, time.sleep)
+    bucket.settle(await bucket.take(100), _status(50))
+    await bucket.take(250)
+    assert time.now == pytest.approx(2.0)
+
+
+async def test_a_larger_plan_refills_faster() -> None:
+    time = Time()
+    bucket = CostBucket(time, time.sleep)
+    bucket.settle(await bucket.take(100), _status(0, rate=1000, capacity=20000))
+    await bucket.take(500)
+    assert time.now == pytest.approx(0.5)
+
+
+async def test_what_is_under_way_counts_as_spent() -> None:
+    time = Time()
+    bucket = CostBucket(time, time.sleep)
+    first, _second = await bucket.take(100), await bucket.take(300)
+    bucket.settle(first, _status(1900))
+    assert bucket.wait_s(1600) == 0
+    assert bucket.wait_s(1700) == pytest.approx(1.0)
+
+
+async def test_more_than_the_bucket_holds_waits_for_a_full_one() -> None:
+    time = Time()
+    bucket = CostBucket(time, time.sleep)
+    bucket.settle(await bucket.take(10), _status(1000, capacity=1000))
+    await bucket.take(5000)
+    assert time.now == 0
+
+
+@pytest.mark.parametrize("status", [{}, {"currentlyAvailable": "?"}, _status(5, rate=0), None])
+async def test_a_status_that_makes_no_sense_changes_nothing(status: Any) -> None:
+    time = Time()
+    bucket = CostBucket(time, time.sleep)
+    bucket.settle(await bucket.take(100), status)
+    assert bucket.wait_s(1900) == 0

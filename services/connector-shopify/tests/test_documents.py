@@ -1,0 +1,121 @@
+"""Our GraphQL documents against the official schema, and the scopes that they need."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from graphql import (
+    FieldNode,
+    GraphQLEnumType,
+    OperationDefinitionNode,
+    TypeInfo,
+    TypeInfoVisitor,
+    Visitor,
+    get_named_type,
+    get_operation_ast,
+    parse,
+    validate,
+    visit,
+)
+
+from longshore_connector_shopify.client.permissions import NEEDED, missing
+from longshore_connector_shopify.client.topics import FOLLOWED, enum_of
+from longshore_connector_shopify.documents import document, names
+from longshore_connector_shopify.translate.translator import LEVEL_TOPICS, PART_TOPICS, SNAPSHOT_TOPICS
+from longshore_devkit.stores.shopify.cost import MAX_QUERY_COST, QueryCost
+from longshore_devkit.stores.shopify.schema import idempotent_mutations, load_admin_schema, required_scopes
+
+
+def _operation(name: str) -> OperationDefinitionNode:
+    operation = get_operation_ast(parse(document(name)))
+    assert operation is not None
+    return operation
+
+
+def test_there_are_documents() -> None:
+    assert len(names()) > 15
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_schema_accepts_it(name: str) -> None:
+    assert [error.message for error in validate(load_admin_schema(), parse(document(name)))] == []
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_key_is_sent_where_the_schema_wants_one_and_nowhere_else(name: str) -> None:
+    operation = _operation(name)
+    if operation.operation.value != "mutation":
+        return
+    for field in operation.selection_set.selections:
+        assert isinstance(field, FieldNode)
+        has_key = any(directive.name.value == "idempotent" for directive in field.directives or ())
+        assert has_key == (field.name.value in idempotent_mutations())
+
+
+@pytest.mark.parametrize("name", names())
+def test_it_costs_less_than_a_request_may(name: str) -> None:
+    """By the simulated store's model, which is of the right order: half the limit leaves room for being wrong."""
+    cost = QueryCost(load_admin_schema(), parse(document(name)), _operation(name), {"ids": []})
+    assert cost.requested() <= MAX_QUERY_COST / 2
+
+
+@pytest.mark.parametrize("topic", FOLLOWED)
+def test_topics_exist_and_are_understood(topic: str) -> None:
+    topics = load_admin_schema().type_map["WebhookSubscriptionTopic"]
+    assert isinstance(topics, GraphQLEnumType)
+    assert enum_of(topic) in topics.values
+    others = {"orders/delete", "products/delete", "app/uninstalled"}
+    assert topic in SNAPSHOT_TOPICS | LEVEL_TOPICS | PART_TOPICS | others
+
+
+class _Scopes(Visitor):
+    """Collects the scope alternatives of every field that a document asks for."""
+
+    def __init__(self, info: TypeInfo) -> None:
+        super().__init__()
+        self._info = info
+        self.found: set[tuple[str, ...]] = set()
+
+    def enter_field(self, node: FieldNode, *_: Any) -> None:
+        parent, type_ = self._info.get_parent_type(), self._info.get_type()
+        scopes = required_scopes()
+        own = scopes.get(f"{parent.name}.{node.name.value}") if parent else None
+        of_type = scopes.get(get_named_type(type_).name.removesuffix("Connection")) if type_ else None
+        self.found |= {each for each in (own, of_type) if each}
+
+
+def _demanded() -> set[tuple[str, ...]]:
+    """Scope alternatives of all documents and topics: of each tuple one is enough."""
+    demanded: set[tuple[str, ...]] = set()
+    for name in names():
+        info = TypeInfo(load_admin_schema())
+        scopes = _Scopes(info)
+        visit(parse(document(name)), TypeInfoVisitor(info, scopes))
+        demanded |= scopes.found
+    topics = load_admin_schema().type_map["WebhookSubscriptionTopic"]
+    assert isinstance(topics, GraphQLEnumType)
+    for topic in FOLLOWED:
+        words = (topics.values[enum_of(topic)].description or "").replace("\n", " ")
+        named = re.findall(r"\b(?:read|write)_\w+", words)
+        if named:
+            demanded.add(tuple(named))
+    return demanded
+
+
+def test_the_scopes_that_we_ask_for_are_enough() -> None:
+    assert [each for each in _demanded() if not set(each) & set(NEEDED)] == []
+
+
+def test_no_scope_is_asked_for_in_vain() -> None:
+    for scope in NEEDED:
+        others = set(NEEDED) - {scope}
+        assert any(scope in each and not set(each) & others for each in _demanded()), scope
+
+
+def test_to_write_is_to_read() -> None:
+    granted = {scope for scope in NEEDED if scope != "read_inventory"}
+    assert missing(granted) == ()
+    assert missing(set(NEEDED) - {"write_inventory"}) == ("write_inventory",)
+    assert missing([]) == NEEDED
