@@ -118,7 +118,8 @@ def migrations_path(package_file: str, env: str = "LONGSHORE_MIGRATIONS_DIR") ->
 async def migrate(url: str, script_location: Path | str, schema: str, version_table: str = "alembic_version") -> None:
     """Bring `schema` to its newest version; creates it first. Waits until PostgreSQL answers.
 
-    Raises FileNotFoundError without migrations. Safe when several processes do it at once. All of it is one transaction: it happens whole or not at all.
+    Safe when several processes do it at once. All of it is one transaction: it happens whole or not at all.
+    Raises FileNotFoundError where there are no migrations.
     """
     location = Path(script_location)
     if not (location / "env.py").is_file():

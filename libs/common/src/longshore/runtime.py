@@ -22,6 +22,7 @@ from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from pydantic import BaseModel
 from sqlalchemy import text
+from uvicorn._types import ASGIApplication
 
 from longshore.broker import (
     Apply,
@@ -329,11 +330,13 @@ class Service:
             await asyncio.sleep(delay)
 
     async def _watch_health(self) -> None:
+        database = kafka = False
         while True:
-            self._database_answers, self._kafka_answers = await asyncio.gather(
-                self._database_ping(), self.producer.ping()
-            )
-            healthy = self._database_answers and self._kafka_answers
+            before = database, kafka
+            database, kafka = await asyncio.gather(self._database_ping(), self.producer.ping())
+            # One failed look is not yet an outage: the pool may be busy, the machine stalled.
+            self._database_answers, self._kafka_answers = database or before[0], kafka or before[1]
+            healthy = database and kafka
             await asyncio.sleep(HEALTH_EVERY_S if healthy and self._up else 0.2)
 
     async def _database_ping(self) -> bool:
@@ -356,15 +359,20 @@ class Service:
             log.warning("a part did not stop well", part=what, error=describe(error))
 
 
-def serve(app: FastAPI, settings: ServiceSettings) -> None:
-    """Serve `app` in this process until SIGTERM or SIGINT; then finish within ten seconds and return code 0."""
+def serve(
+    app: FastAPI, settings: ServiceSettings, front: Callable[[FastAPI], ASGIApplication] | None = None
+) -> None:
+    """Serve `app` in this process until SIGTERM or SIGINT; then finish within ten seconds and return code 0.
+
+    `front` puts an ASGI application before `app`, for a route that FastAPI's own layers would slow down.
+    """
     service: Service = app.state.service
     configure_logging(settings.log_level, service.name)
     # uvicorn raises the signal again when it is done, for whoever handled it before.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _exit)
     config = uvicorn.Config(
-        app,
+        app if front is None else front(app),
         host=settings.http_host,
         port=settings.http_port,
         loop="uvloop",
@@ -374,6 +382,8 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         access_log=False,
         log_config=None,
         server_header=False,
+        # Nobody asks for the client's address, and a look at each request's headers for it costs.
+        proxy_headers=False,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=2,
     )

@@ -209,13 +209,9 @@ async def test_rejected_records_are_dead_letters_with_their_reason(stream: Strea
 
     await stream.send(["even", "odd", "even"])
     async with stream.consuming(apply):
-        await eventually(lambda: _count(stream), timeout=5)
+        await eventually(lambda: _committed(stream, 3), timeout=5)
     letters = await stream.read_all(dlq_of(TOPIC))
     assert [letter.headers["dlq-reason"] for letter in letters] == ["no such variant"]
-
-
-async def _count(stream: Stream) -> bool:
-    return await stream.committed() == 3
 
 
 async def test_a_flood_of_poison_halts_the_consumer_before_anything_is_drained(stream: Stream) -> None:
@@ -263,6 +259,48 @@ async def test_two_consumers_share_and_a_rebalance_loses_nothing(stream: Stream)
             await stream.send(f"w{n}" for n in range(2000))
             await eventually(lambda: len(set(first.values) | set(second.values)) == 4000, timeout=20)
     assert second.values
+
+
+async def test_a_rebalance_during_an_outage_loses_nothing(stream: Stream) -> None:
+    """The batch under way is abandoned: it is done again by whoever has its partitions then."""
+    away = True
+
+    def fail(records: Sequence[Record]) -> None:
+        if away:
+            raise Transient("the database is away")
+
+    policy = ConsumerPolicy(max_records=20, rebalance_wait_s=0.1, backoff_initial_s=0.05, backoff_max_s=0.2)
+    first, second = Applied(fail), Applied(fail)
+    await stream.send(f"v{n}" for n in range(200))
+    async with stream.consuming(first, policy), stream.consuming(second, policy):
+        away = False
+        await eventually(lambda: set(first.values) | set(second.values) == {f"v{n}" for n in range(200)})
+        await eventually(lambda: _committed(stream, 200))
+    assert second.values
+
+
+async def _committed(stream: Stream, count: int) -> bool:
+    return await stream.committed() == count
+
+
+async def test_an_abandoned_batch_is_taken_again_by_the_same_consumer(stream: Stream) -> None:
+    """Where partitions stay with their consumer, the commit after the next batch must not cover the abandoned one."""
+    tries = 0
+
+    def fail(records: Sequence[Record]) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            consumer._give_up.set()
+            raise Transient("the database is away")
+
+    applied = Applied(fail)
+    async with stream.consuming(applied, ConsumerPolicy(max_records=10)) as consumer:
+        await stream.send(f"v{n}" for n in range(30))
+        await eventually(lambda: tries)
+        await consumer.on_assigned()
+        await eventually(lambda: set(applied.values) == {f"v{n}" for n in range(30)})
+        await eventually(lambda: _committed(stream, 30))
 
 
 async def test_stopping_during_an_outage_commits_nothing_and_ends_soon(stream: Stream) -> None:

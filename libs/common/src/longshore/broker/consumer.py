@@ -139,7 +139,7 @@ class Consumer:
         elif outcome is Outcome.ABANDONED:
             self._take_again(raw)
         elif outcome is Outcome.DONE:
-            await self._commit(offsets, give_up)
+            await self._commit(offsets)
             self._next_offsets.update(offsets)
             self._show_lag()
             self._metrics.batch_records.labels(self.group).observe(len(records))
@@ -170,14 +170,15 @@ class Consumer:
             self._metrics.records_consumed.labels(self.group, topic[skip:]).inc(count)
         return records, offsets
 
-    async def _commit(self, offsets: dict[TopicPartition, int], give_up: asyncio.Event) -> None:
+    async def _commit(self, offsets: dict[TopicPartition, int]) -> None:
         consumer = self.subscriber.consumer if self.subscriber is not None else None
-        if consumer is None or (give_up.is_set() and not self._stopping.is_set()):
+        if consumer is None:
             return
         try:
             await consumer.commit(offsets)
         except (KafkaError, OSError) as error:
-            # The batch is applied. It comes again to whoever has its partitions now, and changes nothing.
+            # The batch is applied; after a rebalance it comes again, to whoever has its partitions now, and changes
+            # nothing. (Partitions that came back meanwhile may be committed backwards: that too only repeats.)
             log.warning("offsets were not committed", group=self.group, error=type(error).__name__)
 
     def _take_again(self, raw: tuple[ConsumerRecord, ...]) -> None:
