@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from longshore.runtime import Service
 from longshore_devkit.testing import eventually
-from longshore_gateway.app import build
+from longshore_gateway.app import build, front
 from longshore_gateway.settings import GatewaySettings
 
 KEY = "lsk_first_organisation"
@@ -52,11 +52,12 @@ def settings(bootstrap_servers: str, database_url: str, topic_prefix: str) -> Ga
 @pytest.fixture
 async def gateway(settings: GatewaySettings) -> AsyncIterator[RunningGateway]:
     app = build(settings)
+    served = front(app)
     service: Service = app.state.service
 
     def client(key: str | None) -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://hub", headers=headers)
+        return httpx.AsyncClient(transport=httpx.ASGITransport(served), base_url="https://hub", headers=headers)
 
     await service.start()
     try:

@@ -22,7 +22,7 @@ from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from pydantic import BaseModel
 from sqlalchemy import text
-from uvicorn._types import ASGIApplication
+from starlette.types import ASGIApp
 
 from longshore.broker import (
     Apply,
@@ -360,7 +360,7 @@ class Service:
 
 
 def serve(
-    app: FastAPI, settings: ServiceSettings, front: Callable[[FastAPI], ASGIApplication] | None = None
+    app: FastAPI, settings: ServiceSettings, front: Callable[[FastAPI], ASGIApp] | None = None
 ) -> None:
     """Serve `app` in this process until SIGTERM or SIGINT; then finish within ten seconds and return code 0.
 

@@ -104,9 +104,14 @@ def build(settings: GatewaySettings) -> FastAPI:
         lag=lag,
         dead_letters=dead_letters.count_open,
     )
-    # Outermost: a delivery passes nothing else.
-    app.add_middleware(WebhookRoute, stores=stores, producer=service.producer, metrics=WebhookMetrics(service.registry))
+    app.state.stores = stores
     return app
+
+
+def front(app: FastAPI) -> WebhookRoute:
+    """The application as it is served: deliveries pass nothing but their own route (docs/adr: the hot route)."""
+    service: Service = app.state.service
+    return WebhookRoute(app, app.state.stores, service.producer, WebhookMetrics(service.registry))
 
 
 def _bootstrap(accounts: Accounts, settings: GatewaySettings) -> Callable[[], Awaitable[None]]:
