@@ -1,0 +1,1 @@
+"""The published documents, made from the code: JSON Schemas, AsyncAPI, OpenAPI. docs/generate.py writes them."""

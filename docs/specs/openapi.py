@@ -1,0 +1,138 @@
+"""The OpenAPI document of the whole public interface."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from longshore_gateway.openapi import join
+
+Json = dict[str, Any]
+
+DESCRIPTION = (
+    "One HTTP API for orders, stock and stores. Every route below /api needs `Authorization: Bearer <api key>`. "
+    "Errors are RFC 9457 problem documents. Lists take `limit` and `cursor` and answer `items` and `next_cursor`."
+)
+
+_PROBLEM: Json = {
+    "title": "Problem",
+    "description": "An error (RFC 9457): `type` names its kind, `detail` says what to do, `errors` where input is wrong.",
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "examples": ["/problems/invalid-input"]},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"pointer": {"type": "string"}, "detail": {"type": "string"}},
+            },
+        },
+    },
+}
+
+_STORE_ID: Json = {
+    "name": "integration_id",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string", "format": "uuid"},
+}
+
+
+def openapi_document(apps: dict[str, FastAPI]) -> Json:
+    """The gateway's own routes, those that it forwards, and those in front of it (deliveries, operations)."""
+    # The class's own method: the gateway's app answers with the published document, which this makes.
+    documents = {name: FastAPI.openapi(app) for name, app in apps.items()}
+    own = documents.pop("gateway")
+    joined = join(own, [each for each in documents.values() if each["paths"]])
+    joined["info"] = {
+        "title": "Longshore",
+        "version": own["info"]["version"],
+        "description": DESCRIPTION,
+        "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    }
+    joined["paths"] = {**joined["paths"], **_deliveries(), **_operations()}
+    return _with_problems(joined)
+
+
+def _with_problems(document: Json) -> Json:
+    """Say how errors really look: problem documents, not FastAPI's own."""
+    schemas = document["components"]["schemas"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas["Problem"] = _PROBLEM
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            responses = operation["responses"]
+            if "422" in responses:
+                responses["422"] = _problem("The input is wrong; `errors` says where")
+            if operation.get("security"):
+                responses.setdefault("401", _problem("No or a wrong API key"))
+                responses.setdefault("503", _problem("A part of the hub does not answer; try again"))
+    document["components"]["schemas"] = dict(sorted(schemas.items()))
+    return document
+
+
+def _problem(description: str) -> Json:
+    reference = {"$ref": "#/components/schemas/Problem"}
+    return {"description": description, "content": {"application/problem+json": {"schema": reference}}}
+
+
+def _deliveries() -> Json:
+    """The hot route: a plain ASGI application in front of FastAPI, which therefore does not know it."""
+    answers = {
+        "200": {"description": "The delivery is safe: Kafka has acknowledged its exact bytes"},
+        "400": _problem("Malformed: no topic, no shop, or a body that is not a JSON object"),
+        "401": _problem("The signature does not fit"),
+        "404": _problem("No such store is connected"),
+        "413": _problem("More than 8 MiB"),
+        "503": _problem("It could not be stored; send it again after Retry-After seconds"),
+    }
+    body = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
+    common: Json = {"tags": ["deliveries"], "requestBody": body, "responses": answers, "security": []}
+    return {
+        "/webhooks/shopify": {
+            "post": {
+                **common,
+                "summary": "A delivery of a Shopify store",
+                "description": "Signed in X-Shopify-Hmac-Sha256; X-Shopify-Shop-Domain names the store.",
+                "operationId": "deliver_shopify",
+            }
+        },
+        "/webhooks/woocommerce/{integration_id}": {
+            "post": {
+                **common,
+                "parameters": [_STORE_ID],
+                "summary": "A delivery of a WooCommerce store",
+                "description": "Signed in X-WC-Webhook-Signature. The unsigned ping on creation is answered 200.",
+                "operationId": "deliver_woocommerce",
+            }
+        },
+    }
+
+
+def _operations() -> Json:
+    """Routes that every service has."""
+
+    def get(name: str, summary: str, answers: Json) -> Json:
+        operation = {"tags": ["operations"], "summary": summary, "operationId": name, "security": []}
+        return {"get": {**operation, "responses": answers}}
+
+    def answer(description: str, media_type: str = "application/json") -> Json:
+        return {"description": description, "content": {media_type: {}}}
+
+    return {
+        "/livez": get("livez", "Whether this process runs", {"200": answer("It runs")}),
+        "/readyz": get(
+            "readyz",
+            "Whether this process can work",
+            {"200": answer("It can"), "503": answer("It cannot; `missing` says why")},
+        ),
+        "/metrics": get("metrics", "Prometheus metrics", {"200": answer("Metrics", "text/plain")}),
+        "/openapi.json": get("openapi", "This document", {"200": answer("OpenAPI 3.1")}),
+        "/asyncapi.json": get("asyncapi", "The topics and their events", {"200": answer("AsyncAPI 3.0")}),
+    }
