@@ -11,7 +11,7 @@ from longshore.broker import Message, Record
 from longshore.contracts import Origin, Platform
 from longshore.ids import IntegrationId, OrgId
 from longshore.platforms.protocols import FetchedEntity
-from longshore.platforms.raw import RESOURCE_HEADER, delivery_headers, fetched_message, read_raw, stream_key
+from longshore.platforms.raw import RESOURCE_HEADER, delivery_headers, fetched_message, read_raw, store_headers, stream_key
 
 ORG = OrgId(uuid4())
 STORE = IntegrationId(uuid4())
@@ -20,9 +20,7 @@ NOW = datetime(2026, 11, 20, 21, 30, 25, 123456, tzinfo=UTC)
 
 def delivered() -> Message:
     headers = delivery_headers(
-        platform=Platform.WOOCOMMERCE,
-        org_id=ORG,
-        integration_id=STORE,
+        store_headers(Platform.WOOCOMMERCE, ORG, STORE, Origin.WEBHOOK),
         topic_name="order.updated",
         received_at=NOW,
         delivery_id="1/abc",

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from longshore.broker import Message, Record
-from longshore.contracts import OrderDeleted, Platform
+from longshore.contracts import OrderDeleted, Origin, Platform
 from longshore.ids import IntegrationId, OrgId
 from longshore.platforms.jobs import Lane, NewJob
 from longshore.platforms.metrics import ConnectorMetrics
 from longshore.platforms.protocols import FetchRequest, RawRecord, Translation, Untranslatable
-from longshore.platforms.raw import TOPIC_HEADER, delivery_headers
+from longshore.platforms.raw import TOPIC_HEADER, delivery_headers, store_headers
 from longshore.platforms.translating import TranslateRaw, without_repeats
 from longshore.platforms.work import FetchWork, read_work
 
@@ -28,9 +28,7 @@ SNAPSHOTS = frozenset({"order.created", "order.updated"})
 
 def record(offset: int, body: bytes = b"1", topic: str = "order.created", key: str = "k") -> Record:
     headers = delivery_headers(
-        platform=Platform.WOOCOMMERCE,
-        org_id=ORG,
-        integration_id=STORE,
+        store_headers(Platform.WOOCOMMERCE, ORG, STORE, Origin.WEBHOOK),
         topic_name=topic,
         received_at=NOW,
         delivery_id=str(offset),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -18,7 +18,7 @@ from longshore.platforms.raw import TOPIC_HEADER
 from longshore_gateway.webhooks.metrics import WebhookMetrics
 from longshore_gateway.webhooks.route import WebhookRoute
 from longshore_gateway.webhooks.rules import MAX_BODY, signature_of
-from longshore_gateway.webhooks.stores import Sender, StoresUnavailable
+from longshore_gateway.webhooks.stores import Sender, StoresUnavailable, sender_of
 
 ORG = OrgId(uuid4())
 STORE = IntegrationId(uuid4())
@@ -45,12 +45,14 @@ class FakeStores:
 
     def __init__(self) -> None:
         self.available = True
-        self.shop_senders = (Sender(ORG, OTHER_STORE, (SECRET,)),)
+        self.shop_senders = (sender_of(Platform.SHOPIFY, ORG, OTHER_STORE, (SECRET,)),)
 
-    async def woocommerce(self, integration_id: UUID) -> tuple[Sender, ...]:
+    async def woocommerce(self, integration_id: str) -> tuple[Sender, ...]:
         if not self.available:
             raise StoresUnavailable
-        return (Sender(ORG, STORE, (b"older", SECRET)),) if integration_id == STORE else ()
+        return (
+            (sender_of(Platform.WOOCOMMERCE, ORG, STORE, (b"older", SECRET)),) if integration_id == str(STORE) else ()
+        )
 
     async def shopify(self, shop: str) -> tuple[Sender, ...]:
         return self.shop_senders if shop.lower() == "demo.myshopify.com" else ()
@@ -137,8 +139,8 @@ class TestAccepted:
         assert message.headers["x-shopify-webhook-id"] == "w-1"
 
     async def test_a_shop_of_two_organisations_goes_to_those_whose_secret_fits(self, gate: Gate) -> None:
-        fits = Sender(OrgId(uuid4()), IntegrationId(uuid4()), (SECRET,))
-        fits_not = Sender(OrgId(uuid4()), IntegrationId(uuid4()), (b"another",))
+        fits = sender_of(Platform.SHOPIFY, OrgId(uuid4()), IntegrationId(uuid4()), (SECRET,))
+        fits_not = sender_of(Platform.SHOPIFY, OrgId(uuid4()), IntegrationId(uuid4()), (b"another",))
         gate.stores.shop_senders = (*gate.stores.shop_senders, fits, fits_not)
         assert (await gate.shopify()).status_code == 200
         assert [message.headers["longshore-integration-id"] for message in gate.producer.sent] == [

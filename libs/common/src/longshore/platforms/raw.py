@@ -28,27 +28,27 @@ def stream_key(integration_id: IntegrationId, external_id: str) -> str:
     return f"{integration_id}:{external_id}"
 
 
-def delivery_headers(
-    *,
-    platform: Platform,
-    org_id: OrgId,
-    integration_id: IntegrationId,
-    topic_name: str,
-    received_at: datetime,
-    delivery_id: str,
-    platform_headers: Mapping[str, str],
-) -> Headers:
-    """Headers of a webhook's raw record: CloudEvents, ours, and all of the platform's (lower case)."""
+def store_headers(platform: Platform, org_id: OrgId, integration_id: IntegrationId, origin: Origin) -> Headers:
+    """Those headers of a raw record that are the same for all records of a store: CloudEvents and ours."""
     return {
-        **platform_headers,
         "ce_specversion": "1.0",
-        "ce_id": delivery_id,
         "ce_source": f"/stores/{integration_id}",
         "ce_type": f"longshore.raw.{platform.value}.v1",
-        RECEIVED_HEADER: received_at.isoformat(),
         ORG_ID_HEADER: str(org_id),
         INTEGRATION_ID_HEADER: str(integration_id),
-        ORIGIN_HEADER: Origin.WEBHOOK.value,
+        ORIGIN_HEADER: origin.value,
+    }
+
+
+def delivery_headers(
+    store: Headers, *, topic_name: str, received_at: datetime, delivery_id: str, platform_headers: Mapping[str, str]
+) -> Headers:
+    """Headers of a webhook's raw record: `store_headers`, and all of the platform's (lower case)."""
+    return {
+        **platform_headers,
+        **store,
+        "ce_id": delivery_id,
+        RECEIVED_HEADER: received_at.isoformat(),
         TOPIC_HEADER: topic_name,
     }
 
@@ -63,15 +63,12 @@ def fetched_message(
 ) -> Message:
     """The raw record of one entity that a connector read from the store."""
     headers = delivery_headers(
-        platform=platform,
-        org_id=org_id,
-        integration_id=integration_id,
+        store_headers(platform, org_id, integration_id, Origin.FETCH),
         topic_name="",
         received_at=fetched_at,
         delivery_id=fetch_id,
         platform_headers={},
     )
-    headers[ORIGIN_HEADER] = Origin.FETCH.value
     headers[RESOURCE_HEADER] = entity.resource
     headers[EXTERNAL_ID_HEADER] = entity.external_id
     if entity.gone:

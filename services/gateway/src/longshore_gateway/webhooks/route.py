@@ -9,7 +9,6 @@ import json
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from uuid import UUID
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -110,7 +109,7 @@ class WebhookRoute:
         try:
             if kind == "woocommerce" and name:
                 platform = Platform.WOOCOMMERCE
-                senders = await self._stores.woocommerce(_uuid(name))
+                senders = await self._stores.woocommerce(name)
             elif kind == "shopify" and not name:
                 platform = Platform.SHOPIFY
                 senders = await self._stores.shopify(_shop(headers))
@@ -143,9 +142,7 @@ class WebhookRoute:
         try:
             for sender in senders:
                 record = delivery_headers(
-                    platform=platform,
-                    org_id=sender.org_id,
-                    integration_id=sender.integration_id,
+                    sender.headers,
                     topic_name=topic_name,
                     received_at=received_at,
                     delivery_id=delivery_id,
@@ -180,13 +177,6 @@ async def _read(receive: Receive) -> bytes:
         if size > MAX_BODY:
             raise _too_large()
     return b"".join(parts)
-
-
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Problem(404, "No such store is connected.", type="unknown-store") from None
 
 
 def _shop(headers: RawHeaders) -> str:

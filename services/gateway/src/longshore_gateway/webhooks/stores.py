@@ -19,10 +19,12 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from longshore.contracts import Platform
+from longshore.broker import Headers
+from longshore.contracts import Origin, Platform
 from longshore.ids import IntegrationId, OrgId
+from longshore.platforms.raw import store_headers
 from longshore.vault import CHANNEL, Vault
-from longshore_gateway.webhooks.rules import shopify_secrets, woocommerce_keys
+from longshore_gateway.webhooks.rules import SHOP_DOMAIN, shopify_secrets, woocommerce_keys
 
 log = structlog.get_logger(__name__)
 
@@ -40,11 +42,16 @@ class StoresUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """A store that may deliver, and the keys it may sign with."""
+    """A store that may deliver, the keys it may sign with, and what is the same for all its raw records."""
 
-    org_id: OrgId
     integration_id: IntegrationId
     keys: tuple[bytes, ...]
+    headers: Headers
+
+
+def sender_of(platform: Platform, org_id: OrgId, integration_id: IntegrationId, keys: tuple[bytes, ...]) -> Sender:
+    """A sender with its headers made once, not for each delivery."""
+    return Sender(integration_id, keys, store_headers(platform, org_id, integration_id, Origin.WEBHOOK))
 
 
 @dataclass(slots=True)
@@ -67,12 +74,19 @@ class Stores:
         self._vault = vault
         self._app_secrets = tuple(shopify_app_secrets)
         self._clock = clock
-        self._entries: dict[UUID | str, _Entry] = {}
+        self._entries: dict[str, _Entry] = {}
         self._ask_again_at = 0.0
         self._generation = 0
 
-    async def woocommerce(self, integration_id: UUID) -> tuple[Sender, ...]:
-        """The store with this integration id; empty if there is none. Raises StoresUnavailable."""
+    async def woocommerce(self, integration_id: str) -> tuple[Sender, ...]:
+        """The store with this integration id, as text; empty if there is none. Raises StoresUnavailable."""
+        known = self._entries.get(integration_id)
+        if known is not None and self._clock() < known.fresh_until:
+            return known.senders
+        try:
+            UUID(integration_id)
+        except ValueError:
+            return ()
         return await self._find(integration_id)
 
     async def shopify(self, shop: str) -> tuple[Sender, ...]:
@@ -115,7 +129,7 @@ class Stores:
                 raw.terminate()
                 await conn.invalidate()
 
-    async def _find(self, name: UUID | str) -> tuple[Sender, ...]:
+    async def _find(self, name: str) -> tuple[Sender, ...]:
         entry = self._entries.get(name)
         now = self._clock()
         if entry is not None and now < entry.fresh_until:
@@ -139,7 +153,7 @@ class Stores:
         self._remember(name, _Entry(senders, self._clock() + fresh))
         return senders
 
-    def _remember(self, name: UUID | str, entry: _Entry) -> None:
+    def _remember(self, name: str, entry: _Entry) -> None:
         if name not in self._entries and len(self._entries) >= MOST_ENTRIES:
             unknown = [each for each, known in self._entries.items() if not known.senders]
             for each in unknown or list(self._entries)[: MOST_ENTRIES // 2]:
@@ -147,15 +161,19 @@ class Stores:
                     del self._entries[each]
         self._entries[name] = entry
 
-    async def _load(self, name: UUID | str) -> tuple[Sender, ...]:
+    async def _load(self, name: str) -> tuple[Sender, ...]:
         async with self._engine.connect() as conn:
-            if isinstance(name, str):
+            if SHOP_DOMAIN.fullmatch(name):
+                shops = await self._vault.open_by_store(conn, Platform.SHOPIFY, name)
                 return tuple(
-                    Sender(each.org_id, each.id, shopify_secrets(each.credentials, self._app_secrets))
-                    for each in await self._vault.open_by_store(conn, Platform.SHOPIFY, name)
+                    sender_of(
+                        Platform.SHOPIFY, each.org_id, each.id, shopify_secrets(each.credentials, self._app_secrets)
+                    )
+                    for each in shops
                 )
-            found = await self._vault.open(conn, name)
+            found = await self._vault.open(conn, UUID(name))
         if found is None or found[0].platform is not Platform.WOOCOMMERCE:
             return ()
         store = found[0]
-        return (Sender(store.org_id, store.id, woocommerce_keys(store.credentials.get("webhook_secret", ""))),)
+        keys = woocommerce_keys(store.credentials.get("webhook_secret", ""))
+        return (sender_of(Platform.WOOCOMMERCE, store.org_id, store.id, keys),)
