@@ -74,7 +74,9 @@ class _Comparison:
         if any(union in old or union in new for union in _UNIONS):
             self._unions(old, new, place)
             return
-        self._types(old, new, place)
+        if old.get("type") != new.get("type"):
+            self._say(place, f"the type changed from {old.get('type', 'any')} to {new.get('type', 'any')}")
+            return
         self._enums(old, new, place)
         self._constraints(old, new, place)
         self._fields(old, new, place)
@@ -83,10 +85,6 @@ class _Comparison:
                 self._walk(old[part], new[part], f"{place}[]")
             elif old.get(part) != new.get(part):
                 self._say(place, f"{part} changed")
-
-    def _types(self, old: Json, new: Json, place: str) -> None:
-        if old.get("type") != new.get("type"):
-            self._say(place, f"the type changed from {old.get('type', 'any')} to {new.get('type', 'any')}")
 
     def _enums(self, old: Json, new: Json, place: str) -> None:
         if ("enum" in old) != ("enum" in new):

@@ -17,7 +17,7 @@ DESCRIPTION = (
 
 _PROBLEM: Json = {
     "title": "Problem",
-    "description": "An error (RFC 9457): `type` names its kind, `detail` says what to do, `errors` where input is wrong.",
+    "description": "An error (RFC 9457): `type` names its kind, `detail` says what to do.",
     "type": "object",
     "required": ["type", "title", "status", "detail"],
     "properties": {
