@@ -1,0 +1,59 @@
+"""Composition root of inventory: settings in, a wired ASGI application out. Nothing else wires."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from longshore.broker import COMMANDS, INVENTORY_EVENTS
+from longshore.contracts import Platform
+from longshore.db import migrations_path
+from longshore.runtime import Service
+from longshore_inventory import __version__
+from longshore_inventory.channels.consumers import subscribe_integrations
+from longshore_inventory.channels.service import Channels
+from longshore_inventory.listings.api import catalogue_router
+from longshore_inventory.listings.consumers import subscribe_products
+from longshore_inventory.listings.rules import VariantIds
+from longshore_inventory.listings.service import Catalogue
+from longshore_inventory.metrics import InventoryMetrics
+from longshore_inventory.orders.consumers import subscribe_fulfillments, subscribe_orders
+from longshore_inventory.orders.service import OrderStock
+from longshore_inventory.pushes.api import commands_router
+from longshore_inventory.pushes.consumers import subscribe_outcomes
+from longshore_inventory.pushes.service import Pushes
+from longshore_inventory.settings import Settings
+from longshore_inventory.stock.api import inventory_router
+from longshore_inventory.stock.consumers import settling, subscribe_stock
+from longshore_inventory.stock.reports import Reports
+from longshore_inventory.stock.service import Ledger
+from longshore_inventory.system.api import system_router
+from longshore_inventory.tables import SCHEMA
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application; its lifespan runs the service."""
+    service = Service("inventory", __version__, settings)
+    engine = service.engine
+    metrics = InventoryMetrics(service.registry)
+    variant_ids = VariantIds()
+    stock = OrderStock(engine, metrics, variant_ids)
+    reports = Reports(engine, metrics, settings.stock_settle_s)
+    ledger = Ledger(engine, metrics, variant_ids)
+
+    service.migrations(migrations_path(__file__), SCHEMA)
+    service.topics(INVENTORY_EVENTS, *(COMMANDS(platform.value) for platform in Platform))
+    service.outbox(SCHEMA)
+    subscribe_orders(service, stock)
+    subscribe_fulfillments(service, stock)
+    subscribe_products(service, Catalogue(engine, metrics, variant_ids))
+    subscribe_stock(service, reports)
+    subscribe_outcomes(service, Pushes(engine, metrics))
+    subscribe_integrations(service, Channels(engine, metrics))
+    service.background("settling", settling(reports, settings.stock_settle_s))
+    return service.app(
+        inventory_router(engine, ledger, variant_ids),
+        catalogue_router(engine),
+        commands_router(engine),
+        system_router(engine),
+        title="Longshore inventory",
+    )

@@ -1,0 +1,1 @@
+"""Channels: what each integration is told to do with stock."""

@@ -1,0 +1,1 @@
+"""Catalogue and listings: what is sold, and where."""

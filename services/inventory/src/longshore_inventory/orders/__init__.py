@@ -1,0 +1,1 @@
+"""What orders do to stock: reservations, shipments, restocks."""

@@ -1,0 +1,44 @@
+"""What inventory reads of an order snapshot: its own, smaller model of the same contract, which parses in a third of the
+time. No buyers' data enters this service."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from longshore.contracts import Contract, FulfillmentState, OrderStatus, Platform, UtcDatetime, Version
+
+
+class LineFacts(Contract):
+    """See contracts.OrderLine."""
+
+    id: UUID
+    variant_external_id: str | None = None
+    sku: str | None = None
+    quantity: int
+    fulfilled_quantity: int = 0
+    refunded_quantity: int = 0
+    restocked_quantity: int = 0
+
+
+class FulfillmentFacts(Contract):
+    """See contracts.Fulfillment."""
+
+    external_id: str | None = None
+    status: FulfillmentState
+
+
+class OrderFacts(Contract):
+    """See contracts.OrderSnapshot."""
+
+    org_id: UUID
+    integration_id: UUID
+    platform: Platform
+    external_id: str
+    version: Version
+    digest: str = ""
+    status: OrderStatus
+    platform_status: str
+    lines: list[LineFacts]
+    fulfillments: list[FulfillmentFacts] = []
+    placed_at: UtcDatetime
+    cancelled_at: UtcDatetime | None = None

@@ -1,0 +1,1 @@
+"""Stock pushes: commands to the stores and what became of them."""

@@ -1,0 +1,45 @@
+"""GET /api/v1/commands: stock pushes. The gateway merges order-sync's list with this one."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from longshore.contracts import CommandStatus, CommandView
+from longshore.internal import OrgDep
+from longshore_inventory.paging import DEFAULT_LIMIT, CursorText, Limit, encode_cursor, page, time_cursor
+from longshore_inventory.pushes.store import list_commands
+
+
+class CommandPage(BaseModel):
+    """A page of commands, newest first."""
+
+    items: list[CommandView]
+    next_cursor: str | None
+
+
+def commands_router(engine: AsyncEngine) -> APIRouter:
+    """Routes of commands."""
+    router = APIRouter(prefix="/api/v1/commands", tags=["commands"])
+
+    @router.get("", summary="List commands to stores")
+    async def get_commands(
+        org_id: OrgDep,
+        order_id: UUID | None = None,
+        status: CommandStatus | None = None,
+        cursor: CursorText = None,
+        limit: Limit = DEFAULT_LIMIT,
+    ) -> CommandPage:
+        """Ordered by (created_at, id), newest first. Stock pushes belong to no order: with `order_id` there are none."""
+        after = time_cursor(cursor)
+        if order_id is not None:
+            return CommandPage(items=[], next_cursor=None)
+        async with engine.connect() as conn:
+            found = await list_commands(conn, org_id, status=status, after=after, limit=limit + 1)
+        items, following = page(found, limit, lambda each: encode_cursor(each.created_at, each.id))
+        return CommandPage(items=items, next_cursor=following)
+
+    return router

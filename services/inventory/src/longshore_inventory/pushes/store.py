@@ -1,0 +1,149 @@
+"""Queries of stock pushes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Row, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from longshore.contracts import Command, CommandError, CommandOutcome, CommandStatus, CommandView, StockSet
+from longshore.db import for_org
+from longshore_inventory.pushes.models import commands
+
+_INSERT = text(
+    """
+    INSERT INTO inventory.commands (id, org_id, integration_id, listing_id, sequence, quantity, status, attempts,
+        created_at, caused_at)
+    SELECT id, org_id, integration_id, listing_id, sequence, quantity, 'pending', 0, created_at, caused_at
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:orgs AS uuid[]), CAST(:integrations AS uuid[]), CAST(:listings AS uuid[]),
+        CAST(:sequences AS bigint[]), CAST(:quantities AS bigint[]), CAST(:created AS timestamptz[]),
+        CAST(:caused AS timestamptz[]))
+        AS n (id, org_id, integration_id, listing_id, sequence, quantity, created_at, caused_at)
+    """
+)
+
+# A final status stays; attempts only grow.
+_UPDATE = text(
+    """
+    UPDATE inventory.commands c
+    SET status = n.status, attempts = greatest(c.attempts, n.attempts), error = CAST(n.error AS jsonb),
+        finished_at = n.finished_at
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:statuses AS text[]), CAST(:attempts AS int[]), CAST(:errors AS text[]),
+        CAST(:finished AS timestamptz[])) AS n (id, status, attempts, error, finished_at)
+    WHERE c.id = n.id AND c.finished_at IS NULL
+        AND (n.finished_at IS NOT NULL OR n.attempts >= c.attempts)
+    RETURNING c.id
+    """
+)
+
+# What landed ends the window of all older pushes of the listing, and makes those that are open needless.
+_LAND = text(
+    """
+    UPDATE inventory.commands c
+    SET landed_at = n.at,
+        status = CASE WHEN c.finished_at IS NULL THEN 'superseded' ELSE c.status END,
+        finished_at = coalesce(c.finished_at, n.at)
+    FROM unnest(CAST(:listings AS uuid[]), CAST(:sequences AS bigint[]), CAST(:ats AS timestamptz[]))
+        AS n (listing_id, sequence, at)
+    WHERE c.listing_id = n.listing_id AND c.sequence <= n.sequence AND c.landed_at IS NULL
+    RETURNING c.caused_at, c.landed_at
+    """
+)
+
+
+async def add_commands(conn: AsyncConnection, added: Sequence[Command], caused: Sequence[datetime | None]) -> None:
+    """Write new pushes."""
+    payloads = [command.payload for command in added if isinstance(command.payload, StockSet)]
+    await conn.execute(
+        _INSERT,
+        {
+            "ids": [each.id for each in added],
+            "orgs": [each.org_id for each in added],
+            "integrations": [each.integration_id for each in added],
+            "listings": [each.listing_id for each in payloads],
+            "sequences": [each.sequence for each in payloads],
+            "quantities": [each.quantity for each in payloads],
+            "created": [each.created_at for each in added],
+            "caused": list(caused),
+        },
+    )
+
+
+async def variants_of(conn: AsyncConnection, listing_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, UUID, str]]:
+    """(variant, org, SKU) of listings that have one."""
+    rows = await conn.execute(
+        text(
+            "SELECT id, variant_id, org_id, sku FROM inventory.listings"
+            " WHERE id = ANY(CAST(:ids AS uuid[])) AND variant_id IS NOT NULL"
+        ),
+        {"ids": list(listing_ids)},
+    )
+    return {row.id: (row.variant_id, row.org_id, row.sku) for row in rows}
+
+
+async def update_commands(conn: AsyncConnection, outcomes: Sequence[CommandOutcome]) -> set[UUID]:
+    """Write what became of pushes, one outcome per command; answers those whose row it changed."""
+    final = [each.status is not CommandStatus.RUNNING for each in outcomes]
+    rows = await conn.execute(
+        _UPDATE,
+        {
+            "ids": [each.command_id for each in outcomes],
+            "statuses": [each.status.value for each in outcomes],
+            "attempts": [each.attempts for each in outcomes],
+            "errors": [None if each.error is None else each.error.model_dump_json() for each in outcomes],
+            "finished": [each.at if done else None for each, done in zip(outcomes, final, strict=True)],
+        },
+    )
+    return {row.id for row in rows}
+
+
+async def land(
+    conn: AsyncConnection, landed: Sequence[tuple[UUID, int, datetime]]
+) -> list[tuple[datetime | None, datetime]]:
+    """(listing, sequence, at) took effect: (cause, landing) of each push that ends with it."""
+    if not landed:
+        return []
+    rows = await conn.execute(
+        _LAND,
+        {
+            "listings": [each[0] for each in landed],
+            "sequences": [each[1] for each in landed],
+            "ats": [each[2] for each in landed],
+        },
+    )
+    return [(row.caused_at, row.landed_at) for row in rows]
+
+
+async def list_commands(
+    conn: AsyncConnection,
+    org_id: UUID,
+    *,
+    status: CommandStatus | None,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[CommandView]:
+    """Newest first, by (created_at, id)."""
+    query = for_org(select(commands), commands, org_id)
+    if status is not None:
+        query = query.where(commands.c.status == status.value)
+    if after is not None:
+        query = query.where(tuple_(commands.c.created_at, commands.c.id) < tuple_(*after))
+    query = query.order_by(commands.c.created_at.desc(), commands.c.id.desc()).limit(limit)
+    return [_view(row) for row in await conn.execute(query)]
+
+
+def _view(row: Row[tuple[object, ...]]) -> CommandView:
+    return CommandView(
+        id=row.id,
+        type="stock.set",
+        order_id=None,
+        integration_id=row.integration_id,
+        status=CommandStatus(row.status),
+        attempts=row.attempts,
+        error=None if row.error is None else CommandError.model_validate(row.error),
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+    )

@@ -1,0 +1,1 @@
+"""The stock ledger: movements, levels, reports of the stores, alerts."""

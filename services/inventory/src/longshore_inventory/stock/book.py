@@ -1,0 +1,310 @@
+"""The book: levels, listings and movements of the variants that one transaction touches. Pure; the store loads and saves.
+
+Whoever loads a book holds the locks of its levels, so nobody else moves these variants meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID, uuid5
+
+from longshore_inventory.orders.rules import NOTHING, Claim, Linked, Target, opening_of, target_of
+from longshore_inventory.stock.rules import (
+    LOCATION,
+    Level,
+    Mode,
+    MovementKind,
+    Stated,
+    StoreListing,
+    push_of,
+    recheck,
+)
+
+
+class Movement(NamedTuple):
+    """One entry of the ledger. (org, kind, source) is unique: the same cause moves stock once."""
+
+    id: UUID
+    org_id: UUID
+    variant_id: UUID
+    location: str
+    kind: MovementKind
+    source: str
+    delta: int
+    reason: str
+    at: datetime
+
+
+@dataclass(slots=True)
+class Line:
+    """An order line: the snapshot's figures, and what it holds of the stock now."""
+
+    id: UUID
+    order_id: UUID
+    org_id: UUID
+    integration_id: UUID
+    variant_id: UUID | None
+    variant_external_id: str | None
+    sku: str | None
+    placed_at: datetime
+    quantity: int
+    fulfilled: int
+    refunded: int
+    returned: int  # restocked, by the snapshot
+    target: Target = NOTHING
+    opening: int = 0
+    moves: int = 0  # how many movements it has made: names the next
+
+    @property
+    def effect(self) -> int:
+        """What the line adds to on-hand."""
+        return self.opening - self.target.shipped + self.target.restocked
+
+
+class Push(NamedTuple):
+    """A listing to be told `quantity` at its location. `caused_at`: when the sale behind it reached us, if one is."""
+
+    listing: StoreListing
+    sku: str
+    quantity: int
+    expected: int | None
+    sequence: int
+    caused_at: datetime | None
+
+
+@dataclass(slots=True)
+class Book:
+    """See the module. `before` is each level's (on hand, reserved) as loaded."""
+
+    levels: dict[UUID, Level] = field(default_factory=dict)
+    listings: dict[UUID, list[StoreListing]] = field(default_factory=dict)
+    movements: list[Movement] = field(default_factory=list)
+    before: dict[UUID, tuple[int, int]] = field(default_factory=dict)
+    touched: set[UUID] = field(default_factory=set)
+    caused: dict[UUID, datetime] = field(default_factory=dict)
+    held: set[UUID] = field(default_factory=set)  # listings not to be told in this transaction
+
+    @classmethod
+    def of(cls, levels: Iterable[Level], listings: Iterable[StoreListing]) -> Book:
+        """A book of what was loaded."""
+        book = cls()
+        for level in levels:
+            book.levels[level.variant_id] = level
+            book.before[level.variant_id] = (level.on_hand, level.reserved)
+            book.listings[level.variant_id] = []
+        for listing in listings:
+            if listing.variant_id in book.listings:
+                book.listings[listing.variant_id].append(listing)
+        return book
+
+    def changed(self) -> list[Level]:
+        """Levels that differ from what was loaded."""
+        return [level for id, level in self.levels.items() if self.before[id] != (level.on_hand, level.reserved)]
+
+    def listing_of(self, line: Line) -> StoreListing | None:
+        """The listing that a line was sold on, so far as we know it."""
+        if line.variant_id is None:
+            return None
+        for listing in self.listings[line.variant_id]:
+            if listing.integration_id == line.integration_id and (
+                line.variant_external_id is None or line.variant_external_id == listing.variant_external_id
+            ):
+                return listing
+        return None
+
+    # Orders
+
+    def place(
+        self,
+        line: Line,
+        claim: Claim,
+        *,
+        updated_at: datetime,
+        cancelled_at: datetime | None,
+        settled: int = 0,
+    ) -> None:
+        """Set what `line` holds of the stock, from its figures and its order's; moves nothing yet."""
+        figures = (line.quantity, line.fulfilled, line.refunded, line.returned)
+        line.target = target_of(claim, *figures, settled)
+        line.opening = 0
+        listing = self.listing_of(line)
+        if listing is None or listing.linked_at is None or line.placed_at > listing.linked_at:
+            return
+        line.opening = opening_of(
+            claim,
+            target_of(claim, *figures) if settled else line.target,
+            line.quantity,
+            placed_at=line.placed_at,
+            updated_at=updated_at,
+            cancelled_at=cancelled_at,
+            linked=Linked(listing.linked_at, self.levels[listing.variant_id].base_listing_id == listing.id),
+        )
+
+    def move_line(self, old: Line | None, new: Line, *, at: datetime, caused_at: datetime | None) -> bool:
+        """Bring the stock from a line's old state to its new one; False when they are the same to it.
+
+        `at`: the store's time of the change. `caused_at`: when we heard of it.
+        """
+        if old is not None and old.variant_id == new.variant_id:
+            if old.target == new.target and old.opening == new.opening:
+                return False
+            was_effect, was = old.effect, old.target
+        else:
+            if old is not None and old.variant_id is not None:
+                # The line belongs to another variant than we thought: take all of it from that one.
+                new.moves = old.moves
+                self._shift(new, old.variant_id, -old.effect, -old.target.reserved, at, caused_at)
+            was_effect, was = 0, NOTHING
+        if new.variant_id is None:
+            return True
+        self._shift(new, new.variant_id, new.effect - was_effect, new.target.reserved - was.reserved, at, caused_at)
+        sold = new.target.taken - was.taken
+        if sold:
+            self._sold(new, sold, at, known=old is not None)
+        return True
+
+    def _shift(
+        self, line: Line, variant_id: UUID, effect: int, reserved: int, at: datetime, caused_at: datetime | None
+    ) -> None:
+        level = self.levels[variant_id]
+        level.reserved += reserved
+        if effect:
+            line.moves += 1
+            source = f"{line.id}:{line.moves}"
+            reason = "order: shipped" if effect < 0 else "order: back in stock"
+            self._enter(level, MovementKind.ORDER, source, effect, reason, at, uuid5(line.id, f"movement:{line.moves}"))
+        if effect or reserved:
+            self.touched.add(variant_id)
+            if caused_at is not None:
+                known = self.caused.get(variant_id)
+                self.caused[variant_id] = caused_at if known is None else min(known, caused_at)
+
+    def _sold(self, line: Line, pieces: int, at: datetime, *, known: bool) -> None:
+        """The store's own order changed its own stock, unless our last push overwrote that (or a report had it).
+
+        Store times are whole seconds: within the second of a push the order counts as overwritten, and the store is
+        told once more rather than once too little.
+        """
+        listing = self.listing_of(line)
+        if listing is None or listing.believed is None:
+            return
+        since = listing.settled_until
+        if since is not None and (at <= since or (not known and line.placed_at <= since)):
+            return
+        listing.believed -= pieces
+        listing.changed = True
+        recheck(listing)
+
+    # Decisions and reports
+
+    def adjust(self, variant_id: UUID, delta: int, *, id: UUID, source: str, reason: str, at: datetime) -> Movement:
+        """Somebody says that on-hand differs by `delta` (0 too: it is counted from now on)."""
+        level = self.levels[variant_id]
+        level.decided_at = at if level.decided_at is None else min(at, level.decided_at)
+        return self._enter(level, MovementKind.ADJUSTMENT, source, delta, reason, at, id)
+
+    def link(self, listing: StoreListing, first: Stated, *, sold_since: int, added: int = 0) -> set[UUID]:
+        """Take in what a store says of a variant for the first time (or anew, when an earlier report turns up).
+
+        The report observed first is what the ledger begins with. Answers the listings whose orders have to be looked
+        at again, since when (or whether) they were linked has changed. `sold_since`: pieces that the store's orders
+        took after the report. `added`: what of it is at locations that we had not heard of.
+        """
+        level = self.levels[listing.variant_id]
+        again: set[UUID] = set()
+        if listing.believed is None:
+            listing.believed = first.quantity - sold_since
+        elif listing.linked_at is not None:
+            listing.believed += added
+        if (listing.linked_at, listing.linked_observed_at) != (first.as_of, first.observed_at):
+            again.add(listing.id)
+        listing.linked_at, listing.linked_observed_at = first.as_of, first.observed_at
+        listing.changed = True
+        self.touched.add(listing.variant_id)
+        if not self._becomes_base(level, listing, first):
+            return again
+        delta = first.quantity - level.base_quantity
+        again.add(listing.id)
+        if level.base_listing_id is not None and level.base_listing_id != listing.id:
+            again.add(level.base_listing_id)
+        level.base_listing_id, level.base_quantity = listing.id, first.quantity
+        level.base_observed_at = first.observed_at
+        source = f"{listing.id}@{first.observed_at.isoformat()}={first.quantity}"
+        self._enter(level, MovementKind.INITIAL, source, delta, "first report of the store", first.as_of)
+        return again
+
+    @staticmethod
+    def _becomes_base(level: Level, listing: StoreListing, first: Stated) -> bool:
+        if level.base_listing_id == listing.id:
+            return first.quantity != level.base_quantity
+        if level.decided_at is not None and first.observed_at >= level.decided_at:
+            return False
+        if level.base_observed_at is None or level.base_listing_id is None:
+            return True
+        return (first.observed_at, listing.id) < (level.base_observed_at, level.base_listing_id)
+
+    def settle(self, listing: StoreListing, stated: Stated, difference: int, at: datetime) -> Movement | None:
+        """A difference has outlived its window: the store has it. Shared stock takes it in, else nothing moves.
+
+        The movement's id follows from the report: replayed, it is the same decision.
+        """
+        listing.differs_since = None
+        listing.changed = True
+        listing.believed = (listing.believed or 0) + difference
+        self.touched.add(listing.variant_id)
+        if listing.mode is not Mode.SHARED or difference == 0:
+            return None
+        level = self.levels[listing.variant_id]
+        source = f"{listing.id}@{stated.observed_at.isoformat()}={stated.quantity}"
+        id = uuid5(listing.id, f"report:{source}")
+        return self._enter(level, MovementKind.REPORT, source, difference, "store report", at, id)
+
+    def confirm(self, listing: StoreListing, quantity: int, sold_since: int, at: datetime) -> None:
+        """The store has `quantity` at its location as of `at`, less its own orders since."""
+        listing.believed = quantity + listing.elsewhere - sold_since
+        listing.confirmed_at = at if listing.confirmed_at is None else max(at, listing.confirmed_at)
+        listing.changed = True
+        recheck(listing)
+        self.touched.add(listing.variant_id)
+
+    # What follows
+
+    def pushes(self) -> list[Push]:
+        """What the stores have to be told now, one push per listing at most; notes that they are being told."""
+        found: list[Push] = []
+        for variant_id in sorted(self.touched):
+            level = self.levels[variant_id]
+            for listing in self.listings[variant_id]:
+                quantity = push_of(listing, level)
+                if quantity is None or listing.id in self.held:
+                    continue
+                listing.sequence += 1
+                listing.pushed_quantity = quantity
+                listing.changed = True
+                expected = None if listing.believed is None else listing.believed - listing.elsewhere
+                at_location = max(0, quantity - listing.elsewhere)
+                cause = self.caused.get(variant_id)
+                found.append(Push(listing, level.sku, at_location, expected, listing.sequence, cause))
+        return found
+
+    def _enter(
+        self,
+        level: Level,
+        kind: MovementKind,
+        source: str,
+        delta: int,
+        reason: str,
+        at: datetime,
+        id: UUID | None = None,
+    ) -> Movement:
+        if id is None:
+            id = uuid5(level.variant_id, f"{kind.value}:{source}")
+        movement = Movement(id, level.org_id, level.variant_id, LOCATION, kind, source, delta, reason, at)
+        if delta or kind is not MovementKind.ORDER:
+            self.movements.append(movement)
+        level.on_hand += delta
+        self.touched.add(level.variant_id)
+        return movement

@@ -1,0 +1,44 @@
+"""Subscriber of commerce.stock, and the task that counts differences when their time has come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from longshore.broker import COMMERCE_STOCK, Record, Rejected
+from longshore.contracts import StockLevel
+from longshore.runtime import Service
+from longshore_inventory.consuming import parse
+from longshore_inventory.stock.reports import MATURE_BATCH, Reports
+
+_TYPES = {StockLevel.event_type: StockLevel}
+
+
+def subscribe_stock(service: Service, reports: Reports) -> None:
+    """Each store's report is compared with what we expect it to have."""
+
+    async def apply_stock(records: Sequence[Record]) -> list[Rejected]:
+        read, rejected = parse(records, _TYPES)
+        await reports.apply(each for _, each in read if isinstance(each, StockLevel))
+        return rejected
+
+    service.subscribe(
+        topics=[COMMERCE_STOCK],
+        group="inventory.stock",
+        apply=apply_stock,
+        schema=StockLevel,
+        description="Compares what stores report with what they are expected to have.",
+    )
+
+
+def settling(reports: Reports, settle_s: float) -> Callable[[], Awaitable[None]]:
+    """A background task: looks for differences that have outlived their window, several times in each."""
+    every_s = min(max(settle_s / 10, 0.1), 2.0)
+
+    async def run() -> None:
+        while True:
+            while await reports.settle_due() == MATURE_BATCH:
+                pass
+            await asyncio.sleep(every_s)
+
+    return run

@@ -1,0 +1,207 @@
+"""Reports of the stores: kept as they come, compared with what we expect, and counted when they go on differing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from longshore.clock import Clock, utc_now
+from longshore.contracts import StockLevel
+from longshore.db import unit_of_work
+from longshore_inventory.database import SCHEMA
+from longshore_inventory.listings.locks import share_catalogues
+from longshore_inventory.metrics import InventoryMetrics
+from longshore_inventory.stock.book import Book, Movement
+from longshore_inventory.stock.closing import close_book
+from longshore_inventory.stock.linking import item_of, take_reports
+from longshore_inventory.stock.rules import StoreListing, holds_as_of, is_mature, last_stated, unexplained
+from longshore_inventory.stock.store import ItemKey, Wanted, load_book, reports_of, sold_since
+
+log = structlog.get_logger(__name__)
+
+MATURE_BATCH = 200
+
+_TAKE = text(
+    """
+    INSERT INTO inventory.reports AS r (integration_id, inventory_external_id, location, org_id, first_quantity,
+        first_as_of, first_observed_at, quantity, as_of, updated_at, observed_at, raw_offset)
+    SELECT * FROM unnest(CAST(:integrations AS uuid[]), CAST(:items AS text[]), CAST(:locations AS text[]),
+        CAST(:orgs AS uuid[]), CAST(:firsts AS bigint[]), CAST(:first_as_of AS timestamptz[]),
+        CAST(:first_observed AS timestamptz[]), CAST(:quantities AS bigint[]), CAST(:as_of AS timestamptz[]),
+        CAST(:updated AS timestamptz[]), CAST(:observed AS timestamptz[]), CAST(:offsets AS bigint[])) AS n
+    ON CONFLICT (integration_id, inventory_external_id, location) DO UPDATE SET
+        first_quantity = CASE WHEN EXCLUDED.first_observed_at < r.first_observed_at
+            THEN EXCLUDED.first_quantity ELSE r.first_quantity END,
+        first_as_of = CASE WHEN EXCLUDED.first_observed_at < r.first_observed_at
+            THEN EXCLUDED.first_as_of ELSE r.first_as_of END,
+        first_observed_at = least(r.first_observed_at, EXCLUDED.first_observed_at),
+        quantity = CASE WHEN (EXCLUDED.updated_at, EXCLUDED.observed_at, EXCLUDED.raw_offset)
+            > (r.updated_at, r.observed_at, r.raw_offset) THEN EXCLUDED.quantity ELSE r.quantity END,
+        as_of = CASE WHEN (EXCLUDED.updated_at, EXCLUDED.observed_at, EXCLUDED.raw_offset)
+            > (r.updated_at, r.observed_at, r.raw_offset) THEN EXCLUDED.as_of ELSE r.as_of END,
+        updated_at = CASE WHEN (EXCLUDED.updated_at, EXCLUDED.observed_at, EXCLUDED.raw_offset)
+            > (r.updated_at, r.observed_at, r.raw_offset) THEN EXCLUDED.updated_at ELSE r.updated_at END,
+        observed_at = CASE WHEN (EXCLUDED.updated_at, EXCLUDED.observed_at, EXCLUDED.raw_offset)
+            > (r.updated_at, r.observed_at, r.raw_offset) THEN EXCLUDED.observed_at ELSE r.observed_at END,
+        raw_offset = CASE WHEN (EXCLUDED.updated_at, EXCLUDED.observed_at, EXCLUDED.raw_offset)
+            > (r.updated_at, r.observed_at, r.raw_offset) THEN EXCLUDED.raw_offset ELSE r.raw_offset END
+    WHERE EXCLUDED.first_observed_at < r.first_observed_at
+        OR (EXCLUDED.updated_at, EXCLUDED.observed_at, EXCLUDED.raw_offset) > (r.updated_at, r.observed_at, r.raw_offset)
+    RETURNING r.integration_id, r.inventory_external_id, r.first_quantity, (xmax = 0) AS is_new
+    """
+)
+
+_LISTED = text(
+    """
+    SELECT l.id, l.variant_id, l.org_id, l.sku FROM inventory.listings l
+    JOIN unnest(CAST(:integrations AS uuid[]), CAST(:items AS text[])) AS q (integration_id, item)
+        ON l.integration_id = q.integration_id AND l.inventory_external_id = q.item
+    WHERE l.variant_id IS NOT NULL
+    """
+)
+
+_DIFFERING = text(
+    """
+    SELECT l.id, l.variant_id, l.org_id, l.sku
+    FROM inventory.store_levels s JOIN inventory.listings l ON l.id = s.listing_id
+    WHERE s.differs_since <= :horizon AND s.acked >= s.sequence AND l.variant_id IS NOT NULL
+    ORDER BY s.differs_since LIMIT :limit
+    """
+)
+
+
+@dataclass(slots=True)
+class _Told:
+    """The reports of one item at one location within a batch: observed first, and newest."""
+
+    first: StockLevel
+    newest: StockLevel
+
+
+class Reports:
+    """What stores say of their stock."""
+
+    def __init__(self, engine: AsyncEngine, metrics: InventoryMetrics, settle_s: float, clock: Clock = utc_now) -> None:
+        self._engine = engine
+        self._metrics = metrics
+        self._settle_s = settle_s
+        self._clock = clock
+        self._known: set[UUID] = set()
+
+    async def apply(self, given: Iterable[StockLevel]) -> None:
+        """Take in reports, any number per item, in any order."""
+        told: dict[tuple[UUID, str, str], _Told] = {}
+        for level in given:
+            key = (level.integration_id, level.inventory_external_id, level.location_external_id or "")
+            known = told.get(key)
+            if known is None:
+                told[key] = _Told(level, level)
+                continue
+            if level.version.observed_at < known.first.version.observed_at:
+                known.first = level
+            if level.version.key() > known.newest.version.key():
+                known.newest = level
+        if not told:
+            return
+        async with unit_of_work(self._engine, SCHEMA) as work:
+            await share_catalogues(work.conn, {key[0] for key in told})
+            added = await _take(work.conn, told)
+            rows = (await work.conn.execute(_LISTED, _items(added))).all()
+            if not rows:
+                return
+            wanted = {row.variant_id: Wanted(row.org_id, row.sku) for row in rows}
+            book = await load_book(work.conn, wanted, self._known)
+            ids = {row.id for row in rows}
+            found = [each for listings in book.listings.values() for each in listings if each.id in ids]
+            now = self._clock()
+            await take_reports(work.conn, book, found, now, added)
+            book.touched.update(each.variant_id for each in found if each.changed)
+            await close_book(work, book, now, self._metrics)
+
+    async def settle_due(self) -> int:
+        """Count the differences that have outlived the settle window; answers how many there were."""
+        now = self._clock()
+        async with unit_of_work(self._engine, SCHEMA) as work:
+            horizon = now - timedelta(seconds=self._settle_s)
+            rows = (await work.conn.execute(_DIFFERING, {"horizon": horizon, "limit": MATURE_BATCH})).all()
+            if not rows:
+                return 0
+            wanted = {row.variant_id: Wanted(row.org_id, row.sku) for row in rows}
+            book = await load_book(work.conn, wanted, self._known)
+            ids = {row.id for row in rows}
+            due = [
+                each
+                for listings in book.listings.values()
+                for each in listings
+                if each.id in ids and is_mature(each, now, self._settle_s)
+            ]
+            decisions = await self._settle(work.conn, book, due, now)
+            await close_book(work, book, now, self._metrics, decisions=decisions)
+            return len(due)
+
+    async def _settle(
+        self, conn: AsyncConnection, book: Book, due: Sequence[StoreListing], now: datetime
+    ) -> list[Movement]:
+        reports = await reports_of(conn, [item_of(each) for each in due])
+        stated = [(each, last_stated(reports[item_of(each)])) for each in due]
+        sold = await sold_since(conn, [(each, said.as_of) for each, said in stated])
+        decisions: list[Movement] = []
+        for (listing, said), pieces in zip(stated, sold, strict=True):
+            difference = unexplained(listing, said, pieces)
+            movement = book.settle(listing, said, difference, now)
+            if difference:
+                self._metrics.drift.labels(listing.mode.value).inc()
+                log.info(
+                    "a store's stock differs from what we expect",
+                    listing_id=str(listing.id),
+                    integration_id=str(listing.integration_id),
+                    difference=difference,
+                    mode=listing.mode.value,
+                )
+            if movement is not None:
+                decisions.append(movement)
+        return decisions
+
+
+async def _take(conn: AsyncConnection, told: dict[tuple[UUID, str, str], _Told]) -> dict[ItemKey, int]:
+    """Write reports; answers the items of which something is new, with the quantity at locations heard of first now."""
+    keys = sorted(told)
+
+    def as_of(level: StockLevel) -> datetime:
+        return holds_as_of(level.platform, level.raw.origin, level.updated_at, level.version.observed_at)
+
+    firsts = [told[key].first for key in keys]
+    newest = [told[key].newest for key in keys]
+    rows = await conn.execute(
+        _TAKE,
+        {
+            "integrations": [key[0] for key in keys],
+            "items": [key[1] for key in keys],
+            "locations": [key[2] for key in keys],
+            "orgs": [each.org_id for each in newest],
+            "firsts": [each.quantity for each in firsts],
+            "first_as_of": [as_of(each) for each in firsts],
+            "first_observed": [each.version.observed_at for each in firsts],
+            "quantities": [each.quantity for each in newest],
+            "as_of": [as_of(each) for each in newest],
+            "updated": [each.version.updated_at for each in newest],
+            "observed": [each.version.observed_at for each in newest],
+            "offsets": [each.version.offset for each in newest],
+        },
+    )
+    added: dict[ItemKey, int] = {}
+    for row in rows:
+        key = (row.integration_id, row.inventory_external_id)
+        added[key] = added.get(key, 0) + (row.first_quantity if row.is_new else 0)
+    return added
+
+
+def _items(added: Iterable[ItemKey]) -> dict[str, list[object]]:
+    keys = list(added)
+    return {"integrations": [key[0] for key in keys], "items": [key[1] for key in keys]}

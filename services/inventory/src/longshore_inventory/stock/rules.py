@@ -1,0 +1,241 @@
+"""Levels, what a store is believed to have, when it is told otherwise, and whom stock does not cover."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+from uuid import UUID
+
+from longshore.contracts import Origin, Platform
+
+# One pool for now: every store sells from it.
+LOCATION = "default"
+
+
+class Mode(StrEnum):
+    """What a channel's own reports count for."""
+
+    SHARED = "shared"  # they enter the ledger and go out to the others
+    FOLLOWER = "follower"  # they are corrected
+    OFF = "off"  # neither read nor written
+
+
+class MovementKind(StrEnum):
+    """Where a movement of the ledger comes from."""
+
+    INITIAL = "initial"
+    ORDER = "order"
+    ADJUSTMENT = "adjustment"
+    REPORT = "report"
+
+
+@dataclass(slots=True)
+class Level:
+    """Stock of a variant, and how its ledger began. `decided_at`: the first adjustment, of all made.
+
+    The ledger begins with the report that was observed first, unless somebody had set stock before.
+    """
+
+    org_id: UUID
+    variant_id: UUID
+    sku: str
+    on_hand: int = 0
+    reserved: int = 0
+    base_listing_id: UUID | None = None
+    base_observed_at: datetime | None = None
+    base_quantity: int = 0
+    decided_at: datetime | None = None
+
+    @property
+    def available(self) -> int:
+        """What can be sold; negative when more is promised than there is."""
+        return self.on_hand - self.reserved
+
+    @property
+    def counted(self) -> bool:
+        """Whether anyone has told how much there is. Until then stores are not told either, and nothing is oversold."""
+        return self.base_listing_id is not None or self.decided_at is not None
+
+
+@dataclass(slots=True)
+class StoreListing:
+    """A variant as one store sells it, and what we believe that store has of it (in all its locations).
+
+    `believed` is the last confirmed push or report less the store's own orders since. `acked` is the newest `sequence`
+    whose outcome is known. `elsewhere`: what the store has at locations that we do not push to.
+    """
+
+    id: UUID
+    org_id: UUID
+    integration_id: UUID
+    platform: Platform
+    variant_id: UUID
+    product_external_id: str
+    parent_external_id: str | None
+    variant_external_id: str
+    inventory_external_id: str
+    sellable: bool  # active, and the store counts its stock
+    mode: Mode = Mode.SHARED
+    buffer: int = 0
+    linked_at: datetime | None = None  # as of when the first report holds
+    linked_observed_at: datetime | None = None
+    believed: int | None = None
+    confirmed_at: datetime | None = None
+    pushed_at: datetime | None = None
+    pushed_quantity: int | None = None
+    sequence: int = 0
+    acked: int = 0
+    location: str | None = None
+    elsewhere: int = 0
+    reported: int | None = None
+    reported_as_of: datetime | None = None
+    differs_since: datetime | None = None
+    failed: bool = False
+    changed: bool = False
+
+    @property
+    def pending(self) -> bool:
+        """Whether a push is under way."""
+        return self.sequence > self.acked
+
+    @property
+    def settled_until(self) -> datetime | None:
+        """Up to when `believed` has the store's own orders in it: the later of its last push and its first report."""
+        if self.confirmed_at is None or self.linked_at is None:
+            return self.confirmed_at or self.linked_at
+        return max(self.confirmed_at, self.linked_at)
+
+
+def sellable_at(listing: StoreListing, level: Level) -> int:
+    """What this channel may sell: never below 0, and less its buffer."""
+    return max(0, level.available - listing.buffer)
+
+
+def recheck(listing: StoreListing) -> None:
+    """End the window of a difference that is explained by now, or that a later push has made void."""
+    if listing.differs_since is None:
+        return
+    confirmed, as_of = listing.confirmed_at, listing.reported_as_of
+    void = confirmed is not None and as_of is not None and as_of < confirmed
+    if void or listing.reported == listing.believed:
+        listing.differs_since = None
+        listing.changed = True
+
+
+def push_of(listing: StoreListing, level: Level) -> int | None:
+    """The quantity to tell the store, or None when it has it, is being told it, or is not to be told."""
+    if not (listing.sellable and level.counted) or listing.mode is Mode.OFF:
+        return None
+    # What lies at its other locations it sells whatever we say.
+    quantity = max(sellable_at(listing, level), listing.elsewhere)
+    current = listing.pushed_quantity if listing.pending else listing.believed
+    return None if quantity == current else quantity
+
+
+def in_sync(listing: StoreListing, level: Level) -> bool:
+    """Whether the store has, as far as we know, what it is to have."""
+    return (
+        not (listing.pending or listing.failed or listing.differs_since)
+        and listing.believed is not None
+        and push_of(listing, level) is None
+    )
+
+
+class Report(NamedTuple):
+    """What a store says of one inventory item at one location: the first time, and at last."""
+
+    location: str
+    first_quantity: int
+    first_as_of: datetime
+    first_observed_at: datetime
+    quantity: int
+    as_of: datetime
+    observed_at: datetime
+    offset: int
+
+
+def holds_as_of(platform: Platform, origin: Origin, updated_at: datetime, observed_at: datetime) -> datetime:
+    """The moment at which a report was true: orders placed by then are in its quantity.
+
+    What was fetched was true when it was read. WooCommerce builds a delivery's body when it delivers, and need not
+    touch a product's date when an order takes stock. Shopify repeats a delivery for hours with its first body.
+    """
+    return observed_at if origin is Origin.FETCH or platform is Platform.WOOCOMMERCE else updated_at
+
+
+class Stated(NamedTuple):
+    """A store's reports of one item, over its locations."""
+
+    quantity: int
+    as_of: datetime
+    observed_at: datetime
+
+
+def first_stated(reports: Sequence[Report]) -> Stated:
+    """What the store had when we first heard of the item."""
+    return Stated(
+        sum(each.first_quantity for each in reports),
+        max(each.first_as_of for each in reports),
+        min(each.first_observed_at for each in reports),
+    )
+
+
+def last_stated(reports: Sequence[Report]) -> Stated:
+    """What the store had when we last heard of the item."""
+    return Stated(
+        sum(each.quantity for each in reports),
+        max(each.as_of for each in reports),
+        max(each.observed_at for each in reports),
+    )
+
+
+def main_location(reports: Sequence[Report], current: str | None) -> str | None:
+    """The location to push to: the one pushed to so far, else that with the most stock at first (empty: none)."""
+    if any((each.location or None) == current for each in reports) and current is not None:
+        return current
+    return max(reports, key=lambda each: (each.first_quantity, each.location)).location or None
+
+
+def unexplained(listing: StoreListing, stated: Stated, sold_since: int) -> int:
+    """By how much a report differs from what we expect; 0 when it tells of before our last push.
+
+    `sold_since`: pieces that the store's own orders took after the report.
+    """
+    if listing.believed is None or (listing.confirmed_at is not None and stated.as_of < listing.confirmed_at):
+        return 0
+    return stated.quantity - (listing.believed + sold_since)
+
+
+def is_mature(listing: StoreListing, now: datetime, settle_s: float) -> bool:
+    """Whether a difference has outlived its window, with no push under way that might explain it."""
+    since = listing.differs_since
+    return since is not None and not listing.pending and (now - since).total_seconds() >= settle_s
+
+
+class OpenLine(NamedTuple):
+    """A reservation, with what decides its turn."""
+
+    placed_at: datetime
+    order_id: UUID
+    line_id: UUID
+    reserved: int
+
+
+def shortfalls(available: int, lines: Iterable[OpenLine]) -> dict[UUID, int]:
+    """Pieces short per line: who ordered first is served first, so the newest orders go short.
+
+    The store's SQL does the same with a window function.
+    """
+    short = max(0, -available)
+    result: dict[UUID, int] = {}
+    for line in sorted(lines, reverse=True):
+        if short <= 0:
+            break
+        pieces = min(short, line.reserved)
+        if pieces:
+            result[line.line_id] = pieces
+        short -= pieces
+    return result
