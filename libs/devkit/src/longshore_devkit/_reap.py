@@ -25,10 +25,11 @@ def main() -> None:
             groups.pop(int(words[0]), None)
     for group, number in groups.items():
         send(group, number)
+    asked = [group for group, number in groups.items() if number != signal.SIGKILL]
     deadline = time.monotonic() + GRACE_S
-    while time.monotonic() < deadline and any(send(group, 0) for group in groups):
+    while time.monotonic() < deadline and any(send(group, 0) for group in asked):
         time.sleep(0.05)
-    for group in groups:
+    for group in asked:
         send(group, signal.SIGKILL)
 
 

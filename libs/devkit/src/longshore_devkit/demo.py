@@ -24,7 +24,7 @@ PRODUCTS = 50
 STOCK = 500
 ORDERS_PER_MINUTE = 30.0
 """In each store."""
-SHIPMENTS_PER_ROUND = 2
+SHIPMENTS_PER_ROUND = 1
 SHOP = "longshore-demo.myshopify.com"
 _CONSUMER_KEY, _CONSUMER_SECRET = "ck_" + "d" * 40, "cs_" + "d" * 40
 _ACCESS_TOKEN, _API_SECRET = "shpat_" + "d" * 32, "shpss_" + "d" * 32
@@ -100,6 +100,7 @@ class Demo:
         self._stack = stack
         self._stores = stores
         self._orders_per_minute = orders_per_minute
+        self._integrations: list[str] = []
         self._shipped: set[str] = set()
         self._api = httpx.AsyncClient(
             base_url=stack.url, headers={"Authorization": f"Bearer {stack.api_key}"}, timeout=10
@@ -108,8 +109,9 @@ class Demo:
     async def connect(self) -> None:
         """Connect both stores and wait until they are active. Raises DevkitError with the store's reason."""
         await self._forget_earlier_runs()
-        ids = [(await self._call("POST", "/api/v1/integrations", body))["id"] for body in self._stores.integrations()]
-        for integration_id in ids:
+        for body in self._stores.integrations():
+            self._integrations.append((await self._call("POST", "/api/v1/integrations", body))["id"])
+        for integration_id in self._integrations:
             await self._wait_active(integration_id)
 
     async def open_doors(self) -> None:
@@ -150,22 +152,24 @@ class Demo:
 
     async def _ship(self) -> None:
         """The warehouse: ships a few of the newest orders that wait, through the public API."""
-        waiting = (await self._call("GET", "/api/v1/orders?status=processing&limit=20"))["items"]
-        fresh = [order for order in waiting if order["id"] not in self._shipped]
-        for order in fresh[:SHIPMENTS_PER_ROUND]:
-            lines = [
-                {
-                    "line_id": line["id"],
-                    "quantity": line["quantity"] - line["fulfilled_quantity"] - line["refunded_quantity"],
-                }
-                for line in order["lines"]
-            ]
-            lines = [line for line in lines if line["quantity"] > 0]
-            self._shipped.add(order["id"])
-            if lines:
-                tracking = {"number": f"LS{order['external_id']}", "carrier": "DHL", "url": None}
-                body = {"lines": lines, "tracking": tracking, "notify_customer": False}
-                await self._call("POST", f"/api/v1/orders/{order['id']}/fulfillments", body)
+        for integration_id in self._integrations:
+            path = f"/api/v1/orders?status=processing&limit=20&integration_id={integration_id}"
+            waiting = (await self._call("GET", path))["items"]
+            fresh = [order for order in waiting if order["id"] not in self._shipped]
+            for order in fresh[:SHIPMENTS_PER_ROUND]:
+                await self._ship_order(order)
+
+    async def _ship_order(self, order: dict[str, Any]) -> None:
+        left = {
+            line["id"]: line["quantity"] - line["fulfilled_quantity"] - line["refunded_quantity"]
+            for line in order["lines"]
+        }
+        self._shipped.add(order["id"])
+        lines = [{"line_id": line_id, "quantity": quantity} for line_id, quantity in left.items() if quantity > 0]
+        if lines:
+            tracking = {"number": f"LS{order['external_id']}", "carrier": "DHL", "url": None}
+            body = {"lines": lines, "tracking": tracking, "notify_customer": False}
+            await self._call("POST", f"/api/v1/orders/{order['id']}/fulfillments", body)
 
     async def _call(self, method: str, path: str, body: object = None) -> Any:
         answer = await self._api.request(method, path, json=body)
