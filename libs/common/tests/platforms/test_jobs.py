@@ -10,7 +10,8 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from longshore.platforms.jobs import CONCURRENCY, JobQueue, Lane, NewJob, RetryLater, RunningJob
+from longshore.platforms.job_runner import JobQueue
+from longshore.platforms.jobs import CONCURRENCY, Lane, NewJob, RetryLater, RunningJob
 from longshore_devkit.testing import eventually
 
 SCHEMA = "connector_test"

@@ -17,7 +17,7 @@ from longshore.contracts import (
     Platform,
     StockSet,
 )
-from longshore.platforms.jobs import JobQueue, Lane, NewJob
+from longshore.platforms.jobs import Lane, NewJob, QueueJobs
 from longshore.platforms.outcomes import outcome_message, outcome_of
 from longshore.platforms.tables import ConnectorStore
 from longshore.platforms.work import CommandWork, ConnectWork, DisconnectWork, StockWork
@@ -31,7 +31,7 @@ class AcceptCommands:
         schema: str,
         engine: AsyncEngine,
         store: ConnectorStore,
-        jobs: JobQueue,
+        jobs: QueueJobs,
         clock: Clock = utc_now,
     ) -> None:
         self._schema = schema
@@ -111,7 +111,7 @@ class AcceptCommands:
 class FollowIntegrations:
     """Applies batches of `integrations.events`: a new store is connected, a deleted one taken down."""
 
-    def __init__(self, platform: Platform, engine: AsyncEngine, jobs: JobQueue) -> None:
+    def __init__(self, platform: Platform, engine: AsyncEngine, jobs: QueueJobs) -> None:
         self._platform = platform
         self._engine = engine
         self._jobs = jobs

@@ -35,6 +35,10 @@ class Breaker:
             return 0.0
         return self._next_probe - now
 
+    def left_s(self) -> float:
+        """Seconds until the next try may be let through; unlike `wait_s`, asking is not trying."""
+        return max(0.0, self._next_probe - self.clock()) if self.open else 0.0
+
     def succeeded(self) -> None:
         """The store answered."""
         self.failures = 0

@@ -22,6 +22,7 @@ from longshore.platforms.protocols import (
 MakeClient = Callable[[Integration], StoreClient]
 
 IDLE_S = 600.0
+LONGEST_THROTTLE_S = 300.0
 
 
 @dataclass(slots=True)
@@ -31,6 +32,12 @@ class _Entry:
     breaker: Breaker = field(default_factory=Breaker)
     users: int = 0
     last_used: float = 0.0
+    # Until when the store has asked us to stay away, on the monotonic clock.
+    throttled_until: float = 0.0
+
+    def left_s(self) -> float:
+        """Seconds until the store may be called again."""
+        return max(self.breaker.left_s(), self.throttled_until - time.monotonic(), 0.0)
 
 
 class Clients:
@@ -43,18 +50,22 @@ class Clients:
 
     @asynccontextmanager
     async def calling(self, integration: Integration) -> AsyncIterator[StoreClient]:
-        """A client to call the store with. Raises RetryLater at once while its breaker is open.
+        """A client to call the store with. Raises RetryLater at once while its breaker is open or it has asked for a
+        pause.
 
         The breaker hears of what the calls inside raise; the error itself goes on to the caller.
         """
         entry = await self._entry(integration)
-        wait = entry.breaker.wait_s()
+        wait = entry.throttled_until - time.monotonic()
+        if wait <= 0:
+            wait = entry.breaker.wait_s()
         if wait > 0:
             raise RetryLater(wait)
         entry.users += 1
         try:
             yield entry.client
-        except StoreThrottled:
+        except StoreThrottled as error:
+            entry.throttled_until = time.monotonic() + min(error.retry_after or 0.0, LONGEST_THROTTLE_S)
             raise
         except StoreUnavailable:
             entry.breaker.failed()
@@ -75,6 +86,11 @@ class Clients:
     async def stock_batch(self, integration: Integration) -> int:
         """How many listings one push to this store may hold."""
         return (await self._entry(integration)).client.stock_batch
+
+    def paused(self) -> dict[UUID, float]:
+        """Stores that are not to be called now, and for how many seconds more."""
+        left = {id: entry.left_s() for id, entry in self._entries.items()}
+        return {id: seconds for id, seconds in left.items() if seconds > 0}
 
     async def close(self) -> None:
         """Close all clients."""

@@ -21,7 +21,8 @@ from longshore.contracts import Command, IntegrationChanged, Platform
 from longshore.platforms.accepting import AcceptCommands, FollowIntegrations
 from longshore.platforms.clients import Clients, MakeClient
 from longshore.platforms.connecting import ConnectStore
-from longshore.platforms.jobs import JobQueue, RunningJob
+from longshore.platforms.job_runner import JobQueue
+from longshore.platforms.jobs import RunningJob
 from longshore.platforms.metrics import ConnectorMetrics
 from longshore.platforms.protocols import Translator
 from longshore.platforms.running import RunJobs
@@ -92,7 +93,7 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
     async def handle(job: RunningJob) -> None:
         await run(job)
 
-    jobs = JobQueue(settings.database_url, connector.schema, handle)
+    jobs = JobQueue(settings.database_url, connector.schema, handle, paused=clients.paused)
     _subscribe(service, connector, store, jobs, metrics)
     service.outbox(connector.schema)
     service.on_start(jobs.install)

@@ -1,33 +1,25 @@
 """Durable jobs of a connector on pgqueuer (docs/adr: job library), kept in the connector's own schema.
 
 Each store has lanes of its own, as pgqueuer entrypoints with a concurrency limit that the database enforces: so a slow
-store fills its own lanes only, and the stock of one store is never pushed by two at once. A job that fails is never
-dropped: handlers raise RetryRequested, and what slips through is held and queued again.
+store fills its own lanes only, and the stock of one store is never pushed by two at once. Tables and statements are
+pgqueuer's; what runs the jobs is ours (see job_runner.py). A job is gone only when its handler has returned.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
+from typing import Protocol
 from uuid import UUID
 
 import asyncpg
-import structlog
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver, AsyncpgPoolDriver
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder, QuerySchedulerBuilder
 from pgqueuer.adapters.persistence.queries import Queries
-from pgqueuer.core.qm import QueueManager
-from pgqueuer.domain.errors import RetryRequested
-from pgqueuer.domain.models import Job
-from pgqueuer.domain.settings import DBSettings
+from pgqueuer.domain.settings import DBSettings, Durability
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-
-log = structlog.get_logger(__name__)
 
 
 class Lane(StrEnum):
@@ -43,9 +35,8 @@ CONCURRENCY = {Lane.STOCK: 1, Lane.WORK: 4, Lane.CONNECT: 1}
 # Stock first: an oversold piece costs more than a late tracking number.
 PRIORITY = {Lane.STOCK: 30, Lane.WORK: 20, Lane.CONNECT: 10}
 
+# A job of a process that died runs again after this time.
 HEARTBEAT_S = 10.0
-BATCH = 32
-HELD_SWEEP_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +44,8 @@ class NewJob:
     """A job to queue. `key` makes it the only one of that key that waits or runs; a second one is not queued.
 
     `joins`: not queued either while another job of its lane waits, since that one will do all that is due (a push of
-    open stock targets). So a store that is down for an hour has one such job, not one for each batch.
+    open stock targets); if that one waits for a later try, it is brought forward. So a store that is down for an hour
+    has one such job, not one for each batch.
     """
 
     integration_id: UUID
@@ -82,40 +74,52 @@ class RetryLater(Exception):
 
 
 Handler = Callable[[RunningJob], Awaitable[None]]
+# The stores that are not to be called now, and for how many seconds more.
+Paused = Callable[[], Mapping[UUID, float]]
 
 
-def _entrypoint(integration_id: UUID, lane: Lane) -> str:
+class QueueJobs(Protocol):
+    """What those who queue jobs need of the queue."""
+
+    async def add(self, conn: AsyncConnection, jobs: Sequence[NewJob]) -> None:
+        """Queue `jobs` in the transaction of `conn`: they exist if it commits."""
+
+
+def entrypoint(integration_id: UUID, lane: Lane) -> str:
+    """pgqueuer's name for a store's lane."""
     return f"{integration_id}/{lane.value}"
 
 
-class JobQueue:
-    """Queues jobs inside the caller's transaction and runs them. One per connector process."""
+def lane_of(name: str) -> tuple[UUID, Lane]:
+    """The store and lane of an entrypoint. Raises ValueError if it is not one of ours."""
+    store, _, lane = name.partition("/")
+    return UUID(store), Lane(lane)
 
-    def __init__(self, database_url: str, schema: str, handler: Handler) -> None:
-        self._dsn = database_url.replace("postgresql+asyncpg://", "postgresql://")
-        self._schema = schema
-        self._handler = handler
-        self._settings = DBSettings(db_schema=schema, channel=f"{schema}_jobs")
-        self._stopping = asyncio.Event()
-        self._manager: QueueManager | None = None
-        self._stores: set[UUID] = set()
-        # pgqueuer logs each failed try with its traceback; our own handler has said what matters.
-        logging.getLogger("pgqueuer").setLevel(logging.CRITICAL)
 
-    def _queries(self, driver: AsyncpgDriver | AsyncpgPoolDriver) -> Queries:
+class JobTables:
+    """pgqueuer's tables in a connector's schema: made, and filled inside the caller's transaction."""
+
+    def __init__(self, database_url: str, schema: str) -> None:
+        self.dsn = database_url.replace("postgresql+asyncpg://", "postgresql://")
+        self.schema = schema
+        # Balanced: the jobs are durable, their log and statistics are not worth a write-ahead log.
+        self.settings = DBSettings(db_schema=schema, channel=f"{schema}_jobs", durability=Durability.balanced)
+
+    def queries(self, driver: AsyncpgDriver | AsyncpgPoolDriver) -> Queries:
+        """pgqueuer's statements on our tables."""
         return Queries(
             driver,
-            qbe=QueryBuilderEnvironment(self._settings),
-            qbq=QueryQueueBuilder(self._settings),
-            qbs=QuerySchedulerBuilder(self._settings),
+            qbe=QueryBuilderEnvironment(self.settings),
+            qbq=QueryQueueBuilder(self.settings),
+            qbs=QuerySchedulerBuilder(self.settings),
         )
 
     async def install(self) -> None:
-        """Create or upgrade pgqueuer's own tables in the connector's schema."""
-        connection = await asyncpg.connect(self._dsn)
+        """Create or upgrade them; several processes may do so at once."""
+        connection = await asyncpg.connect(self.dsn, timeout=5)
         try:
-            queries = self._queries(AsyncpgDriver(connection))
-            await connection.execute("SELECT pg_advisory_lock(hashtext($1))", f"{self._schema}.jobs")
+            queries = self.queries(AsyncpgDriver(connection))
+            await connection.execute("SELECT pg_advisory_lock(hashtext($1))", f"{self.schema}.jobs")
             if await queries.schema_is_installed():
                 await queries.upgrade()
             else:
@@ -131,13 +135,11 @@ class JobQueue:
         await conn.execute(text("SELECT 1"))
         raw = (await conn.get_raw_connection()).driver_connection
         assert isinstance(raw, asyncpg.Connection)  # noqa: S101  (db.make_engine makes asyncpg engines only)
-        for job in jobs:
-            self.know(job.integration_id)
-        waiting = await self._waiting(conn, [job for job in jobs if job.joins])
-        jobs = [job for job in jobs if not (job.joins and _entrypoint(job.integration_id, job.lane) in waiting)]
+        waiting = await self._bring_forward(conn, [job for job in jobs if job.joins])
+        jobs = [job for job in jobs if not (job.joins and entrypoint(job.integration_id, job.lane) in waiting)]
         if jobs:
-            await self._queries(AsyncpgDriver(raw)).enqueue(
-                [_entrypoint(job.integration_id, job.lane) for job in jobs],
+            await self.queries(AsyncpgDriver(raw)).enqueue(
+                [entrypoint(job.integration_id, job.lane) for job in jobs],
                 [job.payload for job in jobs],
                 [PRIORITY[job.lane] for job in jobs],
                 None,
@@ -145,105 +147,39 @@ class JobQueue:
                 on_conflict="skip",
             )
 
-    async def _waiting(self, conn: AsyncConnection, jobs: Sequence[NewJob]) -> set[str]:
-        """Lanes in which a job waits. It is locked: it cannot be taken before this transaction is seen by it."""
+    async def _bring_forward(self, conn: AsyncConnection, jobs: Sequence[NewJob]) -> set[str]:
+        """Lanes in which a job waits. It is made due, and locked: whoever takes it sees this transaction's work."""
         if not jobs:
             return set()
         rows = await conn.execute(
             text(
-                f"SELECT entrypoint FROM {self._schema}.pgqueuer"  # noqa: S608
-                " WHERE status = 'queued' AND entrypoint = ANY(:lanes) FOR UPDATE SKIP LOCKED"
+                "WITH waiting AS ("  # noqa: S608  (the schema is a name in our code)
+                f" SELECT id, entrypoint, execute_after FROM {self.schema}.pgqueuer"
+                " WHERE status = 'queued' AND entrypoint = ANY(:lanes) ORDER BY id FOR UPDATE SKIP LOCKED"
+                "), forward AS ("
+                f" UPDATE {self.schema}.pgqueuer q SET execute_after = now()"
+                " FROM waiting WHERE q.id = waiting.id AND waiting.execute_after > now()"
+                # The runner could not take the locked job meanwhile: it has to look again after the commit.
+                "), told AS (SELECT pg_notify(:channel, '') FROM (SELECT FROM waiting LIMIT 1) AS any_waiting)"
+                " SELECT entrypoint FROM waiting, (SELECT count(*) FROM told) AS t"
             ),
-            {"lanes": [_entrypoint(job.integration_id, job.lane) for job in jobs]},
+            {
+                "lanes": [entrypoint(job.integration_id, job.lane) for job in jobs],
+                "channel": self.settings.channel,
+            },
         )
         return {row.entrypoint for row in rows}
 
-    def know(self, integration_id: UUID) -> None:
-        """Run jobs of this store too."""
-        if integration_id not in self._stores:
-            self._stores.add(integration_id)
-            if self._manager is not None:
-                self._register(self._manager, integration_id)
-
-    async def due(self, engine: AsyncEngine) -> int:
-        """How many jobs run or could run now; those that wait for a later try do not count."""
+    async def due(self, engine: AsyncEngine, paused: Iterable[UUID] = ()) -> int:
+        """How many jobs run or could run now; those that wait for a later try, or of `paused` stores, do not count."""
+        lanes = [entrypoint(store, lane) for store in paused for lane in (Lane.STOCK, Lane.WORK)]
         async with engine.connect() as conn:
             count = await conn.scalar(
                 text(
-                    f"SELECT count(*) FROM {self._schema}.pgqueuer"  # noqa: S608  (our own constant)
-                    " WHERE status = 'picked' OR (status = 'queued' AND execute_after <= now())"
-                )
+                    f"SELECT count(*) FROM {self.schema}.pgqueuer"  # noqa: S608  (our own constant)
+                    " WHERE status = 'picked'"
+                    " OR (status = 'queued' AND execute_after <= now() AND entrypoint <> ALL(:lanes))"
+                ),
+                {"lanes": lanes},
             )
         return int(count or 0)
-
-    async def run(self) -> None:
-        """Run jobs until `stop`; outlives PostgreSQL's outages."""
-        delay = 0.2
-        while not self._stopping.is_set():
-            try:
-                await self._run_once()
-                delay = 0.2
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, RuntimeError) as error:
-                log.warning("the job queue starts again", error=type(error).__name__, retry_in_s=delay)
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, 5.0)
-
-    async def stop(self) -> None:
-        """Take no new job; `run` returns when those under way are done."""
-        self._stopping.set()
-        if self._manager is not None:
-            self._manager.shutdown.set()
-
-    async def _run_once(self) -> None:
-        async with asyncpg.create_pool(self._dsn, min_size=2, max_size=4) as pool:
-            queries = self._queries(AsyncpgPoolDriver(pool))
-            manager = QueueManager(queries, channel=self._settings.channel)
-            rows = await pool.fetch(f"SELECT DISTINCT split_part(entrypoint, '/', 1) FROM {self._schema}.pgqueuer")  # noqa: S608
-            self._stores.update(UUID(row[0]) for row in rows)
-            for integration_id in self._stores:
-                self._register(manager, integration_id)
-            self._manager = manager
-            sweep = asyncio.create_task(self._requeue_held(queries))
-            try:
-                await manager.run(
-                    dequeue_timeout=timedelta(seconds=2),
-                    batch_size=BATCH,
-                    heartbeat_timeout=timedelta(seconds=HEARTBEAT_S),
-                )
-            finally:
-                self._manager = None
-                sweep.cancel()
-                await asyncio.gather(sweep, return_exceptions=True)
-
-    def _register(self, manager: QueueManager, integration_id: UUID) -> None:
-        for lane in Lane:
-
-            async def run(job: Job, lane: Lane = lane) -> None:
-                await self._run_job(integration_id, lane, job)
-
-            manager.entrypoint(
-                _entrypoint(integration_id, lane),
-                concurrency_limit=CONCURRENCY[lane],
-                accepts_context=False,
-                on_failure="hold",
-            )(run)
-
-    async def _run_job(self, integration_id: UUID, lane: Lane, job: Job) -> None:
-        try:
-            await self._handler(RunningJob(integration_id, lane, job.payload or b"", job.attempts))
-        except RetryLater as retry:
-            raise RetryRequested(delay=timedelta(seconds=retry.delay_s)) from None
-        except asyncio.CancelledError:
-            # pgqueuer would delete a cancelled job; it is to run again.
-            raise RetryRequested(delay=timedelta(0)) from None
-        except Exception as error:
-            log.exception("a job failed unexpectedly", integration_id=str(integration_id), lane=lane.value)
-            raise RetryRequested(delay=timedelta(seconds=min(2.0**job.attempts, 60.0))) from error
-
-    async def _requeue_held(self, queries: Queries) -> None:
-        """Jobs whose retry could not be written (PostgreSQL was away) are held by pgqueuer: queue them again."""
-        while True:
-            held = await queries.list_failed_jobs()
-            if held:
-                await queries.requeue_jobs([job.id for job in held])
-            await asyncio.sleep(HELD_SWEEP_S)

@@ -28,7 +28,7 @@ from longshore.contracts import (
     ProductSnapshot,
     StockLevel,
 )
-from longshore.platforms.jobs import JobQueue, Lane, NewJob
+from longshore.platforms.jobs import Lane, NewJob, QueueJobs
 from longshore.platforms.metrics import ConnectorMetrics
 from longshore.platforms.protocols import NormalizedEvent, RawRecord, Translator, Untranslatable
 from longshore.platforms.raw import TOPIC_HEADER, read_raw, stream_key
@@ -53,7 +53,7 @@ class TranslateRaw:
         translator: Translator,
         producer: Producer,
         engine: AsyncEngine,
-        jobs: JobQueue,
+        jobs: QueueJobs,
         metrics: ConnectorMetrics,
         snapshot_topics: frozenset[str] = frozenset(),
     ) -> None:
