@@ -1,0 +1,202 @@
+"""The whole connector on real Kafka and PostgreSQL, with a simulated store: connected, listened to, shipped from."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import orjson
+import pytest
+from cryptography.fernet import Fernet
+
+from longshore.broker import Message, Record, make_broker, subscribe
+from longshore.contracts import (
+    Command,
+    CommandLine,
+    CommandOutcome,
+    CommandStatus,
+    FulfillmentCreate,
+    IntegrationChanged,
+    IntegrationStatus,
+    OrderSnapshot,
+    Origin,
+    Platform,
+    StockSet,
+    Tracking,
+)
+from longshore.ids import OrgId, uuid7
+from longshore.platforms.outcomes import integration_message
+from longshore.platforms.raw import delivery_headers, store_headers, stream_key
+from longshore.runtime import Service
+from longshore.vault import Sealer, Vault
+from longshore_connector_shopify.app import create_app
+from longshore_connector_shopify.client.topics import FOLLOWED
+from longshore_connector_shopify.settings import Settings
+from longshore_devkit.stores.shopify import rest_orders
+from longshore_devkit.stores.shopify.server import SimulatedShopify
+from longshore_devkit.stores.shopify.shop import ShopConfig
+from longshore_devkit.testing import eventually
+
+HEARD = ["commerce.orders", "commerce.products", "commerce.stock", "commands.outcomes", "integrations.events"]
+
+
+class Running:
+    """A running connector with one connected store."""
+
+    def __init__(self, service: Service, sim: SimulatedShopify, org: OrgId) -> None:
+        self.service, self.sim, self.shop, self.org = service, sim, sim.shop(), org
+        self.heard: list[Record] = []
+        self.integration: Any = None
+
+    async def hear(self, records: Any) -> None:
+        self.heard.extend(records)
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        """What was heard of one contract."""
+        return [kind.from_json(each.value) for each in self.heard if each.headers["ce_type"] == kind.event_type]
+
+    async def connect(self, vault: Vault) -> None:
+        now = datetime.now(UTC)
+        domain = self.shop.config.domain
+        async with self.service.engine.begin() as conn:
+            self.integration = await vault.create(
+                conn,
+                org_id=self.org,
+                platform=Platform.SHOPIFY,
+                name="Demo",
+                store_url=f"https://{domain}",
+                store_key=domain,
+                credentials={"access_token": self.shop.config.access_token},
+                settings={},
+                now=now,
+            )
+        event = IntegrationChanged(
+            integration_id=self.integration.id,
+            org_id=self.org,
+            platform=Platform.SHOPIFY,
+            status=IntegrationStatus.CONNECTING,
+            at=now,
+        )
+        await self.service.producer.send(integration_message(event))
+
+    async def deliver(self, topic: str, body: bytes, key: str) -> None:
+        """A webhook, as the gateway writes it into the raw log."""
+        headers = delivery_headers(
+            store_headers(Platform.SHOPIFY, self.org, self.integration.id, Origin.WEBHOOK),
+            topic_name=topic,
+            received_at=datetime.now(UTC),
+            delivery_id=str(uuid4()),
+            platform_headers={"x-shopify-topic": topic},
+        )
+        message = Message("raw.shopify", stream_key(self.integration.id, key), body, headers)
+        await self.service.producer.send(message)
+
+    async def command(self, payload: Any) -> CommandOutcome:
+        """Send a command, lose the first answer to it after the store has written, and wait for the final outcome."""
+        command = Command(
+            id=uuid7(),
+            org_id=self.org,
+            integration_id=self.integration.id,
+            platform=Platform.SHOPIFY,
+            payload=payload,
+            reply_to="test",
+            created_at=datetime.now(UTC),
+        )
+        told: list[CommandOutcome] = []
+
+        def status(*wanted: CommandStatus) -> bool:
+            told[:] = [each for each in self.of(CommandOutcome) if each.command_id == command.id]
+            return any(each.status in wanted for each in told)
+
+        self.sim.faults.drop_after_write_rate = 1.0
+        headers = {"ce_type": Command.event_type}
+        await self.service.producer.send(
+            Message("commands.shopify", str(self.integration.id), command.to_json(), headers)
+        )
+        await eventually(lambda: status(CommandStatus.RUNNING), timeout=30)
+        self.sim.faults.drop_after_write_rate = 0.0
+        await eventually(lambda: status(CommandStatus.SUCCEEDED, CommandStatus.FAILED), timeout=30)
+        return told[-1]
+
+
+@pytest.fixture
+async def running(bootstrap_servers: str, database_url: str, topic_prefix: str) -> AsyncIterator[Running]:
+    """The connector with a store connected and its catalogue read."""
+    async with SimulatedShopify(ShopConfig(products=8, locations=2)) as sim:
+        settings = Settings(
+            kafka_bootstrap_servers=bootstrap_servers,
+            database_url=database_url,
+            topic_prefix=topic_prefix,
+            topic_partitions=1,
+            encryption_keys=(Fernet.generate_key().decode(),),
+            shopify_admin_origin=sim.url,
+        )
+        service: Service = create_app(settings).state.service
+        running = Running(service, sim, OrgId(uuid4()))
+        await service.start()
+        await eventually(lambda: not service.missing(), timeout=30)
+        listener = make_broker(bootstrap_servers, producer=service.producer, prefix=topic_prefix)
+        subscribe(listener, topics=HEARD, group="test.listener", apply=running.hear)
+        await listener.start()
+        try:
+            await running.connect(Vault(Sealer(settings.encryption_keys)))
+            yield running
+        finally:
+            await listener.stop()
+            await service.stop()
+
+
+async def test_a_store_is_connected_heard_and_told(running: Running) -> None:
+    shop = running.shop
+    # Connected: webhooks registered, then the catalogue.
+    active = await eventually(lambda: [e for e in running.of(IntegrationChanged) if e.status == "active"], timeout=30)
+    assert active[0].integration_id == running.integration.id
+    assert {each.topic for each in shop.webhooks.subscriptions.values()} == set(FOLLOWED)
+    items = {each.inventory_item_id for each in shop.variants}
+    await eventually(
+        lambda: len({each.key for each in running.heard if each.topic.endswith("commerce.stock")}) == len(items),
+        timeout=30,
+    )
+
+    # Heard: an order by webhook, then by a refund that makes the connector fetch it.
+    order = shop.place_order([("LS-0001", 3)], plain=True)
+    body = rest_orders.order_payload(order, shop.config.domain)
+    await running.deliver("orders/create", orjson.dumps(body), str(order.id))
+    (snapshot,) = await eventually(lambda: running.of(OrderSnapshot), timeout=30)
+    assert snapshot.reconciled
+    refund = shop.refund(order.id)
+    told = orjson.dumps(rest_orders.refund_payload(order, refund))
+    await running.deliver("refunds/create", told, str(order.id))
+    fetched = await eventually(lambda: [e for e in running.of(OrderSnapshot) if e.refunds], timeout=30)
+    assert fetched[0].raw.origin == "fetch"
+    assert fetched[0].refunds[0].external_id == str(refund.id)
+
+    # Told: a shipment and a stock level, each with its first answer lost.
+    line = snapshot.lines[0]
+    shipped = await running.command(
+        FulfillmentCreate(
+            order_id=uuid4(),
+            order_external_id=str(order.id),
+            fulfillment_id=uuid7(),
+            lines=[CommandLine(line_id=line.id, external_id=line.external_id, quantity=2)],
+            tracking=Tracking(number="1Z1", carrier="UPS"),
+        )
+    )
+    assert shipped.status is CommandStatus.SUCCEEDED, shipped.error
+    assert [str(each.id) for each in order.fulfillments] == [shipped.fulfillment_external_id]
+    variant = shop.variant_by_sku("LS-0002")
+    pushed = await running.command(
+        StockSet(
+            listing_id=uuid4(),
+            sku="LS-0002",
+            variant_external_id=str(variant.id),
+            inventory_external_id=str(variant.inventory_item_id),
+            quantity=41,
+            expected=variant.available,
+            sequence=1,
+        )
+    )
+    assert (pushed.status, pushed.quantity) == (CommandStatus.SUCCEEDED, 41), pushed.error
+    assert variant.available == 41
