@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from longshore.contracts import CommandStatus, OrderStatus
 from longshore_order_sync.fulfillments.rules import Shipment
-from longshore_order_sync.statehash import CHUNK, state_hash
+from longshore_order_sync.statehash import state_hash
 
 
 async def hashes(hub: Any, org: Any = None) -> dict[str, str]:
@@ -58,9 +60,9 @@ class TestStateHash:
         assert await hashes(hub, one.org_id) == alone
         assert await hashes(hub) != alone
 
-    async def test_beyond_a_chunk(self, hub: Any, shop: Any) -> None:
-        given = [shop.snapshot(str(number)) for number in range(CHUNK + 1)]
-        await hub.deliver(*given)
-        first = await hashes(hub)
-        await hub.deliver(shop.snapshot(max(given, key=lambda each: shop.order_id(each.external_id)).external_id, at=5))
-        assert await hashes(hub) != first
+    @pytest.mark.parametrize("chunk", [1, 2, 3, 4, 5])
+    async def test_in_chunks_of_any_size(self, hub: Any, shop: Any, chunk: int) -> None:
+        await hub.deliver(*(shop.snapshot(str(number)) for number in range(4)))
+        for number in range(3):
+            await hub.fulfillments.request(shop.org_id, shop.order_id(str(number)), Shipment())
+        assert await state_hash(hub.engine, shop.org_id, chunk) == await hashes(hub)

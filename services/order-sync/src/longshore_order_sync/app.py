@@ -12,7 +12,14 @@ from longshore.broker import (
     INVENTORY_EVENTS,
     ORDERS_EVENTS,
 )
-from longshore.contracts import CommandOutcome, CustomerSnapshot, OrderOversold, OrderSnapshot, Platform
+from longshore.contracts import (
+    CommandOutcome,
+    CustomerSnapshot,
+    FulfillmentRequested,
+    OrderOversold,
+    OrderSnapshot,
+    Platform,
+)
 from longshore.db import migrations_path
 from longshore.runtime import Service
 from longshore_order_sync import __version__
@@ -22,7 +29,8 @@ from longshore_order_sync.customers.consumers import CustomersConsumer
 from longshore_order_sync.customers.service import ApplyCustomers
 from longshore_order_sync.database import SCHEMA
 from longshore_order_sync.fulfillments.api import fulfillments_router
-from longshore_order_sync.fulfillments.consumers import OutcomesConsumer
+from longshore_order_sync.fulfillments.consumers import DecisionsConsumer, OutcomesConsumer
+from longshore_order_sync.fulfillments.restore import RestoreFulfillments
 from longshore_order_sync.fulfillments.service import Fulfillments
 from longshore_order_sync.metrics import OrderMetrics
 from longshore_order_sync.orders.api import orders_router
@@ -40,7 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
     fulfillments = Fulfillments(service.engine, metrics)
 
     service.migrations(migrations_path(__file__), SCHEMA)
-    service.topics(ORDERS_EVENTS, *(COMMANDS(platform.value) for platform in Platform))
+    service.topics(*(COMMANDS(platform.value) for platform in Platform))
     service.subscribe(
         topics=[COMMERCE_ORDERS],
         group="order-sync.orders",
@@ -68,6 +76,13 @@ def create_app(settings: Settings) -> FastAPI:
         apply=OversoldConsumer(MarkOversold(service.engine)).apply,
         schema=OrderOversold,
         description="Order lines that stock does not cover.",
+    )
+    service.subscribe(
+        topics=[ORDERS_EVENTS],
+        group="order-sync.decisions",
+        apply=DecisionsConsumer(RestoreFulfillments(service.engine, fulfillments)).apply,
+        schema=FulfillmentRequested,
+        description="Our own decisions: what makes fulfilments again when the database is rebuilt from the log.",
     )
     service.outbox(SCHEMA)
     return service.app(

@@ -8,13 +8,13 @@ is oversold, which depends on which of two orders came first and is inventory's 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from longshore.internal import require_internal
@@ -22,7 +22,7 @@ from longshore_order_sync.database import SCHEMA
 from longshore_order_sync.fulfillments.store import get_hub_fulfillments
 from longshore_order_sync.orders.canonical import HubFulfillment
 
-CHUNK = 1_000
+CHUNK = 5_000
 
 
 def state_hash_router(engine: AsyncEngine) -> APIRouter:
@@ -36,61 +36,74 @@ def state_hash_router(engine: AsyncEngine) -> APIRouter:
     return router
 
 
-async def state_hash(engine: AsyncEngine, org_id: UUID | None = None) -> dict[str, str]:
+async def state_hash(engine: AsyncEngine, org_id: UUID | None = None, chunk: int = CHUNK) -> dict[str, str]:
     """Hashes of one organisation's state, or of all; from one snapshot of the database."""
     snapshot = engine.execution_options(isolation_level="REPEATABLE READ")
     async with snapshot.connect() as conn, conn.begin():
-        return {"orders": await _orders(conn, org_id), "customers": await _customers(conn, org_id)}
+        return {"orders": await _orders(conn, org_id, chunk), "customers": await _customers(conn, org_id, chunk)}
 
 
-async def _orders(conn: AsyncConnection, org_id: UUID | None) -> str:
+async def _orders(conn: AsyncConnection, org_id: UUID | None, chunk: int) -> str:
     digest = sha256()
-    query = f"""
-        SELECT o.id, o.digest, o.updated_at, o.status, o.deleted, coalesce(f.has_fulfillments, false) AS ships
-        FROM {SCHEMA}.orders o LEFT JOIN {SCHEMA}.order_facts f ON f.order_id = o.id
-        WHERE o.id > :after {"AND o.org_id = :org_id" if org_id else ""}
-        ORDER BY o.id LIMIT {CHUNK}
-    """  # noqa: S608  (names of our own)
-    async for rows in _chunks(conn, query, org_id):
-        shipped = [row.id for row in rows if row.ships]
-        fulfillments = await get_hub_fulfillments(conn, shipped) if shipped else {}
-        for row in rows:
-            line: list[Any] = [str(row.id), row.digest, row.updated_at.isoformat(), row.status, row.deleted]
-            line.append(sorted(_content(each) for each in fulfillments.get(row.id, ())))
-            digest.update(_canonical(line))
+    line = "concat_ws(' ', id, digest, extract(epoch FROM updated_at), status, deleted)"
+    async for lines in _lines(conn, f"{SCHEMA}.orders", line, org_id, chunk):
+        digest.update(lines)
+    async for order_ids in _shipped(conn, org_id, chunk):
+        fulfillments = await get_hub_fulfillments(conn, order_ids)
+        for order_id in order_ids:
+            content = [str(order_id), sorted(_content(each) for each in fulfillments[order_id])]
+            digest.update(json.dumps(content, separators=(",", ":")).encode())
     return digest.hexdigest()
 
 
-async def _customers(conn: AsyncConnection, org_id: UUID | None) -> str:
+async def _customers(conn: AsyncConnection, org_id: UUID | None, chunk: int) -> str:
     digest = sha256()
-    query = f"""
-        SELECT id, digest FROM {SCHEMA}.customers
-        WHERE id > :after {"AND org_id = :org_id" if org_id else ""}
-        ORDER BY id LIMIT {CHUNK}
-    """  # noqa: S608
-    async for rows in _chunks(conn, query, org_id):
-        for row in rows:
-            digest.update(_canonical([str(row.id), row.digest]))
+    async for lines in _lines(conn, f"{SCHEMA}.customers", "concat_ws(' ', id, digest)", org_id, chunk):
+        digest.update(lines)
     return digest.hexdigest()
 
 
-async def _chunks(conn: AsyncConnection, query: str, org_id: UUID | None) -> AsyncIterator[Sequence[Row[Any]]]:
+async def _lines(conn: AsyncConnection, table: str, line: str, org_id: UUID | None, chunk: int) -> AsyncIterator[bytes]:
+    """A line for each row, made by the database (a million in Python take half a minute), by id."""
+    query = text(
+        f"""
+        SELECT string_agg({line}, E'\\n' ORDER BY id) AS lines, count(*) AS rows,
+            (array_agg(id ORDER BY id DESC))[1] AS last
+        FROM (SELECT * FROM {table} WHERE id > :after {_only(org_id)} ORDER BY id LIMIT :chunk) AS chunk
+        """  # noqa: S608  (names of our own)
+    )
     after = UUID(int=0)
     while True:
-        values = {"after": after} | ({"org_id": org_id} if org_id else {})
-        rows = (await conn.execute(text(query), values)).all()
-        if rows:
-            yield rows
-            after = rows[-1].id
-        if len(rows) < CHUNK:
+        row = (await conn.execute(query, _values(after, org_id, chunk))).one()
+        if row.rows:
+            yield row.lines.encode() + b"\n"
+            after = row.last
+        if row.rows < chunk:
             return
+
+
+async def _shipped(conn: AsyncConnection, org_id: UUID | None, chunk: int) -> AsyncIterator[list[UUID]]:
+    """The orders that were shipped through the hub, some at a time, by id."""
+    query = text(
+        f"SELECT DISTINCT order_id FROM {SCHEMA}.fulfillments WHERE order_id > :after {_only(org_id)}"  # noqa: S608
+        f" ORDER BY order_id LIMIT :chunk"
+    )
+    after = UUID(int=0)
+    while found := list((await conn.execute(query, _values(after, org_id, chunk))).scalars()):
+        yield found
+        after = found[-1]
+
+
+def _only(org_id: UUID | None) -> str:
+    return "" if org_id is None else "AND org_id = :org_id"
+
+
+def _values(after: UUID, org_id: UUID | None, chunk: int) -> dict[str, UUID | int]:
+    values: dict[str, UUID | int] = {"after": after, "chunk": chunk}
+    return values if org_id is None else values | {"org_id": org_id}
 
 
 def _content(fulfillment: HubFulfillment) -> list[Any]:
     number = fulfillment.tracking.number if fulfillment.tracking else None
     lines = sorted([str(line), quantity] for line, quantity in fulfillment.lines.items())
     return [fulfillment.status.value, fulfillment.external_id or "", number or "", lines]
-
-
-def _canonical(content: Any) -> bytes:
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Row, insert, select, tuple_, update
+from sqlalchemy import Row, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from longshore.contracts import CommandError, CommandStatus, CommandView
@@ -16,9 +17,10 @@ from longshore_order_sync.paging import Cursor
 
 
 async def create_command(conn: AsyncConnection, org_id: UUID, command: CommandView) -> None:
-    """Write a new command."""
+    """Write a new command; one that is there already stays as it is."""
     await conn.execute(
-        insert(commands).values(
+        insert(commands)
+        .values(
             id=command.id,
             org_id=org_id,
             integration_id=command.integration_id,
@@ -30,6 +32,7 @@ async def create_command(conn: AsyncConnection, org_id: UUID, command: CommandVi
             created_at=command.created_at,
             finished_at=None,
         )
+        .on_conflict_do_nothing(index_elements=[commands.c.id])
     )
 
 

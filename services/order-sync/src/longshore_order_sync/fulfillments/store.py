@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from longshore.contracts import FulfillmentState, Tracking
@@ -32,9 +33,10 @@ class NewFulfillment:
 
 
 async def create_fulfillment(conn: AsyncConnection, new: NewFulfillment) -> HubFulfillment:
-    """Write a new fulfilment, pending."""
+    """Write a new fulfilment, pending; one that is there already stays as it is."""
     await conn.execute(
-        insert(fulfillments).values(
+        insert(fulfillments)
+        .values(
             id=new.id,
             org_id=new.org_id,
             order_id=new.order_id,
@@ -47,6 +49,7 @@ async def create_fulfillment(conn: AsyncConnection, new: NewFulfillment) -> HubF
             request_digest=new.request_digest,
             created_at=new.created_at,
         )
+        .on_conflict_do_nothing(index_elements=[fulfillments.c.id])
     )
     return HubFulfillment(
         id=new.id,

@@ -222,4 +222,4 @@ def _numbers(trackings: Iterable[Tracking | None]) -> list[str]:
 
 
 def _as_lines(hub: HubFulfillment) -> list[FulfillmentLine]:
-    return [FulfillmentLine(line_id=line, quantity=quantity) for line, quantity in hub.lines.items()]
+    return [FulfillmentLine(line_id=line, quantity=quantity) for line, quantity in sorted(hub.lines.items())]

@@ -54,6 +54,9 @@ class StoredRevision:
     recorded_at: datetime
 
 
+# From so many orders on it is quicker to walk through a list until a page is full than to find and sort them all.
+MANY_HITS = 2_000
+
 _COLUMNS = "o.id, o.org_id, o.updated_at, o.observed_at, o.raw_offset, o.digest, o.fetched, o.placed_at"
 _REST = f"""
     SELECT page.*, r.body, f.deleted_at, f.oversold, coalesce(f.has_fulfillments, false) AS has_fulfillments
@@ -68,7 +71,9 @@ async def list_orders(
     conn: AsyncConnection, org_id: UUID, wanted: OrderFilter, cursor: Cursor | None, limit: int
 ) -> list[Order]:
     """A page of an organisation's orders."""
-    query, values = _list_query(wanted, cursor)
+    terms = ts_query(words_of(wanted.query or ""))
+    rare = bool(terms) and await _are_rare(conn, org_id, terms)
+    query, values = _list_query(wanted, cursor, terms, rare)
     rows = await conn.execute(query, {"org_id": org_id, "limit": limit, **values})
     return await _orders(conn, rows.all())
 
@@ -138,7 +143,22 @@ async def get_bodies(conn: AsyncConnection, order_id: UUID, wanted: Sequence[See
     return {(row.updated_at, row.digest): row.body for row in await conn.execute(query, values)}
 
 
-def _list_query(wanted: OrderFilter, cursor: Cursor | None) -> tuple[TextClause, dict[str, Any]]:
+async def _are_rare(conn: AsyncConnection, org_id: UUID, terms: str) -> bool:
+    """Whether so few orders have these terms that it is best to find them first and sort them then."""
+    query = text(
+        f"""
+        SELECT count(*) FROM (
+            SELECT 1 FROM {SCHEMA}.order_search WHERE org_id = :org_id AND terms @@ CAST(:terms AS tsquery) LIMIT :limit
+        ) AS hits
+        """  # noqa: S608
+    )
+    hits = await conn.scalar(query, {"org_id": org_id, "terms": terms, "limit": MANY_HITS})
+    return int(hits or 0) < MANY_HITS
+
+
+def _list_query(
+    wanted: OrderFilter, cursor: Cursor | None, terms: str, rare: bool
+) -> tuple[TextClause, dict[str, Any]]:
     by, direction, beyond = ("o.updated_at", "ASC", ">") if wanted.by_change else ("o.placed_at", "DESC", "<")
     values: dict[str, Any] = {}
     where = ["o.org_id = :org_id"]
@@ -159,10 +179,14 @@ def _list_query(wanted: OrderFilter, cursor: Cursor | None) -> tuple[TextClause,
         stores.append("s.platform = :platform")
         values["platform"] = wanted.platform.value
     order = f"ORDER BY {by} {direction}, o.id {direction} LIMIT :limit"
-    words = words_of(wanted.query or "")
-    if words:
-        values["terms"] = ts_query(words)
-        # MATERIALIZED: the words decide, however few rows a page needs.
+    if terms:
+        values["terms"] = terms
+    if terms and not rare:
+        where.append(
+            f"EXISTS (SELECT 1 FROM {SCHEMA}.order_search t WHERE t.order_id = o.id"  # noqa: S608
+            " AND t.terms @@ CAST(:terms AS tsquery) OFFSET 0)"
+        )
+    if rare:
         page = f"""
             WITH hits AS MATERIALIZED (
                 SELECT order_id FROM {SCHEMA}.order_search
