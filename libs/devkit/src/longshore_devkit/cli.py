@@ -42,7 +42,7 @@ async def demo(environ: Mapping[str, str], orders_per_minute: float = ORDERS_PER
     """The stack, two simulated stores connected to it, and a live table until a signal. Raises DevkitError."""
     data_dir = DataDir.of(environ)
     with data_dir.lock():
-        stores = DemoStores.of(data_dir)
+        stores = DemoStores.new()
         environ = dict(environ) | stores.environ
         stack = Stack(data_dir, environ, beside=stores.specs(data_dir, environ), on_event=say_event)
 

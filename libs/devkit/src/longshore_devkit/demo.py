@@ -15,7 +15,7 @@ import httpx
 from longshore_devkit.data_dir import DataDir
 from longshore_devkit.demo_table import DemoTable
 from longshore_devkit.errors import DevkitError
-from longshore_devkit.ports import HOST, PortBook
+from longshore_devkit.ports import HOST, free_port
 from longshore_devkit.processes import ProcessSpec
 from longshore_devkit.stack import Stack
 from longshore_devkit.terminal import say
@@ -25,7 +25,6 @@ STOCK = 500
 ORDERS_PER_MINUTE = 30.0
 """In each store."""
 SHIPMENTS_PER_ROUND = 1
-SHOP = "longshore-demo.myshopify.com"
 _CONSUMER_KEY, _CONSUMER_SECRET = "ck_" + "d" * 40, "cs_" + "d" * 40
 _ACCESS_TOKEN, _API_SECRET = "shpat_" + "d" * 32, "shpss_" + "d" * 32
 _NAMES = {"woocommerce": "Demo WooCommerce", "shopify": "Demo Shopify"}
@@ -37,17 +36,23 @@ _ROUND_S = 2.0
 class DemoStores:
     """The two simulated stores of one run: where they are and how they are started.
 
-    Both sell the same SKUs. `sku_prefix` is new in each run: the stores forget everything when they end, Longshore
-    does not, and old orders must not reserve the new stores' goods."""
+    Both sell the same SKUs. The stores forget everything when they end, Longshore does not: so each run has new ones,
+    with addresses and SKUs of their own (`run` is part of them), and old orders neither mix with the new ones nor
+    reserve their goods."""
 
     woo_port: int
     shopify_port: int
-    sku_prefix: str
+    run: str
 
     @classmethod
-    def of(cls, data_dir: DataDir) -> DemoStores:
-        ports = PortBook(data_dir.path / "ports.json")
-        return cls(ports.port("store-woo"), ports.port("store-shopify"), f"D{int(time.time()) % 0xFFFFF:05X}-")
+    def new(cls) -> DemoStores:
+        woo_port = free_port()
+        return cls(woo_port, free_port(frozenset({woo_port})), f"{int(time.time()) % 0xFFFFFF:06x}")
+
+    @property
+    def shop(self) -> str:
+        """The Shopify store's domain."""
+        return f"demo-{self.run}.myshopify.com"
 
     @property
     def woo_url(self) -> str:
@@ -64,9 +69,18 @@ class DemoStores:
 
     def specs(self, data_dir: DataDir, environ: Mapping[str, str]) -> list[ProcessSpec]:
         """The processes of the two stores; their buyers wait until they are told to come."""
-        common = ("--products", str(PRODUCTS), "--sku-prefix", self.sku_prefix)
+        common = ("--products", str(PRODUCTS), "--sku-prefix", f"D{self.run.upper()}-")
         woo = ("--initial-stock", str(STOCK), "--consumer-key", _CONSUMER_KEY, "--consumer-secret", _CONSUMER_SECRET)
-        shopify = ("--stock", str(STOCK), "--shop", SHOP, "--access-token", _ACCESS_TOKEN, "--api-secret", _API_SECRET)
+        shopify = (
+            "--stock",
+            str(STOCK),
+            "--shop",
+            self.shop,
+            "--access-token",
+            _ACCESS_TOKEN,
+            "--api-secret",
+            _API_SECRET,
+        )
         return [
             _store_spec("store-woo", "woo", self.woo_port, (*common, *woo), data_dir, environ),
             _store_spec("store-shopify", "shopify", self.shopify_port, (*common, *shopify), data_dir, environ),
@@ -86,7 +100,7 @@ class DemoStores:
             {
                 "platform": "shopify",
                 "name": _NAMES["shopify"],
-                "store_url": f"https://{SHOP}",
+                "store_url": f"https://{self.shop}",
                 "credentials": {"access_token": _ACCESS_TOKEN, "api_secret": _API_SECRET},
                 "settings": settings,
             },
