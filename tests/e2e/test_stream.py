@@ -1,0 +1,344 @@
+"""The hub's main job, with both stores: orders come in, fulfilments and stock go out."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from longshore_devkit.loadgen import LoadPlan, run_load
+from longshore_devkit.stores.woo.payloads import FIRST_ID, make_order_webhook
+from longshore_devkit.testing import eventually
+
+pytestmark = pytest.mark.e2e
+
+
+async def place(url: str, **body: Any) -> list[dict[str, Any]]:
+    """Buyers order in a simulated store."""
+    async with httpx.AsyncClient(timeout=20) as client:
+        answer = await client.post(f"{url}/_sim/orders", json=body)
+        answer.raise_for_status()
+        found = answer.json()
+    orders: list[dict[str, Any]] = found["orders"]
+    return orders
+
+
+async def sim(url: str, path: str, method: str = "GET", body: object = None) -> Any:
+    async with httpx.AsyncClient(timeout=20) as client:
+        answer = await client.request(method, f"{url}/_sim/{path}", json=body)
+        answer.raise_for_status()
+        return answer.json()
+
+
+async def stock_at(url: str, sku: str) -> int:
+    quantity: int = (await sim(url, "state"))["stock"][sku]
+    return quantity
+
+
+async def known(hub: Any, integration: dict[str, Any], external_id: object) -> dict[str, Any]:
+    """The canonical order, as soon as it is there."""
+
+    async def look() -> dict[str, Any] | None:
+        found: dict[str, Any] | None = await hub.order(integration, external_id)
+        return found
+
+    return await eventually(look, timeout=20) or {}
+
+
+def first_sku(store: Any) -> str:
+    return f"{store.woo.shop.config.sku_prefix}0001"
+
+
+def whole_lines(order: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"line_id": line["id"], "quantity": line["quantity"]} for line in order["lines"]]
+
+
+async def ship(hub: Any, order: dict[str, Any], number: str, lines: Any = None, status: int = 202) -> dict[str, Any]:
+    found: dict[str, Any] = await hub.post(
+        f"orders/{order['id']}/fulfillments",
+        {
+            "lines": whole_lines(order) if lines is None else lines,
+            "tracking": {"number": number, "carrier": "DHL", "url": f"https://track.example/{number}"},
+            "notify_customer": True,
+        },
+        status,
+    )
+    return found
+
+
+class TestOrders:
+    async def test_each_order_of_both_stores_arrives_to_the_cent(self, hub: Any, stores: Any) -> None:
+        for store, integration in (
+            (stores.woo, stores.woo_integration),
+            (stores.shopify, stores.shopify_integration),
+        ):
+            placed = await place(store.url, n=12)
+            await hub.settled()
+            orders = {
+                order["external_id"]: order for order in await hub.all("orders", integration_id=integration["id"])
+            }
+            for each in placed:
+                order = orders[str(each["id"])]
+                assert order["reconciled"], order["discrepancies"]
+                total = order["totals"]["total"]
+                assert Decimal(total["amount"]).scaleb(-total["exponent"]) == Decimal(str(each["total"]))
+                assert order["org_id"]
+                assert order["integration_id"] == integration["id"]
+                assert order["lines"]
+
+    async def test_what_happens_to_an_order_makes_revisions(self, hub: Any, stores: Any) -> None:
+        (placed,) = await place(stores.woo.url, sku=first_sku(stores), quantity=1, status="processing")
+        order = await known(hub, stores.woo_integration, placed["id"])
+        await sim(stores.woo.url, f"orders/{placed['id']}/refund", "POST", {})
+
+        async def refunded() -> bool:
+            now = await hub.get(f"orders/{order['id']}")
+            return bool(now["totals"]["refunded"]["amount"] == now["totals"]["total"]["amount"])
+
+        await eventually(refunded, timeout=20)
+        revisions = (await hub.get(f"orders/{order['id']}/revisions"))["items"]
+        assert len(revisions) >= 2
+        assert all(each["raw"]["topic"] == "raw.woocommerce" for each in revisions)
+
+    async def test_a_trashed_order_is_cancelled_and_a_restored_one_is_back(self, hub: Any, stores: Any) -> None:
+        (placed,) = await place(stores.woo.url, sku=first_sku(stores), quantity=1, status="processing")
+        order = await known(hub, stores.woo_integration, placed["id"])
+
+        async def status() -> str:
+            found: str = (await hub.get(f"orders/{order['id']}"))["status"]
+            return found
+
+        await sim(stores.woo.url, f"orders/{placed['id']}/trash", "POST", {})
+        await eventually(lambda: _is(status, "cancelled"), timeout=20)
+        await sim(stores.woo.url, f"orders/{placed['id']}/restore", "POST", {})
+        await eventually(lambda: _is(status, order["status"]), timeout=20)
+
+    async def test_the_same_deliveries_again_change_nothing(self, hub: Any) -> None:
+        store = await hub.mute_store(11)
+        plan = LoadPlan(
+            url=store["webhook_url"],
+            secret="mute-secret",
+            rate=400,
+            orders=100,
+            body=lambda n, _: make_order_webhook(n, at=1_795_000_000 + n),
+            order_id=lambda n: FIRST_ID + n,
+        )
+        first = await run_load(plan)
+        await hub.settled()
+        before = await hub.get("system/state-hash")
+        revisions = (await hub.get("orders", integration_id=store["id"]))["items"][0]["id"]
+        count = len((await hub.get(f"orders/{revisions}/revisions"))["items"])
+        # Other times of delivery, other delivery ids, another order of the two: the same bytes.
+        again = await run_load(plan)
+        await hub.settled()
+        assert first.accepted_ids == again.accepted_ids
+        assert len(await hub.all("orders", integration_id=store["id"])) == 100
+        after = await hub.get("system/state-hash")
+        assert before["orders"] == after["orders"]
+        assert len((await hub.get(f"orders/{revisions}/revisions"))["items"]) == count
+
+
+class TestFulfilments:
+    @pytest.mark.parametrize("platform", ["woo", "shopify"])
+    async def test_a_whole_order_ships_once(self, hub: Any, stores: Any, platform: str) -> None:
+        store = getattr(stores, platform)
+        integration = getattr(stores, f"{platform}_integration")
+        body = {"sku": first_sku(stores), "quantity": 2} | ({"status": "processing"} if platform == "woo" else {})
+        (placed,) = await place(store.url, **body)
+        order = await known(hub, integration, placed["id"])
+        asked = await ship(hub, order, "TRACK-1")
+        assert asked["command"]["status"] == "pending"
+        await hub.settled()
+        now = await hub.get(f"orders/{order['id']}")
+        assert now["status"] == "fulfilled"
+        (fulfillment,) = now["fulfillments"]
+        assert fulfillment["status"] == "success"
+        assert fulfillment["tracking"]["number"] == "TRACK-1"
+        assert all(line["fulfilled_quantity"] == line["quantity"] for line in now["lines"])
+        commands = (await hub.get("commands", order_id=order["id"]))["items"]
+        assert [(each["type"], each["status"]) for each in commands] == [("fulfillment.create", "succeeded")]
+        await assert_shipped_once(store, platform, placed["id"], "TRACK-1")
+
+    async def test_nothing_ships_twice(self, hub: Any, stores: Any) -> None:
+        (placed,) = await place(stores.shopify.url, sku=first_sku(stores), quantity=2)
+        order = await known(hub, stores.shopify_integration, placed["id"])
+        await ship(hub, order, "TRACK-2")
+        # More than is open: refused, nothing changes.
+        await ship(hub, order, "TRACK-3", status=409)
+        await hub.settled()
+        await ship(hub, order, "TRACK-3", status=409)
+        await assert_shipped_once(stores.shopify, "shopify", placed["id"], "TRACK-2")
+
+    async def test_in_parts(self, hub: Any, stores: Any) -> None:
+        (placed,) = await place(stores.woo.url, sku=first_sku(stores), quantity=3, status="processing")
+        order = await known(hub, stores.woo_integration, placed["id"])
+        line = order["lines"][0]["id"]
+        await ship(hub, order, "PART-1", [{"line_id": line, "quantity": 1}])
+        await hub.settled()
+        part = await hub.get(f"orders/{order['id']}")
+        assert part["status"] == "partially_fulfilled"
+        assert (await sim(stores.woo.url, "fulfilments"))["orders"][str(placed["id"])]["completed_count"] == 0
+        await ship(hub, order, "PART-2", [{"line_id": line, "quantity": 2}])
+        await hub.settled()
+        whole = await hub.get(f"orders/{order['id']}")
+        assert whole["status"] == "fulfilled"
+        assert whole["lines"][0]["fulfilled_quantity"] == 3
+        shipped = (await sim(stores.woo.url, "fulfilments"))["orders"][str(placed["id"])]
+        assert sorted(shipped["tracking_numbers"]) == ["PART-1", "PART-2"]
+        assert shipped["completed_count"] == 1
+
+    async def test_an_answer_lost_after_the_write_does_not_ship_twice(self, hub: Any, stores: Any) -> None:
+        placed = await place(stores.woo.url, n=6, sku=first_sku(stores), quantity=1, status="processing")
+        orders = [await known(hub, stores.woo_integration, each["id"]) for each in placed]
+        await sim(stores.woo.url, "faults", "PUT", {"drop_after_write_rate": 0.5})
+        try:
+            for order in orders:
+                await ship(hub, order, f"LOST-{order['external_id']}")
+
+            async def all_done() -> bool:
+                found = [(await hub.get(f"orders/{order['id']}"))["status"] for order in orders]
+                return all(status == "fulfilled" for status in found)
+
+            await eventually(all_done, timeout=60)
+        finally:
+            await sim(stores.woo.url, "faults", "PUT", {"drop_after_write_rate": 0.0})
+        state = await sim(stores.woo.url, "fulfilments")
+        assert state["twice"] == []
+        for each in placed:
+            assert state["orders"][str(each["id"])]["tracking_items"] == 1
+
+
+class TestStock:
+    async def test_a_sale_in_one_store_is_pushed_to_the_other(self, hub: Any, stores: Any) -> None:
+        sku = first_sku(stores)
+        before = await stock_at(stores.shopify.url, sku)
+        await place(stores.woo.url, sku=sku, quantity=3, status="processing")
+
+        async def pushed() -> bool:
+            return await stock_at(stores.shopify.url, sku) == before - 3
+
+        await eventually(pushed, timeout=20)
+        await hub.settled()
+        (level,) = (await hub.get("inventory", sku=sku))["items"]
+        assert level["available"] == before - 3
+        assert level["reserved"] == 3
+        assert level["on_hand"] == before
+        assert all(channel["in_sync"] for channel in level["channels"]), level
+
+    async def test_what_we_pushed_and_hear_of_is_not_pushed_back(self, hub: Any, stores: Any) -> None:
+        sku = first_sku(stores)
+        await place(stores.shopify.url, sku=sku, quantity=1)
+        await hub.settled()
+        writes = len((await sim(stores.woo.url, "state"))["stock_writes"])
+        assert writes >= 1
+        # No-op updates make the store tell of its levels again.
+        for _ in range(3):
+            await place(stores.woo.url, sku=f"{stores.woo.shop.config.sku_prefix}0002", quantity=1, status="pending")
+        await hub.settled()
+        assert len((await sim(stores.woo.url, "state"))["stock_writes"]) == writes
+        assert await stock_at(stores.woo.url, sku) == await stock_at(stores.shopify.url, sku)
+
+    async def test_an_adjustment_goes_to_all_stores(self, hub: Any, stores: Any) -> None:
+        sku = first_sku(stores)
+        await hub.post("inventory/adjustments", {"sku": sku, "set": 42, "reason": "counted"})
+        await hub.settled()
+        assert await stock_at(stores.woo.url, sku) == 42
+        assert await stock_at(stores.shopify.url, sku) == 42
+        await hub.post("inventory/adjustments", {"sku": sku, "delta": -2, "reason": "damaged"})
+        await hub.settled()
+        assert await stock_at(stores.woo.url, sku) == 40
+        movements = (await hub.get("inventory/movements", sku=sku))["items"]
+        assert sum(each["delta"] for each in movements) == 40
+
+    async def test_a_merchants_own_edit_goes_to_the_other_store(self, hub: Any, stores: Any) -> None:
+        sku = first_sku(stores)
+        await sim(stores.woo.url, "stock", "PUT", {"sku": sku, "quantity": 7})
+
+        async def pushed() -> bool:
+            return await stock_at(stores.shopify.url, sku) == 7
+
+        await eventually(pushed, timeout=30)
+        await hub.settled()
+        assert await stock_at(stores.woo.url, sku) == 7
+
+    async def test_goods_that_ship_leave_the_shelf_once(self, hub: Any, stores: Any) -> None:
+        sku = first_sku(stores)
+        (placed,) = await place(stores.woo.url, sku=sku, quantity=2, status="processing")
+        order = await known(hub, stores.woo_integration, placed["id"])
+        await hub.settled()
+        (reserved,) = (await hub.get("inventory", sku=sku))["items"]
+        await ship(hub, order, "SHELF-1")
+        await hub.settled()
+        (shipped,) = (await hub.get("inventory", sku=sku))["items"]
+        assert (shipped["on_hand"], shipped["reserved"]) == (reserved["on_hand"] - 2, reserved["reserved"] - 2)
+        assert shipped["available"] == reserved["available"]
+
+    async def test_selling_the_last_piece_twice_is_said_aloud(self, hub: Any, stores: Any) -> None:
+        sku = first_sku(stores)
+        await hub.post("inventory/adjustments", {"sku": sku, "set": 1, "reason": "counted"})
+        await hub.settled()
+        # Both stores are cut off from us while their buyers take the last piece.
+        for store in (stores.woo, stores.shopify):
+            await sim(store.url, "faults", "PUT", {"latency_ms": 300})
+        try:
+            await place(stores.woo.url, sku=sku, quantity=1, status="processing", force=True)
+            await place(stores.shopify.url, sku=sku, quantity=1)
+        finally:
+            for store in (stores.woo, stores.shopify):
+                await sim(store.url, "faults", "PUT", {"latency_ms": 0})
+        await hub.settled()
+        orders = [
+            *await hub.all("orders", integration_id=stores.woo_integration["id"]),
+            *await hub.all("orders", integration_id=stores.shopify_integration["id"]),
+        ]
+        short = [line for order in orders for line in order["lines"] if line["oversold_quantity"]]
+        assert [line["oversold_quantity"] for line in short] == [1]
+        alerts = (await hub.get("inventory/alerts"))["items"]
+        assert any(sku in str(alert) for alert in alerts)
+
+
+class TestConnections:
+    async def test_webhooks_are_registered_and_removed(self, hub: Any, woo: Any) -> None:
+        integration = await hub.connect_woo(woo)
+        hooks = (await sim(woo.url, "state"))["webhooks"]
+        assert {hook["topic"] for hook in hooks} >= {"order.created", "order.updated", "product.updated"}
+        assert all(hook["status"] == "active" for hook in hooks)
+        assert (await hub.client.delete(f"/api/v1/integrations/{integration['id']}")).status_code == 204
+        await hub.settled()
+        assert (await sim(woo.url, "state"))["webhooks"] == []
+
+    async def test_wrong_keys_are_an_error_with_its_reason(self, hub: Any, woo: Any) -> None:
+        created = await hub.post(
+            "integrations",
+            {
+                "platform": "woocommerce",
+                "name": "Wrong",
+                "store_url": woo.url,
+                "credentials": {"consumer_key": "ck_wrong", "consumer_secret": "cs_wrong"},
+            },
+        )
+
+        async def failed() -> bool:
+            found = await hub.get(f"integrations/{created['id']}")
+            return found["status"] == "error" and bool(found["status_reason"])
+
+        await eventually(failed, timeout=20)
+
+
+async def assert_shipped_once(store: Any, platform: str, external_id: object, number: str) -> None:
+    """Counted at the store itself."""
+    if platform == "woo":
+        state = await sim(store.url, "fulfilments")
+        shipped = state["orders"][str(external_id)]
+        assert state["twice"] == []
+        assert (shipped["tracking_numbers"], shipped["completed_count"]) == ([number], 1)
+    else:
+        shipped = (await sim(store.url, "fulfillments"))["by_order"][str(external_id)]
+        assert len(shipped) == 1, shipped
+        assert number in str(shipped)
+
+
+async def _is(read: Any, wanted: object) -> bool:
+    return bool(await read() == wanted)
