@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -32,11 +33,17 @@ def make_client(url: str, key: str, secret: str, ca_file: str | None = None) -> 
     return WooClient(integration, allow_private_stores=True, tls_ca_file=ca_file)
 
 
+@pytest.fixture(scope="session")
+def tls_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Certificates are made once: that takes longer than a test."""
+    return tmp_path_factory.mktemp("tls")
+
+
 @pytest.fixture
-async def woo() -> AsyncIterator[SimulatedWoo]:
+async def woo(tls_dir: Path) -> AsyncIterator[SimulatedWoo]:
     """A shop with http and https."""
     config = WooConfig(products=12, read_only_key=READ_ONLY[0], read_only_secret=READ_ONLY[1])
-    async with SimulatedWoo(config, https_port=0) as shop:
+    async with SimulatedWoo(config, https_port=0, tls_dir=tls_dir) as shop:
         yield shop
 
 

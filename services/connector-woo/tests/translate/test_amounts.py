@@ -136,3 +136,18 @@ class TestRounding:
         order = snapshot(json.loads(recordings.rest("11-order-dp4")))
         assert (order.exponent, order.totals.total.amount, order.reconciled) == (4, 632700, True)
         assert [fee.total.amount for fee in order.fee_lines] == [19]
+
+    def test_a_shop_without_decimals(self, recordings: Any, snapshot: Any) -> None:
+        """Two lines of 100.40 and 200.40 are shown as 100 and 200, and cost 301 together."""
+        body = recordings.order("018")
+        line = body["line_items"][0] | {"total_tax": "0", "taxes": [], "quantity": 1}
+        body["line_items"] = [
+            line | {"id": 1, "subtotal": "100", "total": "100", "price": 100.4},
+            line | {"id": 2, "subtotal": "200", "total": "200", "price": 200.4},
+        ]
+        body |= {"shipping_lines": [], "tax_lines": [], "total": "301"}
+        body |= dict.fromkeys(("total_tax", "cart_tax", "shipping_tax", "shipping_total", "discount_total"), "0")
+        order = snapshot(body)
+        assert order.reconciled
+        assert [fee.total.amount for fee in order.fee_lines] == [100]
+        assert not snapshot(body | {"total": "303"}).reconciled

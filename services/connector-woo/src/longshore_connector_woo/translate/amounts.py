@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
-from longshore.money import InvalidAmount, Money, iso_exponent, order_exponent
+from longshore.money import InvalidAmount, Money, iso_exponent, order_exponent, significant_decimals
 from longshore_connector_woo.translate.reading import ZERO, Fields, is_whole
 
 # A float in the record has about 15 digits: what differs by less than this is its noise.
 _NOISE = Decimal("0.000001")
 _BIGINT = 2**63 - 1
+_TOTALS = ("total", "total_tax", "cart_tax", "shipping_total", "discount_total")
 
 
 class Unit:
@@ -64,11 +65,10 @@ class Charge:
     # What coupons took off. A line that was priced up by hand has none: its subtotal is its total.
     discount: Decimal = ZERO
 
-    def hides_digits(self, cent: Decimal) -> bool:
-        """Whether the shop counts with more digits than it shows, or shows more than its totals have."""
-        if self.unrounded is not None and abs(self.unrounded - self.total) > _NOISE:
-            return True
-        return not is_whole(self.total / cent) or not is_whole(self.subtotal / cent)
+    @property
+    def hides_digits(self) -> bool:
+        """Whether the shop counts with more digits than it shows."""
+        return self.unrounded is not None and abs(self.unrounded - self.total) > _NOISE
 
 
 def read_line(item: Fields, quantity: int) -> Charge:
@@ -101,9 +101,8 @@ def _rates(item: Fields) -> int:
 class Amounts:
     """All the money of an order, as the store has it.
 
-    `cent` is the shop's smallest coin: its totals are rounded to that, whatever the lines show (`?dp=4`). `rounding`
-    and `tax_rounding` close the gap between the store's total and tax and the sums of what it shows; zero where there
-    is none or where rounding does not explain it.
+    `rounding` and `tax_rounding` close the gap between the store's total and tax and the sums of what it shows; zero
+    where there is none or where rounding does not explain it.
     """
 
     total: Decimal
@@ -113,9 +112,26 @@ class Amounts:
     lines: list[Charge]
     shippings: list[Charge]
     fees: list[Charge]
-    cent: Decimal
+    order: Fields
+    currency: str
     rounding: Decimal = ZERO
     tax_rounding: Decimal = ZERO
+
+    @property
+    def coin(self) -> Decimal:
+        """The smallest coin of the shop, to which its totals are rounded: as many decimals as it shows or as the
+        currency has, whichever are fewer, but all that the total needs."""
+        shown = max(self.order.decimals_shown(key) for key in _TOTALS)
+        needed = significant_decimals(self.total)
+        return Decimal(1).scaleb(-max(needed, min(shown, iso_exponent(self.currency))))
+
+    @property
+    def finer(self) -> bool:
+        """Whether the parts are shown with more decimals than the total has: read with `?dp=4`, or by a shop that has
+        changed its decimals since."""
+        coin = self.coin
+        charges = (*self.lines, *self.shippings, *self.fees)
+        return not all(is_whole(amount / coin) for each in charges for amount in (each.subtotal, each.total, each.tax))
 
     def contradictions(self) -> list[str]:
         """The stated discount against the lines'. Where digits are hidden, a coin for each line is rounding."""
@@ -123,9 +139,10 @@ class Amounts:
             return []
         summed = sum((line.subtotal - line.total for line in self.lines), ZERO)
         apart = abs(self.discount_total - summed)
-        if not apart or (
-            apart <= self.cent * len(self.lines) and any(line.hides_digits(self.cent) for line in self.lines)
-        ):
+        if not apart:
+            return []
+        hidden = any(line.hides_digits for line in self.lines) or self.finer
+        if hidden and apart <= self.coin * len(self.lines):
             return []
         return [f"discount_total: the store says {self.discount_total}, its lines sum to {summed}"]
 
@@ -159,7 +176,8 @@ def read_amounts(order: Fields, currency: str, items: list[Fields], quantities: 
         lines=lines,
         shippings=shippings,
         fees=fees,
-        cent=Decimal(1).scaleb(-unit_of(currency, (total, shipping, discount)).exponent),
+        order=order,
+        currency=currency,
     )
     _settle(order, amounts)
     return amounts
@@ -177,33 +195,39 @@ def _settle(order: Fields, amounts: Amounts) -> None:
     """Find out whether rounding explains what is left over, by redoing the shop's own sum. All of it, or nothing is
     touched and the order shows its contradiction."""
     charges = (*amounts.lines, *amounts.shippings, *amounts.fees)
+    shipping = sum((each.total for each in amounts.shippings), ZERO)
+    shipping_gap = abs(amounts.shipping - shipping)
     tax_gap = amounts.tax - sum((each.tax for each in charges), ZERO)
-    shown = sum((line.total for line in amounts.lines), ZERO)
-    beside = amounts.shipping + sum((fee.total for fee in amounts.fees), ZERO) + amounts.tax
-    gap = amounts.total - shown - beside
-    if not gap and not tax_gap:
+    gap = amounts.total - sum((each.total for each in charges), ZERO) - amounts.tax
+    if not gap and not tax_gap and not shipping_gap:
         return
-    cent = amounts.cent
+    coin = amounts.coin
+    if shipping_gap and (not amounts.finer or shipping_gap > coin / 2 * len(amounts.shippings)):
+        return
     if tax_gap:
-        explained = cent / 2 * sum(each.rates for each in charges)
+        explained = coin / 2 * sum(each.rates for each in charges)
         if abs(tax_gap) > explained or not _taxes_agree(order, amounts):
             return
-    if gap:
-        if not any(line.hides_digits(cent) for line in amounts.lines):
-            return
-        # "Round tax at subtotal": the sum of what the lines are before rounding, rounded. Else that of rounded lines,
-        # which differs from those shown only where they are finer than the shop's coin.
-        unrounded = sum((line.total if line.unrounded is None else line.unrounded for line in amounts.lines), ZERO)
-        rounded = sum((line.total.quantize(cent, ROUND_HALF_UP) for line in amounts.lines), ZERO)
-        goods = amounts.total - beside
-        apart = abs(goods - unrounded) if rounded == shown else min(abs(goods - unrounded), abs(goods - rounded))
-        if apart > cent * (2 + len(amounts.fees)) / 2:
-            return
-    amounts.rounding, amounts.tax_rounding = gap, tax_gap
+    if gap and not _is_rounding(gap, amounts):
+        return
+    amounts.shipping, amounts.rounding, amounts.tax_rounding = shipping, gap, tax_gap
+
+
+def _is_rounding(gap: Decimal, amounts: Amounts) -> bool:
+    """Whether `gap`, the total less its parts as shown, comes of rounding."""
+    if amounts.finer:
+        # The total is of rounded parts: half a coin for each of them, for the tax and for the sum.
+        parts = len(amounts.lines) + len(amounts.shippings) + len(amounts.fees) + 2
+        return abs(gap) <= amounts.coin / 2 * parts
+    if not any(line.hides_digits for line in amounts.lines):
+        return False
+    # "Round tax at subtotal": the total is rounded once, of lines with all their digits.
+    hidden = sum((line.unrounded - line.total for line in amounts.lines if line.unrounded is not None), ZERO)
+    return abs(gap - hidden) <= amounts.coin * (2 + len(amounts.fees)) / 2
 
 
 def _taxes_agree(order: Fields, amounts: Amounts) -> bool:
     """Whether the order's own tax lines, a second statement of its tax, sum to it but for their rounding."""
     rates = order.objects("tax_lines")
     summed = sum((rate.amount("tax_total") + rate.amount("shipping_tax_total") for rate in rates), ZERO)
-    return abs(summed - amounts.tax) <= amounts.cent * len(rates)
+    return abs(summed - amounts.tax) <= amounts.coin * len(rates)

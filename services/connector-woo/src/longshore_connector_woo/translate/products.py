@@ -150,7 +150,7 @@ def _titles(product: Fields, parent_name: str | None) -> tuple[str, str]:
     if product.text("type") != "variation":
         return name, name
     options = ", ".join(option for each in product.objects("attributes") if (option := each.name("option")))
-    if parent_name is not None:
+    if parent_name:
         return parent_name, options or name
     suffix = f" - {options}"
     return (name.removesuffix(suffix), options) if options else (name, name)

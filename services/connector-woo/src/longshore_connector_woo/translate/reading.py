@@ -147,6 +147,11 @@ class Fields:
             return False
         return to_decimal(value) is not None
 
+    def decimals_shown(self, key: str) -> int:
+        """How many decimals an amount is written with, padding and all; 0 if it is no text."""
+        value = self.data.get(key)
+        return len(value.partition(".")[2].strip()) if type(value) is str else 0
+
     def number(self, key: str) -> Decimal | None:
         """A number that is not an amount (an unrounded price, a rate); None if there is none."""
         return to_decimal(self.data.get(key))
