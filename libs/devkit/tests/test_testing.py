@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import time
+from pathlib import Path
+
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from longshore_devkit.data_dir import DataDir
 from longshore_devkit.infra.postgres import asyncpg_dsn
-from longshore_devkit.testing import MakeDatabase, eventually, unique_prefix
+from longshore_devkit.testing import MakeDatabase, eventually, remove_abandoned, unique_prefix
 
 
 async def test_an_8_mib_body_goes_through_kafka(bootstrap_servers: str, topic_prefix: str) -> None:
@@ -78,3 +83,18 @@ async def test_eventually_says_what_it_last_saw() -> None:
 
 def test_prefixes_differ() -> None:
     assert len({unique_prefix() for _ in range(50)}) > 45
+
+
+def test_data_of_killed_sessions_is_removed_and_that_of_running_ones_is_not(tmp_path: Path) -> None:
+    long_ago = time.time() - 7200
+    running, killed, young, other = (
+        tmp_path / name for name in ("longshore-test-1", "longshore-test-2", "longshore-test-3", "mine")
+    )
+    for path in (running, killed, young, other):
+        path.mkdir()
+    with DataDir(running).lock():
+        DataDir(killed)
+        for path in (running, killed, other):
+            os.utime(path, (long_ago, long_ago))
+        remove_abandoned(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["longshore-test-1", "longshore-test-3", "mine"]

@@ -6,6 +6,7 @@ Registered by the root conftest (`pytest_plugins = ["longshore_devkit.testing"]`
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 import shutil
@@ -19,6 +20,7 @@ import pytest
 
 from longshore_devkit.background import LoopThread
 from longshore_devkit.data_dir import DataDir
+from longshore_devkit.errors import DevkitError
 from longshore_devkit.infra import find_infra
 from longshore_devkit.infra.postgres import create_database, drop_database, with_database
 from longshore_devkit.ports import free_port
@@ -30,14 +32,18 @@ T = TypeVar("T")
 
 MakeDatabase = Callable[[], str]
 
+_TEMPORARY = "longshore-test-"
+_YOUNG_S = 3600.0
+
 
 @pytest.fixture(scope="session")
 def infra() -> Iterator[RunningInfra]:
     """One Kafka and one PostgreSQL for the session, in a data directory of its own."""
-    data_dir = Path(tempfile.mkdtemp(prefix="longshore-test-"))
-    data_dir.chmod(0o711)  # PostgreSQL may run as another user
-    with LoopThread() as loop:
-        found = loop.call(find_infra(data_dir, os.environ, allow_containers=True, durable=False))
+    remove_abandoned(Path(tempfile.gettempdir()))
+    path = Path(tempfile.mkdtemp(prefix=_TEMPORARY))
+    path.chmod(0o711)  # PostgreSQL may run as another user
+    with DataDir(path).lock(), LoopThread() as loop:
+        found = loop.call(find_infra(path, os.environ, allow_containers=True, durable=False))
         supervisor = Supervisor(found.specs)
         try:
             loop.call(supervisor.start())
@@ -45,7 +51,16 @@ def infra() -> Iterator[RunningInfra]:
         finally:
             loop.call(supervisor.stop())
             found.close()
-            shutil.rmtree(data_dir, ignore_errors=True)
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the data directories of sessions that were killed (those that run hold a lock in theirs)."""
+    for path in folder.glob(f"{_TEMPORARY}*"):
+        with contextlib.suppress(DevkitError, OSError):
+            if time.time() - path.stat().st_mtime > _YOUNG_S:  # a young one may be about to take its lock
+                with DataDir(path).lock():
+                    shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
