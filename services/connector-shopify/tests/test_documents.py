@@ -20,8 +20,8 @@ from graphql import (
     visit,
 )
 
-from longshore_connector_shopify.client.permissions import NEEDED, missing
-from longshore_connector_shopify.client.topics import FOLLOWED, enum_of
+from longshore_connector_shopify.client.permissions import ASKED, REQUIRED, missing, with_implied
+from longshore_connector_shopify.client.topics import FOLLOWED, NEEDS, enum_of
 from longshore_connector_shopify.documents import document, names
 from longshore_connector_shopify.translate.translator import LEVEL_TOPICS, PART_TOPICS, SNAPSHOT_TOPICS
 from longshore_devkit.stores.shopify.cost import MAX_QUERY_COST, QueryCost
@@ -105,17 +105,24 @@ def _demanded() -> set[tuple[str, ...]]:
 
 
 def test_the_scopes_that_we_ask_for_are_enough() -> None:
-    assert [each for each in _demanded() if not set(each) & set(NEEDED)] == []
+    assert [each for each in _demanded() if not set(each) & set(ASKED)] == []
 
 
 def test_no_scope_is_asked_for_in_vain() -> None:
-    for scope in NEEDED:
-        others = set(NEEDED) - {scope}
+    for scope in ASKED:
+        others = set(ASKED) - {scope}
         assert any(scope in each and not set(each) & others for each in _demanded()), scope
 
 
+def test_what_may_be_kept_from_us_is_known_by_topic() -> None:
+    topics = load_admin_schema().type_map["WebhookSubscriptionTopic"]
+    assert isinstance(topics, GraphQLEnumType)
+    for topic in FOLLOWED:
+        named = set(re.findall(r"\b(?:read|write)_\w+", topics.values[enum_of(topic)].description or ""))
+        assert not named or named & set(REQUIRED) or NEEDS[topic] in named, topic
+
+
 def test_to_write_is_to_read() -> None:
-    granted = {scope for scope in NEEDED if scope != "read_inventory"}
-    assert missing(granted) == ()
-    assert missing(set(NEEDED) - {"write_inventory"}) == ("write_inventory",)
-    assert missing([]) == NEEDED
+    assert missing(with_implied(set(REQUIRED) - {"read_inventory"})) == ()
+    assert missing(with_implied(set(REQUIRED) - {"write_inventory"})) == ("write_inventory",)
+    assert missing(frozenset()) == REQUIRED

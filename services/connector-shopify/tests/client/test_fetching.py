@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from longshore.contracts import OrderSnapshot
+from longshore.contracts import CustomerSnapshot, OrderSnapshot
 from longshore.platforms.protocols import FetchRequest, StoreRefused
-from longshore_connector_shopify.client.permissions import ALL_ORDERS, NEEDED
+from longshore_connector_shopify.client.permissions import ALL_ORDERS, ASKED, REQUIRED
 from longshore_connector_shopify.translate import ShopifyTranslator
 from longshore_devkit.stores.shopify import rest_orders
 
-SEES_ALL = frozenset({*NEEDED, ALL_ORDERS})
+SEES_ALL = frozenset({*ASKED, ALL_ORDERS})
 
 
 async def test_an_order_is_one_answer(store: Any, make: Any) -> None:
@@ -40,6 +40,48 @@ async def test_a_large_order_is_read_to_its_last_line(open_store: Any, make: Any
     assert fetched.reconciled
 
 
+async def test_all_shipments_and_refunds_of_an_order(open_store: Any, make: Any) -> None:
+    """More of them than the first answer lists, with more lines than it lists of each."""
+    store = await open_store(products=40, plan="enterprise")
+    order = store.shop.place_order([(variant.sku, 6) for variant in store.shop.variants[:15]])
+    waiting = order.fulfillment_orders[0]
+    for _ in range(6):
+        parts = [(waiting, part, 1) for part in waiting.lines if part.remaining > 1]
+        store.shop.fulfil(order, parts or [(waiting, waiting.lines[0], 1)])
+    for _ in range(5):
+        store.shop.refund(order.id)
+    store.shop.refund(order.id, full=True)
+    (entity,) = await store.client.fetch(FetchRequest("order", str(order.id)))
+    record = make.record(entity.body, resource="order", external_id=entity.external_id)
+    (fetched,) = ShopifyTranslator().translate(record).events
+    (webhook,) = ShopifyTranslator().translate(make.record(rest_orders.order_payload(order, "x"))).events
+    assert isinstance(fetched, OrderSnapshot)
+    assert isinstance(webhook, OrderSnapshot)
+    assert (len(fetched.fulfillments), len(fetched.refunds)) == (6, 6)
+    assert fetched.model_dump(exclude={"version", "raw"}) == webhook.model_dump(exclude={"version", "raw"})
+
+
+async def test_an_order_without_leave_to_read_buyers(open_store: Any, make: Any) -> None:
+    """The store denies the field and tells the rest."""
+    store = await open_store(scopes=frozenset(REQUIRED))
+    order = store.shop.place_order([("LS-0001", 1)])
+    (entity,) = await store.client.fetch(FetchRequest("order", str(order.id)))
+    record = make.record(entity.body, resource="order", external_id=entity.external_id)
+    (event,) = ShopifyTranslator().translate(record).events
+    assert isinstance(event, OrderSnapshot)
+    assert event.reconciled
+    assert event.customer is None or event.customer.external_id is None
+
+
+async def test_customers(store: Any, make: Any) -> None:
+    order = next(order for order in iter(store.shop.place_order, None) if order.customer)
+    (entity,) = await store.client.fetch(FetchRequest("customer", str(order.customer.id)))
+    record = make.record(entity.body, resource="customer", external_id=entity.external_id)
+    (event,) = ShopifyTranslator().translate(record).events
+    assert isinstance(event, CustomerSnapshot)
+    assert (event.email, event.first_name) == (order.customer.email, order.customer.first_name)
+
+
 async def test_products_and_stock(store: Any, make: Any) -> None:
     product = next(iter(store.shop.products.values()))
     variant = product.variants[0]
@@ -54,7 +96,7 @@ async def test_products_and_stock(store: Any, make: Any) -> None:
         assert len(events) == (1 if request.resource == "product" else 2)
 
 
-@pytest.mark.parametrize("resource", ["order", "product", "stock"])
+@pytest.mark.parametrize("resource", ["order", "product", "stock", "customer"])
 async def test_what_the_store_has_no_more(open_store: Any, resource: Any) -> None:
     store = await open_store(scopes=SEES_ALL)
     (entity,) = await store.client.fetch(FetchRequest(resource, "9"))
@@ -64,7 +106,7 @@ async def test_what_the_store_has_no_more(open_store: Any, resource: Any) -> Non
 
 async def test_an_order_that_we_may_not_see_is_not_gone(open_store: Any) -> None:
     """Without read_all_orders an order older than 60 days looks the same as a deleted one."""
-    store = await open_store(scopes=frozenset(NEEDED))
+    store = await open_store(scopes=frozenset(ASKED))
     with pytest.raises(StoreRefused, match="order-not-visible"):
         await store.client.fetch(FetchRequest("order", "9"))
 

@@ -8,7 +8,7 @@ import pytest
 
 from longshore.platforms.protocols import StoreRefused, StoreUnauthorized
 from longshore_connector_shopify.client.admin_api import gid, shop_domain
-from longshore_connector_shopify.client.permissions import NEEDED
+from longshore_connector_shopify.client.permissions import ASKED, REQUIRED
 from longshore_connector_shopify.client.topics import FOLLOWED
 
 CALLBACK = "http://127.0.0.1:9/webhooks/shopify"
@@ -20,8 +20,17 @@ async def test_a_store_introduces_itself(store: Any) -> None:
 
 
 async def test_missing_scopes_are_named(open_store: Any) -> None:
-    store = await open_store(scopes=frozenset(NEEDED) - {"write_inventory", "read_locations"})
+    store = await open_store(scopes=frozenset(ASKED) - {"write_inventory", "read_locations"})
     assert (await store.client.check()).missing == ("read_locations", "write_inventory")
+
+
+async def test_what_is_only_useful_is_not_demanded(open_store: Any) -> None:
+    store = await open_store(scopes=frozenset(REQUIRED))
+    assert (await store.client.check()).missing == ()
+    topics = await store.client.ensure_webhooks(CALLBACK)
+    assert "orders/create" in topics
+    assert not {"customers/create", "customers/update", "fulfillments/update"} & set(topics)
+    assert {each.topic for each in store.shop.webhooks.subscriptions.values()} == set(topics)
 
 
 async def test_an_expired_token_is_unauthorized(store: Any) -> None:

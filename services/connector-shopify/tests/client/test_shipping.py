@@ -13,7 +13,7 @@ import pytest
 from longshore.contracts import CommandLine
 from longshore.ids import uuid7
 from longshore.platforms.protocols import StoreRefused, StoreUnauthorized, StoreUnavailable
-from longshore_connector_shopify.client.permissions import NEEDED
+from longshore_connector_shopify.client.permissions import ASKED
 from longshore_connector_shopify.client.shipping import asked_when
 
 SKUS = [("LS-0001", 3), ("LS-0002", 1)]
@@ -178,7 +178,7 @@ async def test_no_pieces_are_no_shipment(store: Any) -> None:
 async def test_a_missing_scope_is_told_from_nothing_to_do(open_store: Any) -> None:
     """The store hides fulfilment orders then: an empty list, no error."""
     hidden = {"read_merchant_managed_fulfillment_orders", "write_merchant_managed_fulfillment_orders"}
-    store = await open_store(scopes=frozenset(NEEDED) - hidden)
+    store = await open_store(scopes=frozenset(ASKED) - hidden)
     order = store.shop.place_order(SKUS)
     with pytest.raises(StoreUnauthorized, match="missing-scope"):
         await store.client.create_fulfillment(store.ship(order, {0: 1}))
@@ -190,6 +190,21 @@ async def test_an_order_with_more_lines_than_a_page(open_store: Any) -> None:
     everything = dict.fromkeys(range(60), 1)
     await store.client.create_fulfillment(store.ship(order, everything))
     assert shipped(order) == everything
+
+
+async def test_an_order_with_more_shipments_than_are_listed(open_store: Any) -> None:
+    """The last one's answer is lost: it is found among those that the store lists in other answers."""
+    store = await open_store(plan="enterprise")
+    order = store.shop.place_order([("LS-0001", 24)])
+    for _ in range(22):
+        await store.client.create_fulfillment(store.ship(order, {0: 1}, None))
+    command = store.ship(order, {0: 2}, None)
+    store.sim.faults.drop_after_write_rate = 1.0
+    with pytest.raises(StoreUnavailable):
+        await store.client.create_fulfillment(command)
+    store.sim.faults.drop_after_write_rate = 0.0
+    assert (await store.client.create_fulfillment(command)).existed
+    assert shipped(order) == {0: 24}
 
 
 def test_a_request_tells_its_time() -> None:

@@ -1,15 +1,14 @@
-"""The access scopes that our documents and webhook topics need, and who asks for which.
+"""The access scopes that our documents and webhook topics need.
 
-Derived from the official schema by tests/test_permissions.py; this list is what a merchant is asked to grant.
+Derived from the official schema by tests/test_documents.py; a merchant is asked to grant all of `ASKED`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-NEEDED = (
-    "read_customers",
-    "read_fulfillments",
+# Without one of these a store cannot be connected.
+REQUIRED = (
     "read_inventory",
     "read_locations",
     "read_merchant_managed_fulfillment_orders",
@@ -19,13 +18,22 @@ NEEDED = (
     "write_merchant_managed_fulfillment_orders",
 )
 
+# Without these less is known: buyers' own changes, and what carriers report after a shipment.
+OPTIONAL = ("read_customers", "read_fulfillments")
+
+ASKED = tuple(sorted((*REQUIRED, *OPTIONAL)))
+
 # With it orders older than 60 days can be read; without it they look as if they were gone.
 ALL_ORDERS = "read_all_orders"
 READ_FULFILLMENT_ORDERS = "read_merchant_managed_fulfillment_orders"
 
 
-def missing(granted: Iterable[str]) -> tuple[str, ...]:
-    """What we need and lack. To write is to read."""
+def with_implied(granted: Iterable[str]) -> frozenset[str]:
+    """All that was granted: to write is to read."""
     have = set(granted)
-    have |= {scope.replace("write_", "read_", 1) for scope in have if scope.startswith("write_")}
-    return tuple(scope for scope in NEEDED if scope not in have)
+    return frozenset(have | {scope.replace("write_", "read_", 1) for scope in have if scope.startswith("write_")})
+
+
+def missing(granted: frozenset[str]) -> tuple[str, ...]:
+    """What we cannot do without and lack."""
+    return tuple(scope for scope in REQUIRED if scope not in granted)

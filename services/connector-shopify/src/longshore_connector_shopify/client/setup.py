@@ -8,8 +8,8 @@ from typing import Any
 from longshore.platforms.protocols import StoreInfo, StoreRefused
 from longshore_connector_shopify.client.admin_api import AdminApi
 from longshore_connector_shopify.client.paging import nodes_of
-from longshore_connector_shopify.client.permissions import missing
-from longshore_connector_shopify.client.topics import FOLLOWED, enum_of
+from longshore_connector_shopify.client.permissions import missing, with_implied
+from longshore_connector_shopify.client.topics import FOLLOWED, NEEDS, enum_of
 
 
 async def check(api: AdminApi) -> StoreInfo:
@@ -25,17 +25,19 @@ async def check(api: AdminApi) -> StoreInfo:
 
 
 async def granted(api: AdminApi) -> frozenset[str]:
-    """The access scopes that the store has granted."""
-    return frozenset(_scopes((await api.query("shop")).data))
+    """The access scopes that the store has granted, with those that they imply."""
+    return _scopes((await api.query("shop")).data)
 
 
 async def ensure_webhooks(api: AdminApi, callback_url: str) -> list[str]:
-    """Subscribe to each topic that is not yet delivered there."""
+    """Subscribe to each topic that is not yet delivered there, as far as we may."""
+    scopes = await granted(api)
+    topics = [topic for topic in FOLLOWED if topic not in NEEDS or NEEDS[topic] in scopes]
     there = {each["topic"] async for each in _subscriptions(api) if each.get("uri") == callback_url}
-    for topic in FOLLOWED:
+    for topic in topics:
         if enum_of(topic) not in there:
             await _subscribe(api, topic, callback_url)
-    return list(FOLLOWED)
+    return topics
 
 
 async def remove_webhooks(api: AdminApi, callback_url: str) -> None:
@@ -67,6 +69,6 @@ async def _subscriptions(api: AdminApi) -> AsyncIterator[dict[str, Any]]:
             return
 
 
-def _scopes(data: dict[str, Any]) -> list[str]:
+def _scopes(data: dict[str, Any]) -> frozenset[str]:
     scopes = (data.get("currentAppInstallation") or {}).get("accessScopes") or []
-    return [str(each["handle"]) for each in scopes]
+    return with_implied(str(each["handle"]) for each in scopes)

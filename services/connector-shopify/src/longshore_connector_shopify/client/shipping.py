@@ -37,8 +37,8 @@ from longshore_connector_shopify.client.setup import granted
 _SHIPMENTS_TOLD = 20
 _STANDING = frozenset({"SUCCESS", "OPEN", "PENDING"})
 _SHIPPABLE = frozenset({"OPEN", "IN_PROGRESS"})
-# How far the store's clock, as its Date header tells it, may be off.
-_CLOCK_SLACK = timedelta(seconds=5)
+# The store tells times to the second, cut off; another second for clocks that differ.
+_CLOCK_SLACK = timedelta(seconds=2)
 _REMEMBERED = 10_000
 
 
@@ -163,7 +163,7 @@ class Shipper:
         return made
 
     async def _why_not(self, order: Order, rest: Counter[str]) -> StoreRefused:
-        if not order.told_fulfillment_orders and READ_FULFILLMENT_ORDERS not in _readable(await granted(self._api)):
+        if not order.told_fulfillment_orders and READ_FULFILLMENT_ORDERS not in await granted(self._api):
             # The store hides what we may not see: an empty list, not an error (PLATFORMS.md).
             return StoreUnauthorized("missing-scope", f"The access token lacks {READ_FULFILLMENT_ORDERS}.")
         if any(order.held[line] for line in rest):
@@ -265,10 +265,6 @@ def _moment(value: Any) -> datetime | None:
         return datetime.fromisoformat(value)
     except (TypeError, ValueError):
         return None
-
-
-def _readable(scopes: frozenset[str]) -> frozenset[str]:
-    return scopes | {scope.replace("write_", "read_", 1) for scope in scopes if scope.startswith("write_")}
 
 
 def _number(global_id: str) -> str:

@@ -30,6 +30,14 @@ FOLLOWED = (
 )
 
 
+# Topics that need a scope which a merchant may keep from us.
+NEEDS = {
+    "customers/create": "read_customers",
+    "customers/update": "read_customers",
+    "fulfillments/update": "read_fulfillments",
+}
+
+
 def enum_of(topic: str) -> str:
     """`orders/create` -> `ORDERS_CREATE`, as the schema names it."""
     return topic.replace("/", "_").upper()
