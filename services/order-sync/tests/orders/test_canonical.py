@@ -124,6 +124,16 @@ class TestMatching:
             (hub.id, "f-9", hub.command_id)
         ]
 
+    @pytest.mark.parametrize("state", [PENDING, SUCCESS, FulfillmentState.FAILED])
+    def test_by_our_own_id_where_the_store_keeps_it(self, shop: Any, state: FulfillmentState) -> None:
+        hub = ours(shop, {0: 1}, state)
+        kept = shop.fulfillment({0: 1}, "key").model_copy(update={"id": hub.id})
+        order = canonical(shop.snapshot(fulfilled=(1, 0), fulfillments=[kept]), Facts(fulfillments=[hub]))
+        assert fulfilled(order) == [1, 0]
+        assert [(each.id, each.status, each.command_id) for each in order.fulfillments] == [
+            (hub.id, SUCCESS, hub.command_id)
+        ]
+
     def test_by_tracking_and_lines_before_the_outcome(self, shop: Any) -> None:
         snapshot = shop.snapshot(fulfilled=(1, 0), fulfillments=[shop.fulfillment({0: 1}, "f-9", tracking="T1")])
         order = canonical(snapshot, Facts(fulfillments=[ours(shop, {0: 1}, PENDING, tracking="T1")]))

@@ -110,7 +110,8 @@ def merge_fulfillments(
 ) -> tuple[list[Fulfillment], Counter[UUID]]:
     """All fulfilments once each, and the pieces by line that only our own successful ones account for.
 
-    One of ours is one of the store's by its external id; before (or without) that, by tracking number and lines.
+    One of ours is one of the store's by our id or its external id; before (or without) that, by tracking number and
+    lines.
     """
     matches = _match(stores, hubs)
     merged: list[Fulfillment] = []
@@ -192,11 +193,18 @@ def _lines(snapshot: OrderSnapshot, ours: Counter[UUID], oversold: Mapping[UUID,
 
 def _match(stores: Sequence[Fulfillment], hubs: Sequence[HubFulfillment]) -> dict[int, HubFulfillment]:
     """Which of ours each of the store's is, by the identity of the object in `stores`."""
-    free = {hub.id: hub for hub in sorted(hubs, key=lambda each: (each.created_at, each.id)) if hub.status not in _DEAD}
-    by_external_id = {hub.external_id: hub for hub in free.values() if hub.external_id is not None}
+    everything = {hub.id: hub for hub in sorted(hubs, key=lambda each: (each.created_at, each.id))}
     matches: dict[int, HubFulfillment] = {}
     for store in stores:
-        if store.external_id is not None and (hub := by_external_id.pop(store.external_id, None)) is not None:
+        # Where the connector keeps our id at the store. It counts even if we believe that the store refused.
+        if (hub := everything.pop(store.id, None)) is not None:
+            matches[id(store)] = hub
+    free = {hub.id: hub for hub in everything.values() if hub.status not in _DEAD}
+    by_external_id = {hub.external_id: hub for hub in free.values() if hub.external_id is not None}
+    for store in stores:
+        if id(store) in matches or store.external_id is None:
+            continue
+        if (hub := by_external_id.pop(store.external_id, None)) is not None:
             matches[id(store)] = free.pop(hub.id)
     for store in stores:
         if id(store) in matches or store.status in _DEAD:
