@@ -10,6 +10,7 @@ from longshore.contracts.base import (
     Version,
 )
 from longshore.contracts.commands import (
+    STALE,
     Command,
     CommandError,
     CommandLine,
@@ -67,6 +68,7 @@ from longshore.contracts.products import (
 from longshore.contracts.reconcile import discrepancies
 
 __all__ = [
+    "STALE",
     "Address",
     "AvailabilityChanged",
     "Command",

@@ -94,6 +94,11 @@ class CommandStatus(StrEnum):
     SUPERSEDED = "superseded"
 
 
+# The code of a stock.set that failed since the store did not have what was expected; `quantity` of the outcome is what
+# it has. Nothing was overwritten: who asked decides anew, knowing that.
+STALE = "stale"
+
+
 class CommandError(Contract):
     """Why a store did not do it; `detail` is for people and holds no secrets."""
 

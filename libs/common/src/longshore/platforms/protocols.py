@@ -139,7 +139,8 @@ class FulfillmentResult:
 class StockResult:
     """What became of one listing of a stock push. `quantity` is what the store has now, as far as it said.
 
-    `error` is None on success. `retry`: try again (a stale compare-and-set, a passing fault); else it is final.
+    `error` is None on success. `retry`: a passing fault, try the same again; else it is final. A stale compare-and-set
+    is final with code STALE and the quantity that the store has: who asked decides anew.
     """
 
     listing_id: object

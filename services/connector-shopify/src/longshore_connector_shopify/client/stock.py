@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
-from longshore.contracts import StockSet
+from longshore.contracts import STALE, StockSet
 from longshore.platforms.protocols import StockResult, StoreUnavailable
 from longshore_connector_shopify.client.admin_api import AdminApi, gid
 from longshore_connector_shopify.client.paging import nodes_of
@@ -134,7 +134,7 @@ class StockSetter:
                 again.append(each)
             else:
                 words = "The store's level is not what was expected; it was left as it is."
-                results.append(each.failed("stale", words, quantity=each.known, retry=True))
+                results.append(each.failed(STALE, words, quantity=each.known))
         return results, again
 
     async def _send(self, pushes: Sequence[Push], salt: str) -> list[dict[str, Any]]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
-from longshore.contracts import CommandOutcome, CommandStatus
+from longshore.contracts import STALE, CommandOutcome, CommandStatus
 
 STOCK_SET = "stock.set"
-STALE = "CHANGE_FROM_QUANTITY_STALE"
 
 
 def newest_per_command(outcomes: Iterable[CommandOutcome]) -> list[CommandOutcome]:
