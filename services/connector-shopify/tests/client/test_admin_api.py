@@ -128,8 +128,8 @@ async def test_throttling_with_status_200_is_waited_out() -> None:
 
     async with serving(answer, bucket=CostBucket(time, time.sleep), sleep=time.sleep) as api:
         assert (await api.query("shop")).data == {"shop": {"name": "x"}}
-    # Twice 40 points were missing, at 100 points a second.
-    assert time.now == pytest.approx(0.8)
+    # Twice 240 points were missing: the request's 100 and the 200 that are left alone, less 60; at 100 a second.
+    assert time.now == pytest.approx(4.8)
 
 
 async def test_lasting_throttling_is_said() -> None:
@@ -183,15 +183,42 @@ async def test_requests_wait_for_points() -> None:
     time = Time()
     bucket = CostBucket(time, time.sleep)
     bucket.settle(await bucket.take(100), _status(50))
-    await bucket.take(250)
+    await bucket.take(250, urgent=True)
     assert time.now == pytest.approx(2.0)
+
+
+async def test_reads_leave_points_for_what_is_urgent() -> None:
+    time = Time()
+    bucket = CostBucket(time, time.sleep)
+    bucket.settle(await bucket.take(100), _status(150))
+    assert bucket.wait_s(100) == pytest.approx(1.5)
+    assert bucket.wait_s(100, urgent=True) == 0
+
+
+async def test_what_is_urgent_does_not_queue_behind_reads() -> None:
+    time = Time()
+    waiting = asyncio.Event()
+    go_on = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        waiting.set()
+        await go_on.wait()
+        await time.sleep(seconds)
+
+    bucket = CostBucket(time, sleep)
+    bucket.settle(await bucket.take(100), _status(50))
+    read = asyncio.create_task(bucket.take(500))
+    await waiting.wait()
+    assert await bucket.take(12, urgent=True) == 12
+    go_on.set()
+    await read
 
 
 async def test_a_larger_plan_refills_faster() -> None:
     time = Time()
     bucket = CostBucket(time, time.sleep)
     bucket.settle(await bucket.take(100), _status(0, rate=1000, capacity=20000))
-    await bucket.take(500)
+    await bucket.take(500, urgent=True)
     assert time.now == pytest.approx(0.5)
 
 
@@ -200,8 +227,8 @@ async def test_what_is_under_way_counts_as_spent() -> None:
     bucket = CostBucket(time, time.sleep)
     first, _second = await bucket.take(100), await bucket.take(300)
     bucket.settle(first, _status(1900))
-    assert bucket.wait_s(1600) == 0
-    assert bucket.wait_s(1700) == pytest.approx(1.0)
+    assert bucket.wait_s(1600, urgent=True) == 0
+    assert bucket.wait_s(1700, urgent=True) == pytest.approx(1.0)
 
 
 async def test_more_than_the_bucket_holds_waits_for_a_full_one() -> None:
@@ -217,4 +244,4 @@ async def test_a_status_that_makes_no_sense_changes_nothing(status: Any) -> None
     time = Time()
     bucket = CostBucket(time, time.sleep)
     bucket.settle(await bucket.take(100), status)
-    assert bucket.wait_s(1900) == 0
+    assert bucket.wait_s(1900, urgent=True) == 0

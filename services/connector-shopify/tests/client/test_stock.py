@@ -28,7 +28,7 @@ async def test_an_unheard_of_sale_is_not_overwritten(store: Any) -> None:
     target = store.set_to(variant, 80, expected=100)
     store.shop.place_order([("LS-0001", 3)])
     for _ in range(8):
-        # Tried again and again, as the hub does until it has decided anew.
+        # However often it is tried.
         (result,) = await store.client.set_stock([target])
         assert (result.code, result.retry, result.quantity) == ("stale", False, 97)
     assert variant.available == 97

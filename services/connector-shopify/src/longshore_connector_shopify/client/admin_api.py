@@ -25,6 +25,9 @@ API_VERSION = "2026-07"
 
 _DOMAIN = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]*\.myshopify\.(com|io)")
 
+# An oversold piece costs more than a late look.
+_URGENT = frozenset({"stock_set", "levels_now", "locations", "fulfillment_create"})
+
 # How often a throttled request is repeated here before the job is put back.
 _THROTTLED_TRIES = 4
 _LONGEST_WAIT_S = 10.0
@@ -107,9 +110,11 @@ class AdminApi:
     async def _once(self, name: str, variables: Mapping[str, Any]) -> Answer | float:
         """The answer, or how long the store wants us to wait."""
         guess = self._costs.get(name, FIRST_GUESS)
-        if self._bucket.wait_s(guess) > _LONGEST_WAIT_S:
-            return self._bucket.wait_s(guess)
-        taken = await self._bucket.take(guess)
+        urgent = name in _URGENT
+        wait = self._bucket.wait_s(guess, urgent=urgent)
+        if wait > _LONGEST_WAIT_S:
+            return wait
+        taken = await self._bucket.take(guess, urgent=urgent)
         cost: dict[str, Any] = {}
         try:
             body = await self._post(name, variables)
@@ -124,7 +129,7 @@ class AdminApi:
         codes = _codes(parsed)
         if "THROTTLED" in codes:
             # At least a little: the store's figures are rounded.
-            return max(0.1, self._bucket.wait_s(self._costs.get(name, guess)))
+            return max(0.1, self._bucket.wait_s(self._costs.get(name, guess), urgent=urgent))
         return _answer(body, parsed, codes)
 
     async def _post(self, name: str, variables: Mapping[str, Any]) -> bytes:

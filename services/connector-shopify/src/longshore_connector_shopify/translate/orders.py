@@ -74,12 +74,7 @@ class _Sums:
 
 def _build(order: Json, record: RawRecord, exponent: int | None) -> OrderSnapshot:
     notes = Notes()
-    external_id = notes.external_id(order)
-    currency = notes.text(order, "currency")
-    if external_id is None:
-        raise Untranslatable("id is missing or unreadable")
-    if currency is None or len(currency) != 3 or not (currency.isascii() and currency.isalpha() and currency.isupper()):
-        raise Untranslatable("currency is missing or unreadable")
+    external_id, currency = _identity(order, notes)
     amounts = Amounts(currency, exponent, notes)
     ours = order_id(record.integration_id, external_id)
     cancelled_at = notes.moment(order, "cancelled_at")
@@ -138,6 +133,17 @@ def _build(order: Json, record: RawRecord, exponent: int | None) -> OrderSnapsho
     snapshot.reconciled = not snapshot.discrepancies
     snapshot.digest = content_digest(snapshot)
     return snapshot
+
+
+def _identity(order: Json, notes: Notes) -> tuple[str, str]:
+    """What an order cannot be without: its id and its currency."""
+    external_id = notes.external_id(order)
+    currency = notes.text(order, "currency")
+    if external_id is None:
+        raise Untranslatable("id is missing or unreadable")
+    if currency is None or len(currency) != 3 or not (currency.isascii() and currency.isalpha() and currency.isupper()):
+        raise Untranslatable("currency is missing or unreadable")
+    return external_id, currency
 
 
 def _sums(
