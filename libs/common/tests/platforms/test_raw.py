@@ -11,7 +11,14 @@ from longshore.broker import Message, Record
 from longshore.contracts import Origin, Platform
 from longshore.ids import IntegrationId, OrgId
 from longshore.platforms.protocols import FetchedEntity
-from longshore.platforms.raw import RESOURCE_HEADER, delivery_headers, fetched_message, read_raw, store_headers, stream_key
+from longshore.platforms.raw import (
+    RESOURCE_HEADER,
+    delivery_headers,
+    fetched_message,
+    read_raw,
+    store_headers,
+    stream_key,
+)
 
 ORG = OrgId(uuid4())
 STORE = IntegrationId(uuid4())

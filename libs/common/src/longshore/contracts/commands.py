@@ -112,6 +112,7 @@ class CommandOutcome(Contract):
     `running` with an error tells of a try that failed and will be repeated. The others are final, sent at least once.
     """
 
+    # A stock push that was under way when a newer command superseded it is still told of: as what the store took.
     event_type: ClassVar[str] = "longshore.command.outcome.v1"
 
     command_id: UUID

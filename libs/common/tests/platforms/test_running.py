@@ -1,0 +1,379 @@
+"""What jobs do at stores: each effect once, each outcome said, whatever fails in between."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from longshore.contracts import CommandStatus, EntityFetch, IntegrationStatus, StockSet
+from longshore.ids import IntegrationId
+from longshore.platforms.jobs import RetryLater
+from longshore.platforms.protocols import (
+    StockResult,
+    StoreRefused,
+    StoreThrottled,
+    StoreUnauthorized,
+    StoreUnavailable,
+)
+from longshore.platforms.running import LONGEST_PAUSE_S, MOST_ATTEMPTS, pause_s
+from longshore.platforms.work import FetchWork
+from longshore_devkit.testing import eventually
+
+from .conftest import PLATFORM, Connector, command, fulfilment, stock
+from .toy import Shop
+
+AWAY = StoreUnavailable("timeout", "The store did not answer.")
+
+
+@pytest.fixture
+async def store(connector: Connector) -> tuple[IntegrationId, Shop]:
+    return await connector.add_store(status=IntegrationStatus.ACTIVE)
+
+
+Store = tuple[IntegrationId, Shop]
+
+
+class TestPause:
+    @given(st.integers(0, 1000), st.floats(0, 1))
+    def test_it_grows_to_a_limit_with_jitter(self, attempts: int, chance: float) -> None:
+        pause = pause_s(attempts, None, chance)
+        assert 0.375 <= pause <= LONGEST_PAUSE_S * 1.25
+        assert pause_s(attempts + 1, None, chance) >= pause
+
+    @given(st.floats(0, 10_000))
+    def test_what_the_store_asked_for_goes_first(self, asked: float) -> None:
+        assert pause_s(3, asked) == min(asked, LONGEST_PAUSE_S)
+
+
+class TestFulfilments:
+    async def test_done_once_and_said_once(self, connector: Connector, store: Store) -> None:
+        ship = fulfilment(store[0])
+        await connector.do(ship)
+        (outcome,) = await connector.outcomes()
+        assert (outcome.command_id, outcome.status, outcome.attempts) == (ship.id, CommandStatus.SUCCEEDED, 1)
+        assert outcome.fulfillment_external_id == "s1"
+        assert outcome.reply_to == "order-sync"
+        assert outcome.error is None
+
+    async def test_done_again_the_store_is_not_asked(self, connector: Connector, store: Store) -> None:
+        ship = fulfilment(store[0])
+        for _ in range(3):
+            await connector.do(ship)
+        assert store[1].calls == ["create_fulfillment"]
+        outcomes = await connector.outcomes()
+        assert len({each.to_json() for each in outcomes}) == 1
+        assert await connector.count("done_commands") == 1
+
+    async def test_refused_is_final(self, connector: Connector, store: Store) -> None:
+        store[1].troubles.append(StoreRefused("already-shipped", "All lines are shipped."))
+        ship = fulfilment(store[0])
+        await connector.do(ship)
+        (outcome,) = await connector.outcomes()
+        assert outcome.status is CommandStatus.FAILED
+        assert outcome.error is not None
+        assert (outcome.error.code, outcome.error.detail) == ("already-shipped", "All lines are shipped.")
+        await connector.do(ship)
+        assert len(store[1].calls) == 1
+
+    @pytest.mark.parametrize(
+        ("trouble", "least", "most"),
+        [(AWAY, 0.3, 0.7), (StoreUnavailable("http-503", "x", 17), 17, 17), (StoreThrottled("http-429", "x", 9), 9, 9)],
+    )
+    async def test_unavailable_is_tried_again_when_the_store_says(
+        self, connector: Connector, store: Store, trouble: StoreUnavailable, least: float, most: float
+    ) -> None:
+        store[1].troubles.append(trouble)
+        ship = fulfilment(store[0])
+        with pytest.raises(RetryLater) as retry:
+            await connector.do(ship)
+        assert least <= retry.value.delay_s <= most
+        (outcome,) = await connector.outcomes()
+        assert (outcome.status, outcome.attempts) == (CommandStatus.RUNNING, 1)
+        assert outcome.error is not None
+        assert outcome.error.code == trouble.code
+
+    async def test_unavailable_then_well(self, connector: Connector, store: Store) -> None:
+        store[1].troubles.append(AWAY)
+        ship = fulfilment(store[0])
+        with pytest.raises(RetryLater):
+            await connector.do(ship)
+        await connector.do(ship, attempts=1)
+        assert await connector.statuses(ship) == ["running", "succeeded"]
+        assert (await connector.outcomes())[-1].attempts == 2
+
+    async def test_a_store_that_never_comes_back_fails_it_in_the_end(self, connector: Connector, store: Store) -> None:
+        store[1].troubles.append(AWAY)
+        ship = fulfilment(store[0])
+        await connector.do(ship, attempts=MOST_ATTEMPTS - 1)
+        assert await connector.statuses(ship) == ["failed"]
+
+    async def test_after_a_crash_between_write_and_commit_it_is_shipped_once_and_said_once(
+        self, connector: Connector, store: Store
+    ) -> None:
+        store[1].after_write.append(asyncio.CancelledError())
+        ship = fulfilment(store[0])
+        with pytest.raises(asyncio.CancelledError):
+            await connector.do(ship)
+        assert await connector.outcomes() == []
+        await connector.do(ship)
+        assert store[1].calls == ["create_fulfillment", "create_fulfillment"]
+        assert len(store[1].shipments) == 1
+        assert await connector.statuses(ship) == ["succeeded"]
+        assert await connector.count("done_commands") == 1
+
+    async def test_a_lost_answer_does_not_ship_twice(self, connector: Connector, store: Store) -> None:
+        store[1].after_write.append(AWAY)
+        ship = fulfilment(store[0])
+        with pytest.raises(RetryLater):
+            await connector.do(ship)
+        await connector.do(ship, attempts=1)
+        assert len(store[1].shipments) == 1
+        assert (await connector.outcomes())[-1].fulfillment_external_id == "s1"
+
+    async def test_a_store_that_is_gone_fails_it(self, connector: Connector, store: Store) -> None:
+        await connector.delete_store(store[0])
+        ship = fulfilment(store[0])
+        await connector.do(ship)
+        (outcome,) = await connector.outcomes()
+        assert outcome.error is not None
+        assert (outcome.status, outcome.error.code) == (CommandStatus.FAILED, "integration-deleted")
+        assert store[1].calls == []
+
+
+class TestFetches:
+    async def test_what_was_read_goes_to_the_raw_topic(self, connector: Connector, store: Store) -> None:
+        store[1].entities["29"] = b'{"id": 29.10}'
+        await connector.work(store[0], FetchWork(resource="order", external_id="29"))
+        (message,) = connector.raw.sent
+        assert (message.topic, message.key, message.value) == ("raw.api", f"{store[0]}:29", b'{"id": 29.10}')
+
+    async def test_a_command_to_fetch_has_an_outcome(self, connector: Connector, store: Store) -> None:
+        look = command(store[0], EntityFetch(resource="order", external_id="29"))
+        await connector.do(look)
+        assert await connector.statuses(look) == ["succeeded"]
+        assert connector.raw.sent[0].headers["longshore-gone"] == "1"
+
+    async def test_unavailable_is_tried_again(self, connector: Connector, store: Store) -> None:
+        store[1].troubles.append(AWAY)
+        with pytest.raises(RetryLater):
+            await connector.work(store[0], FetchWork(resource="order", external_id="29"))
+        assert connector.registry.get_sample_value(
+            "longshore_store_failures_total", {"platform": PLATFORM.value, "code": "timeout"}
+        )
+
+    async def test_refused_ends_it(self, connector: Connector, store: Store) -> None:
+        store[1].troubles.append(StoreUnauthorized("http-401", "no"))
+        await connector.work(store[0], FetchWork(resource="order", external_id="29"))
+        assert connector.raw.sent == []
+
+    async def test_a_store_that_is_gone_ends_it(self, connector: Connector) -> None:
+        await connector.work(uuid4(), FetchWork(resource="order", external_id="29"))
+        assert connector.raw.sent == []
+
+
+class TestStock:
+    async def accept(self, connector: Connector, store: UUID, *sequences: tuple[UUID, int]) -> None:
+        await connector.accept.apply(
+            connector.records(*[stock(store, listing, n, sku=str(listing)) for listing, n in sequences])
+        )
+
+    async def test_all_targets_in_batches_of_the_store(self, connector: Connector, store: Store) -> None:
+        listings = [uuid4() for _ in range(5)]
+        await self.accept(connector, store[0], *[(each, 3) for each in listings])
+        await connector.push(store[0])
+        assert [len(each) for each in store[1].pushes] == [2, 2, 1]
+        assert store[1].stock == {str(each): 30 for each in listings}
+        outcomes = await connector.outcomes()
+        assert {each.listing_id for each in outcomes} == set(listings)
+        assert {(each.status, each.quantity, each.sequence, each.attempts) for each in outcomes} == {
+            (CommandStatus.SUCCEEDED, 30, 3, 1)
+        }
+
+    async def test_pushed_once(self, connector: Connector, store: Store) -> None:
+        await self.accept(connector, store[0], (uuid4(), 1))
+        await connector.push(store[0])
+        await connector.push(store[0])
+        assert len(store[1].pushes) == 1
+
+    async def test_one_listing_that_fails_is_tried_again_alone(self, connector: Connector, store: Store) -> None:
+        good, bad = uuid4(), uuid4()
+        store[1].on_stock[bad] = lambda each: StockResult(
+            each.listing_id, each.sequence, None, "Somebody else changed it.", "stale", retry=True
+        )
+        await self.accept(connector, store[0], (good, 1), (bad, 1))
+        with pytest.raises(RetryLater) as retry:
+            await connector.push(store[0])
+        assert 0 < retry.value.delay_s < 1
+        assert store[1].stock == {str(good): 10}
+        assert {(each.listing_id, each.status.value) for each in await connector.outcomes()} == {
+            (good, "succeeded"),
+            (bad, "running"),
+        }
+        store[1].on_stock.clear()
+        await connector.let_targets_be_due()
+        await connector.push(store[0], attempts=1)
+        assert [each.listing_id for each in store[1].pushes[-1]] == [bad]
+        last = (await connector.outcomes())[-1]
+        assert (last.listing_id, last.status, last.attempts) == (bad, CommandStatus.SUCCEEDED, 2)
+
+    async def test_one_listing_that_is_refused_is_final(self, connector: Connector, store: Store) -> None:
+        bad = uuid4()
+        store[1].on_stock[bad] = lambda each: StockResult(
+            each.listing_id, each.sequence, None, "No such variant.", "not-found"
+        )
+        await self.accept(connector, store[0], (bad, 1))
+        await connector.push(store[0])
+        (outcome,) = await connector.outcomes()
+        assert outcome.error is not None
+        assert (outcome.status, outcome.error.code) == (CommandStatus.FAILED, "not-found")
+
+    async def test_an_answer_that_leaves_a_listing_out_counts_as_a_failed_try(
+        self, connector: Connector, store: Store
+    ) -> None:
+        listing = uuid4()
+        store[1].on_stock[listing] = lambda each: StockResult(uuid4(), each.sequence, each.quantity)
+        await self.accept(connector, store[0], (listing, 1))
+        with pytest.raises(RetryLater):
+            await connector.push(store[0])
+        (outcome,) = await connector.outcomes()
+        assert outcome.error is not None
+        assert (outcome.status, outcome.error.code) == (CommandStatus.RUNNING, "no-answer")
+
+    async def test_a_push_that_is_refused_as_a_whole_fails_all_of_it(self, connector: Connector, store: Store) -> None:
+        store[1].troubles.append(StoreUnauthorized("http-401", "The key was revoked."))
+        await self.accept(connector, store[0], (uuid4(), 1), (uuid4(), 1))
+        await connector.push(store[0])
+        assert [each.status.value for each in await connector.outcomes()] == ["failed", "failed"]
+
+    async def test_a_store_that_is_down_is_said_once_and_pushed_later(self, connector: Connector, store: Store) -> None:
+        await self.accept(connector, store[0], (uuid4(), 1))
+        for attempt in range(3):
+            store[1].troubles.append(AWAY)
+            with pytest.raises(RetryLater):
+                await connector.push(store[0], attempts=attempt)
+        await connector.push(store[0], attempts=3)
+        assert [each.status.value for each in await connector.outcomes()] == ["running", "succeeded"]
+
+    async def test_the_newest_wins_over_a_push_under_way(self, connector: Connector, store: Store) -> None:
+        """It is superseded by what came meanwhile: the newer quantity is the store's in the end."""
+        listing = uuid4()
+        store[1].gate = asyncio.Event()
+        await self.accept(connector, store[0], (listing, 1))
+        push = asyncio.create_task(connector.push(store[0]))
+        await store[1].asked.wait()
+        await self.accept(connector, store[0], (listing, 2))
+        store[1].gate.set()
+        await push
+        assert [each[0].sequence for each in store[1].pushes] == [1, 2]
+        assert store[1].stock == {str(listing): 20}
+
+    async def test_a_push_under_way_that_is_superseded_tells_what_the_store_took(
+        self, connector: Connector, store: Store
+    ) -> None:
+        listing = uuid4()
+        store[1].gate = asyncio.Event()
+        old, new = stock(store[0], listing, 1), stock(store[0], listing, 2)
+        await connector.accept.apply(connector.records(old))
+        push = asyncio.create_task(connector.push(store[0]))
+        await store[1].asked.wait()
+        await connector.accept.apply(connector.records(new))
+        store[1].gate.set()
+        await push
+        assert await connector.statuses(old) == ["superseded", "succeeded"]
+        assert await connector.statuses(new) == ["succeeded"]
+
+    async def test_a_superseded_one_is_not_tried_again(self, connector: Connector, store: Store) -> None:
+        listing = uuid4()
+        store[1].gate = asyncio.Event()
+        store[1].on_stock[listing] = lambda each: StockResult(
+            each.listing_id, each.sequence, None, "Not now.", "busy", retry=each.sequence == 1
+        )
+        old, new = stock(store[0], listing, 1), stock(store[0], listing, 2)
+        await connector.accept.apply(connector.records(old))
+        push = asyncio.create_task(connector.push(store[0]))
+        await store[1].asked.wait()
+        await connector.accept.apply(connector.records(new))
+        store[1].gate.set()
+        await push
+        assert [each[0].sequence for each in store[1].pushes] == [1, 2]
+        assert await connector.statuses(new) == ["failed"]
+
+    async def test_a_crash_in_the_middle_pushes_again(self, connector: Connector, store: Store) -> None:
+        listing = uuid4()
+        store[1].gate = asyncio.Event()
+        await self.accept(connector, store[0], (listing, 1))
+        push = asyncio.create_task(connector.push(store[0]))
+        await store[1].asked.wait()
+        push.cancel()
+        await asyncio.wait({push})
+        store[1].gate = None
+        await connector.push(store[0])
+        assert store[1].stock == {str(listing): 10}
+        assert [each.status.value for each in await connector.outcomes()] == ["succeeded"]
+
+    async def test_targets_of_a_store_that_is_gone_fail(self, connector: Connector, store: Store) -> None:
+        await self.accept(connector, store[0], (uuid4(), 1), (uuid4(), 1))
+        await connector.delete_store(store[0])
+        await connector.push(store[0])
+        assert {(each.status.value, each.error.code) for each in await connector.outcomes() if each.error} == {
+            ("failed", "integration-deleted")
+        }
+        assert store[1].pushes == []
+
+
+class TestAllTogether:
+    """Commands in, through the queue, to the stores."""
+
+    async def test_a_store_that_is_down_hurts_only_itself(self, connector: Connector) -> None:
+        down, down_shop = await connector.add_store("down", status=IntegrationStatus.ACTIVE)
+        up, up_shop = await connector.add_store("up", status=IntegrationStatus.ACTIVE)
+        down_shop.troubles = [AWAY] * 1000
+        ships = [fulfilment(down) for _ in range(40)] + [fulfilment(up) for _ in range(20)]
+        running = asyncio.create_task(connector.jobs.run())
+        try:
+            await connector.accept.apply(connector.records(*ships, stock(up, uuid4(), 7)))
+            await eventually(lambda: len(up_shop.shipments) == 20 and up_shop.stock == {"MUG": 70}, timeout=20)
+            await eventually(lambda: down in connector.clients.paused(), timeout=20)
+            calls = len(down_shop.calls)
+            # Open breaker: its forty jobs are left alone, not tried one by one.
+            await connector.accept.apply(connector.records(fulfilment(up)))
+            await eventually(lambda: len(up_shop.shipments) == 21)
+            assert calls <= 10
+            assert len(down_shop.calls) <= calls + 1
+            assert await connector.jobs.due(connector.engine) <= 1
+            # It comes back: all that waited is done, once each.
+            down_shop.troubles.clear()
+            await eventually(lambda: len(down_shop.shipments) == 40, timeout=20)
+        finally:
+            await connector.jobs.stop()
+            await running
+        said = [each for each in await connector.outcomes() if each.status is CommandStatus.SUCCEEDED]
+        assert len(said) == 62
+        assert len({each.command_id for each in said}) == 62
+
+    async def test_targets_that_come_amid_pushes_all_reach_the_store(self, connector: Connector) -> None:
+        store, shop = await connector.add_store(status=IntegrationStatus.ACTIVE)
+        listings = [uuid4() for _ in range(6)]
+        running = asyncio.create_task(connector.jobs.run())
+        try:
+            for sequence in range(1, 11):
+                batch = [stock(store, each, sequence, sku=str(each)) for each in listings]
+                await connector.accept.apply(connector.records(*batch))
+            await eventually(lambda: shop.stock == {str(each): 100 for each in listings}, timeout=15)
+        finally:
+            await connector.jobs.stop()
+            await running
+        pushed: dict[UUID, list[int]] = {}
+        for each in (target for push in shop.pushes for target in push):
+            assert isinstance(each, StockSet)
+            pushed.setdefault(each.listing_id, []).append(each.sequence)
+        # Never an older one after a newer one.
+        assert all(each == sorted(set(each)) for each in pushed.values())
+        said = await connector.outcomes()
+        assert len({each.command_id for each in said}) == 60
+        taken = {(each.listing_id, each.sequence) for each in said if each.status is CommandStatus.SUCCEEDED}
+        assert taken == {(listing, n) for listing, sequences in pushed.items() for n in sequences}
