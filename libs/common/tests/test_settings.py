@@ -52,7 +52,7 @@ def test_any_spelling_of_the_database_url_becomes_asyncpgs(
         ("DATABASE_URL", None, "LONGSHORE_DATABASE_URL is not set (postgresql://user:password@host:port/database)."),
         ("KAFKA_BOOTSTRAP_SERVERS", "", "LONGSHORE_KAFKA_BOOTSTRAP_SERVERS is not set"),
         ("ENCRYPTION_KEYS", " , ", "LONGSHORE_ENCRYPTION_KEYS is not set"),
-        ("ENCRYPTION_KEYS", f"{KEYS[0]},hunter2", "LONGSHORE_ENCRYPTION_KEYS is wrong: number 2 is no Fernet key"),
+        ("ENCRYPTION_KEYS", f"{'A' * 43}=,hunter2", "LONGSHORE_ENCRYPTION_KEYS is wrong: number 2 is no Fernet key"),
         ("DATABASE_URL", "mysql://me:hunter2@db/hub", "LONGSHORE_DATABASE_URL is wrong: it must begin with postgresql://"),
         ("HTTP_PORT", "hunter2", "LONGSHORE_HTTP_PORT is wrong: "),
         ("HTTP_PORT", "70000", "LONGSHORE_HTTP_PORT is wrong: "),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from aiokafka.errors import CommitFailedError, KafkaConnectionError, MessageSizeTooLargeError
+from asyncpg.exceptions import DataError, InterfaceError, InternalClientError
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -21,6 +22,9 @@ from longshore.broker import BrokerUnavailable, Transient, describe, is_transien
         (TimeoutError(), True),
         (KafkaConnectionError(), True),
         (CommitFailedError(), True),
+        (InternalClientError("got result for unknown protocol state 3"), True),
+        (InterfaceError("connection is closed"), True),
+        (DataError("invalid input for query argument $1"), False),
         (MessageSizeTooLargeError(), False),
         (ValueError(), False),
         (KeyError(), False),

@@ -47,6 +47,9 @@ def is_transient(error: BaseException) -> bool:
         return state[:2] in _TRANSIENT_CLASSES or state in _TRANSIENT_STATES
     driver = _driver_error(error)
     # The client's own errors: a lost connection passes; a value that does not fit its column (DataError) never does.
+    # InternalClientError is what asyncpg raises when an answer comes on a connection that it has given up.
+    if isinstance(driver, asyncpg.exceptions.InternalClientError):
+        return True
     return isinstance(driver, asyncpg.InterfaceError) and not isinstance(driver, ValueError)
 
 
@@ -97,7 +100,9 @@ def _driver_error(error: BaseException) -> BaseException | None:
     orig: BaseException | None = getattr(error, "orig", None)
     if orig is not None:
         return orig.__cause__ or orig
-    ours: bool = isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError)
+    ours: bool = isinstance(
+        error, asyncpg.PostgresError | asyncpg.InterfaceError | asyncpg.exceptions.InternalClientError
+    )
     return error if ours else None
 
 
