@@ -1,8 +1,8 @@
 """The store's rate limit: a bucket of cost points per app and store, refilled by the second.
 
 Each answer tells how full the bucket is (`extensions.cost.throttleStatus`); in between we count for ourselves, so that
-tasks of one store queue here and not at the store. Reads leave a tenth of the bucket alone: a stock push (a dozen points)
-never waits behind a queue of orders to be read (hundreds).
+tasks of one store queue here and not at the store. Reads leave a tenth of the bucket alone: a stock push (a dozen
+points) never waits behind a queue of orders to be read (hundreds).
 """
 
 from __future__ import annotations
