@@ -128,6 +128,13 @@ class TestStock:
         assert (await target(connector, listing))[0] == 2
         assert await connector.outcomes() == []
 
+    async def test_another_one_of_the_same_sequence_is_superseded_not_forgotten(self, connector: Connector) -> None:
+        listing = uuid4()
+        first, second = stock(STORE, listing, 1), stock(STORE, listing, 1)
+        await connector.accept.apply(connector.records(first))
+        await connector.accept.apply(connector.records(second))
+        assert (await connector.statuses(first), await connector.statuses(second)) == ([], ["superseded"])
+
     async def test_redelivered_after_its_push_it_is_not_pushed_again(self, connector: Connector) -> None:
         store, shop = await connector.add_store(status=IntegrationStatus.ACTIVE)
         records = connector.records(stock(store, uuid4(), 1))

@@ -61,3 +61,15 @@ def test_a_good_probe_closes_it() -> None:
     breaker.succeeded()
     assert not breaker.open
     assert breaker.wait_s() == 0
+
+
+def test_asking_how_long_is_not_trying() -> None:
+    breaker, clock = broken()
+    assert breaker.left_s() == 2.0
+    clock.now = 2.0
+    assert breaker.left_s() == 0
+    assert breaker.wait_s() == 0
+    # Its probe is under way: the others wait for what becomes of it.
+    assert breaker.left_s() == 2.0
+    breaker.succeeded()
+    assert breaker.left_s() == 0

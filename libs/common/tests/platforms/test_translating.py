@@ -97,7 +97,7 @@ class Bench:
             WordTranslator(),
             self.producer,  # type: ignore[arg-type]  # fakes behind the same interfaces
             FakeEngine(),  # type: ignore[arg-type]
-            self.jobs,  # type: ignore[arg-type]
+            self.jobs,
             ConnectorMetrics(self.registry),
             SNAPSHOTS,
         ).apply

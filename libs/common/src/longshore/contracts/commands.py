@@ -112,7 +112,6 @@ class CommandOutcome(Contract):
     `running` with an error tells of a try that failed and will be repeated. The others are final, sent at least once.
     """
 
-    # A stock push that was under way when a newer command superseded it is still told of: as what the store took.
     event_type: ClassVar[str] = "longshore.command.outcome.v1"
 
     command_id: UUID
@@ -120,6 +119,7 @@ class CommandOutcome(Contract):
     org_id: UUID
     integration_id: UUID
     reply_to: str
+    # A stock push that was under way when a newer command superseded it is still told of: as what the store took.
     status: CommandStatus
     attempts: int
     error: CommandError | None = None

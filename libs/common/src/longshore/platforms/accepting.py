@@ -78,7 +78,7 @@ class AcceptCommands:
                 elif before is not None and not before.done:
                     superseded.append(before.command)
                 newest[listing] = command
-            elif command.payload.sequence < standing:
+            elif command.id != (best.id if best else before.command.id if before else None):
                 superseded.append(command)
             # Named by its record, not by the store: a job that runs already may have missed this target.
             jobs[command.integration_id] = NewJob(

@@ -43,9 +43,10 @@ class _Entry:
 class Clients:
     """Makes a client when a store is first talked to, anew when its credentials change; closes idle ones."""
 
-    def __init__(self, make: MakeClient, metrics: ConnectorMetrics) -> None:
+    def __init__(self, make: MakeClient, metrics: ConnectorMetrics, idle_s: float = IDLE_S) -> None:
         self._make = make
         self._metrics = metrics
+        self._idle_s = idle_s
         self._entries: dict[UUID, _Entry] = {}
 
     @asynccontextmanager
@@ -79,6 +80,8 @@ class Clients:
         finally:
             entry.users -= 1
             entry.last_used = time.monotonic()
+            if not entry.users and self._entries.get(integration.id) is not entry:
+                await entry.client.close()
             self._metrics.breakers_open.labels(integration.platform.value).set(
                 sum(each.breaker.open for each in self._entries.values())
             )
@@ -100,23 +103,21 @@ class Clients:
 
     async def _entry(self, integration: Integration) -> _Entry:
         entry = self._entries.get(integration.id)
-        if entry is not None and entry.integration != integration:
-            # New credentials or settings. The old client is closed once nobody uses it.
-            await self._drop(integration.id)
-            entry = None
-        if entry is None:
-            entry = _Entry(integration, self._make(integration), last_used=time.monotonic())
-            self._entries[integration.id] = entry
-            await self._drop_idle()
-        return entry
-
-    async def _drop(self, id: UUID) -> None:
-        entry = self._entries.pop(id)
-        if entry.users == 0:
-            await entry.client.close()
-
-    async def _drop_idle(self) -> None:
-        limit = time.monotonic() - IDLE_S
-        idle = [id for id, entry in self._entries.items() if entry.users == 0 and entry.last_used < limit]
-        for id in idle:
-            await self._drop(id)
+        if entry is not None and entry.integration == integration:
+            return entry
+        # Before anything is awaited: two tasks must not make two.
+        now = time.monotonic()
+        made = _Entry(integration, self._make(integration), last_used=now)
+        self._entries[integration.id] = made
+        idle = [
+            id
+            for id, each in self._entries.items()
+            if each is not made and each.users == 0 and each.last_used < now - self._idle_s
+        ]
+        dropped = [self._entries.pop(id) for id in idle]
+        if entry is not None and entry.users == 0:
+            # New credentials or settings. A client in use is closed by its last user.
+            dropped.append(entry)
+        for each in dropped:
+            await each.client.close()
+        return made

@@ -11,6 +11,7 @@ from longshore.clock import Clock, utc_now
 from longshore.contracts import IntegrationChanged, IntegrationStatus, Platform
 from longshore.ids import uuid7
 from longshore.platforms.clients import Clients
+from longshore.platforms.jobs import RetryLater
 from longshore.platforms.outcomes import integration_message
 from longshore.platforms.protocols import Integration, StoreError, StoreRefused, StoreUnavailable
 from longshore.platforms.raw import fetched_message
@@ -71,13 +72,20 @@ class ConnectStore:
         await self._set_status(integration, IntegrationStatus.ACTIVE, None)
         await self._import(integration)
 
-    async def disconnect(self, integration: Integration) -> None:
-        """Remove our webhooks at the store; then forget the credentials, whether the store let us or not."""
+    async def disconnect(self, integration: Integration, *, last: bool = False) -> None:
+        """Remove our webhooks at the store; then forget the credentials, whether the store let us or not.
+
+        Raises StoreUnavailable or RetryLater when it is to be tried again, unless this is the `last` try.
+        """
         try:
             async with self._clients.calling(integration) as client:
                 await client.remove_webhooks(self.callback_url(integration))
         except StoreRefused as error:
             log.warning("webhooks could not be removed", code=error.code, integration_id=str(integration.id))
+        except (StoreUnavailable, RetryLater):
+            if not last:
+                raise
+            log.warning("the store is away for good: its webhooks stay", integration_id=str(integration.id))
         async with self._engine.begin() as conn:
             await self._vault.destroy_credentials(conn, integration.id)
 

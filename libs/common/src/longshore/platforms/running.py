@@ -47,6 +47,8 @@ log = structlog.get_logger(__name__)
 LONGEST_PAUSE_S = 300.0
 # With pauses growing to five minutes: a store may be away for about two days before a fulfilment is given up.
 MOST_ATTEMPTS = 600
+# A store that is taken down and does not answer for more than an hour keeps our webhooks; we do not keep its key.
+MOST_FAREWELLS = 25
 
 
 def pause_s(attempts: int, retry_after: float | None = None, chance: float | None = None) -> float:
@@ -103,7 +105,7 @@ class RunJobs:
                 case ConnectWork() if integration is not None:
                     await self._connect.connect(integration)
                 case DisconnectWork() if integration is not None and found and found[1] is IntegrationStatus.DELETED:
-                    await self._connect.disconnect(integration)
+                    await self._connect.disconnect(integration, last=job.attempts + 1 >= MOST_FAREWELLS)
                 case _:
                     log.info("the store is gone, so is its job", integration_id=str(job.integration_id), kind=work.kind)
         except StoreUnavailable as error:
