@@ -19,7 +19,7 @@ $(VENV)/.installed: requirements.lock requirements-bootstrap.lock $(addsuffix /p
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Longshore needs Python 3.11 or newer; set PYTHON=...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	test -x $(BIN)/uv || $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync -q --require-hashes requirements.lock
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync -q --require-hashes --compile-bytecode requirements.lock
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q --no-deps --no-build-isolation $(addprefix -e ./,$(PACKAGES))
 	touch $@
 
@@ -64,7 +64,8 @@ deploy-check: setup
 bench: setup ## the benchmarks, each with its reference in the same run; writes bench/README.md
 	$(BIN)/python -m bench
 
-lock: setup ## pin the newest versions that pyproject.toml files allow
+lock: ## pin the newest versions that pyproject.toml files allow
+	test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install -q uv; }
 	$(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate --all-extras --group dev \
 	  pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES)) \
 	  --no-emit-package longshore --no-emit-package longshore-devkit -o requirements.lock
