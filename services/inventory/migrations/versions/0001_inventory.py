@@ -113,8 +113,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "order_lines",
+        sa.Column("order_id", sa.Uuid, primary_key=True),
         sa.Column("id", sa.Uuid, primary_key=True),
-        sa.Column("order_id", sa.Uuid, nullable=False),
         sa.Column("org_id", sa.Uuid, nullable=False),
         sa.Column("integration_id", sa.Uuid, nullable=False),
         sa.Column("variant_id", sa.Uuid),
@@ -133,7 +133,6 @@ def upgrade() -> None:
         sa.Column("oversold", sa.Integer, nullable=False),
         schema=SCHEMA,
     )
-    op.create_index("order_lines_of_order", "order_lines", ["order_id"], schema=SCHEMA)
     op.create_index(
         "order_lines_open",
         "order_lines",
@@ -202,8 +201,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "movements",
-        sa.Column("number", sa.BigInteger, sa.Identity(always=True), primary_key=True),
-        sa.Column("id", sa.Uuid, nullable=False),
+        sa.Column("id", sa.Uuid, primary_key=True),
+        sa.Column("number", sa.BigInteger, sa.Identity(always=True), nullable=False),
         sa.Column("org_id", sa.Uuid, nullable=False),
         sa.Column("variant_id", sa.Uuid, nullable=False),
         sa.Column("location", sa.Text, nullable=False),
@@ -215,9 +214,8 @@ def upgrade() -> None:
         sa.Column("request", postgresql.JSONB),
         schema=SCHEMA,
     )
-    op.create_index("movements_listed", "movements", ["org_id", "at", "id"], schema=SCHEMA)
-    op.create_index("movements_of_variant", "movements", ["variant_id", "at", "id"], schema=SCHEMA)
-    op.create_index("movements_once", "movements", ["org_id", "kind", "source"], schema=SCHEMA, unique=True)
+    op.create_index("movements_listed", "movements", ["org_id", "number"], schema=SCHEMA)
+    op.create_index("movements_of_variant", "movements", ["variant_id", "number"], schema=SCHEMA)
     op.create_table(
         "reports",
         sa.Column("integration_id", sa.Uuid, primary_key=True),

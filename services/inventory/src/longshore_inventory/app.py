@@ -41,7 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
     ledger = Ledger(engine, metrics, variant_ids)
 
     service.migrations(migrations_path(__file__), SCHEMA)
-    service.topics(INVENTORY_EVENTS, *(COMMANDS(platform.value) for platform in Platform))
+    service.topics(INVENTORY_EVENTS, *(COMMANDS(each.value) for each in (Platform.SHOPIFY, Platform.WOOCOMMERCE)))
     service.outbox(SCHEMA)
     subscribe_orders(service, stock)
     subscribe_fulfillments(service, stock)

@@ -42,6 +42,16 @@ def time_cursor(text: str | None) -> tuple[datetime, UUID] | None:
         raise _invalid() from None
 
 
+def number_cursor(text: str | None) -> int | None:
+    """Read the cursor of a list that is ordered by a number. Raises a 400 problem for what is not one of ours."""
+    if text is None:
+        return None
+    place, _ = _decode(text)
+    if not (place.isascii() and place.isdigit() and len(place) < 19):
+        raise _invalid()
+    return int(place)
+
+
 def text_cursor(text: str | None) -> tuple[str, UUID] | None:
     """Read the cursor of a list that is ordered by a text. Raises a 400 problem for what is not one of ours."""
     return None if text is None else _decode(text)

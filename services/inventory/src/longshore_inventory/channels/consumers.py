@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from longshore.broker import INTEGRATIONS_EVENTS, Record, Rejected
-from longshore.contracts import IntegrationChanged
+from longshore.contracts import Contract, IntegrationChanged
 from longshore.runtime import Service
 from longshore_inventory.channels.service import Channels
 from longshore_inventory.consuming import parse
 
-_TYPES = {IntegrationChanged.event_type: IntegrationChanged}
+_TYPES: dict[str, type[Contract]] = {IntegrationChanged.event_type: IntegrationChanged}
 
 
 def subscribe_integrations(service: Service, channels: Channels) -> None:

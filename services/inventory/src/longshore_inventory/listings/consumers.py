@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from longshore.broker import COMMERCE_PRODUCTS, Record, Rejected
-from longshore.contracts import ProductDeleted, ProductSnapshot
+from longshore.contracts import Contract, ProductDeleted, ProductSnapshot
 from longshore.runtime import Service
 from longshore_inventory.consuming import parse
 from longshore_inventory.listings.service import Catalogue
 
-_TYPES = {ProductSnapshot.event_type: ProductSnapshot, ProductDeleted.event_type: ProductDeleted}
+_TYPES: dict[str, type[Contract]] = {
+    ProductSnapshot.event_type: ProductSnapshot,
+    ProductDeleted.event_type: ProductDeleted,
+}
 
 
 def subscribe_products(service: Service, catalogue: Catalogue) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from pydantic import TypeAdapter
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from longshore.contracts import ProductVariant
+from longshore.money import Money
+
+_money = TypeAdapter(Money)
 
 
 @dataclass(slots=True)
@@ -189,12 +192,14 @@ async def save_listings(conn: AsyncConnection, rows: Sequence[ListingRow]) -> No
             "skus": [each.sku for each in rows],
             "titles": [each.title for each in variants],
             "barcodes": [each.barcode for each in variants],
-            "prices": [
-                None if each.price is None else json.dumps(each.price.model_dump(mode="json")) for each in variants
-            ],
+            "prices": [_price(each.price) for each in variants],
             "tracked": [each.tracked for each in variants],
         },
     )
+
+
+def _price(price: Money | None) -> str | None:
+    return None if price is None else _money.dump_json(price).decode()
 
 
 async def end_listings(conn: AsyncConnection, ids: Iterable[UUID]) -> None:

@@ -17,9 +17,9 @@ from longshore.contracts import (
     OrderSnapshot,
 )
 from longshore.runtime import Service
+from longshore_inventory.orders.changes import OrderRow
 from longshore_inventory.orders.facts import OrderFacts
 from longshore_inventory.orders.service import OrderStock
-from longshore_inventory.orders.store import OrderRow
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

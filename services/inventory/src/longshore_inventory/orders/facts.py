@@ -1,5 +1,7 @@
-"""What inventory reads of an order snapshot: its own, smaller model of the same contract, which parses in a third of the
-time. No buyers' data enters this service."""
+"""What inventory reads of an order snapshot: a smaller model of the same contract, which costs a third to parse.
+
+No buyers' data enters this service.
+"""
 
 from __future__ import annotations
 

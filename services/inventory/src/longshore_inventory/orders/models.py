@@ -1,4 +1,4 @@
-"""Tables of what orders hold of the stock. Content of orders is order-sync's; here is what moves stock, no buyers' data."""
+"""Tables of what orders hold of the stock: no buyers' data. The rest of an order is order-sync's."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ orders = Table(
 order_lines = Table(
     "order_lines",
     metadata,
+    Column("order_id", Uuid, primary_key=True),
     Column("id", Uuid, primary_key=True),
-    Column("order_id", Uuid, nullable=False),
     Column("org_id", Uuid, nullable=False),
     Column("integration_id", Uuid, nullable=False),
     Column("variant_id", Uuid),
@@ -50,7 +50,6 @@ order_lines = Table(
     Column("opening", Integer, nullable=False),
     Column("moves", Integer, nullable=False),
     Column("oversold", Integer, nullable=False),
-    Index("order_lines_of_order", "order_id"),
     Index("order_lines_sold", "variant_id", "integration_id", "placed_at"),
     Index("order_lines_open", "variant_id", "placed_at", postgresql_where=text("reserved > 0 OR oversold > 0")),
     Index("order_lines_without_sku", "integration_id", "variant_external_id", postgresql_where=text("sku IS NULL")),

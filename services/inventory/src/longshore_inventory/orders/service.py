@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -12,33 +11,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from longshore import ids
 from longshore.broker import Transient
 from longshore.clock import Clock, utc_now
-from longshore.contracts import FulfillmentState, OrderDeleted
+from longshore.contracts import OrderDeleted
 from longshore.db import UnitOfWork, unit_of_work
 from longshore_inventory.database import SCHEMA
 from longshore_inventory.listings.locks import share_catalogues
 from longshore_inventory.listings.rules import VariantIds, clean_sku
 from longshore_inventory.metrics import InventoryMetrics
 from longshore_inventory.orders import store
+from longshore_inventory.orders.changes import Affected, OrderRow, merge, move_order, planned, row_of
 from longshore_inventory.orders.facts import LineFacts, OrderFacts
-from longshore_inventory.orders.rules import Claim, Rank, claim_of, is_deleted, settled_pieces
-from longshore_inventory.orders.store import OrderRow
+from longshore_inventory.orders.rules import Rank, settled_pieces
 from longshore_inventory.pushes.store import variants_of
-from longshore_inventory.stock.book import Book, Line
+from longshore_inventory.stock.book import Line
 from longshore_inventory.stock.closing import close_book
 from longshore_inventory.stock.store import Wanted, load_book
-
-_VOID = frozenset({FulfillmentState.CANCELLED, FulfillmentState.FAILED})
-
-
-@dataclass(slots=True)
-class Affected:
-    """An order whose lines have to be looked at. `facts` None: its lines are those that we have."""
-
-    order: OrderRow
-    facts: OrderFacts | None
-    is_new: bool
-    at: datetime
-    caused_at: datetime | None
 
 
 class OrderStock:
@@ -112,7 +98,7 @@ class OrderStock:
             order = each.order
             known = old.get(order.id, {})
             pieces = settled_pieces(settled[order.id], frozenset(order.void)) if order.id in settled else {}
-            changed += _move_order(book, each, known, _planned(lines.get(order.id), known), pieces)
+            changed += move_order(book, each, known, planned(lines.get(order.id), known), pieces)
         await store.save_lines(conn, changed)
         await close_book(work, book, self._clock(), self._metrics)
 
@@ -164,47 +150,13 @@ def _listing_id(line: Line) -> UUID:
     return ids.listing_id(ids.IntegrationId(line.integration_id), line.variant_external_id or "")
 
 
-def _planned(lines: list[Line] | None, known: Mapping[UUID, Line]) -> list[Line]:
-    """An order's lines as they are to be; one that an edit dropped stays, with nothing ordered."""
-    if lines is None:
-        return [replace(line) for line in known.values()]
-    if known:
-        kept = {line.id for line in lines}
-        return lines + [replace(line, quantity=0) for line in known.values() if line.id not in kept]
-    return lines
-
-
-def _move_order(
-    book: Book, each: Affected, known: Mapping[UUID, Line], lines: Sequence[Line], settled: Mapping[UUID, int]
-) -> list[Line]:
-    """Move the stock by what changed of an order; answers the lines to save."""
-    order = each.order
-    updated_at = each.at if order.rank is None else order.rank.updated_at
-    changed = []
-    for line in lines:
-        before = known.get(line.id)
-        if before is not None:
-            line.moves = before.moves
-        book.place(
-            line,
-            order.claim,
-            updated_at=updated_at,
-            cancelled_at=order.cancelled_at,
-            settled=settled.get(line.id, 0),
-        )
-        book.move_line(before, line, at=each.at, caused_at=each.caused_at)
-        if before != line:
-            changed.append(line)
-    return changed
-
-
 async def _take(
     conn: AsyncConnection,
     newest: Mapping[UUID, tuple[Rank, OrderFacts]],
     gone: Mapping[UUID, OrderDeleted],
 ) -> list[Affected]:
     """Write what is newer than what we have; answers the orders whose stock that may change."""
-    given = [_row(id, newest.get(id), gone.get(id)) for id in sorted({*newest, *gone})]
+    given = [row_of(id, newest.get(id), gone.get(id)) for id in sorted({*newest, *gone})]
     new = await store.insert_new(conn, given)
     affected = []
     for row in given:
@@ -214,56 +166,10 @@ async def _take(
     known = await store.lock_orders(conn, [row.id for row in given if row.id not in new])
     moved = []
     for id, row in known.items():
-        found = _merge(row, newest.get(id), gone.get(id))
+        found = merge(row, newest.get(id), gone.get(id))
         if found is not None:
             moved.append(row)
             if found.order.rank is not None and (found.facts is not None or found.caused_at is not None):
                 affected.append(found)
     await store.update_orders(conn, moved)
     return affected
-
-
-def _row(id: UUID, snapshot: tuple[Rank, OrderFacts] | None, gone: OrderDeleted | None) -> OrderRow:
-    about = snapshot[1] if snapshot is not None else gone
-    assert about is not None  # noqa: S101  (one of the two names the order)
-    row = OrderRow(id, about.org_id, about.integration_id, about.external_id)
-    if gone is not None:
-        row.gone_at = gone.observed_at
-    if snapshot is not None:
-        _adopt(row, *snapshot)
-    return row
-
-
-def _merge(row: OrderRow, snapshot: tuple[Rank, OrderFacts] | None, gone: OrderDeleted | None) -> Affected | None:
-    """Bring `row` up to date; None when nothing is new. Without facts and cause, its lines stay as they are."""
-    was_deleted = is_deleted(row.rank and row.rank.observed_at, row.gone_at)
-    later = gone is not None and (row.gone_at is None or gone.observed_at > row.gone_at)
-    if later and gone is not None:
-        row.gone_at = gone.observed_at
-    if snapshot is not None and (row.rank is None or snapshot[0] > row.rank):
-        before = row.rank
-        rank, facts = snapshot
-        _adopt(row, rank, facts)
-        same = before is not None and bool(rank.digest) and rank.digest == before.digest
-        if same and before is not None and before.updated_at == rank.updated_at and was_deleted == _deleted(row):
-            return Affected(row, None, False, rank.updated_at, None)
-        return Affected(row, facts, False, rank.updated_at, rank.observed_at)
-    if not later or gone is None:
-        return None
-    if row.rank is None or was_deleted or not _deleted(row):
-        return Affected(row, None, False, gone.observed_at, None)
-    row.claim = Claim.RELEASED
-    return Affected(row, None, False, gone.observed_at, gone.observed_at)
-
-
-def _adopt(row: OrderRow, rank: Rank, facts: OrderFacts) -> None:
-    row.rank = rank
-    row.placed_at, row.cancelled_at = facts.placed_at, facts.cancelled_at
-    row.void = tuple(
-        sorted({each.external_id for each in facts.fulfillments if each.external_id and each.status in _VOID})
-    )
-    row.claim = Claim.RELEASED if _deleted(row) else claim_of(facts.platform, facts.platform_status, facts.status)
-
-
-def _deleted(row: OrderRow) -> bool:
-    return is_deleted(row.rank and row.rank.observed_at, row.gone_at)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,26 +10,10 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from longshore_inventory.orders.changes import OrderRow
 from longshore_inventory.orders.rules import Claim, Rank, Target
 from longshore_inventory.stock.book import Line
 from longshore_inventory.stock.store import Wanted
-
-
-@dataclass(slots=True)
-class OrderRow:
-    """An order as this service keeps it; `rank` None while no snapshot of it is known."""
-
-    id: UUID
-    org_id: UUID
-    integration_id: UUID
-    external_id: str
-    rank: Rank | None = None
-    gone_at: datetime | None = None
-    claim: Claim = Claim.NONE
-    placed_at: datetime | None = None
-    cancelled_at: datetime | None = None
-    void: tuple[str, ...] = ()
-
 
 _UNNEST = """
     SELECT id, org_id, integration_id, external_id, updated_at, observed_at, raw_offset, digest, gone_at, claim,
@@ -71,12 +54,12 @@ _SAVE_LINES = text(
         CAST(:placed AS timestamptz[]), CAST(:quantities AS int[]), CAST(:fulfilled AS int[]), CAST(:refunded AS int[]),
         CAST(:returned AS int[]), CAST(:reserved AS int[]), CAST(:shipped AS int[]), CAST(:restocked AS int[]),
         CAST(:openings AS int[]), CAST(:moves AS int[])) AS n
-    ON CONFLICT (id) DO UPDATE SET variant_id = EXCLUDED.variant_id, variant_external_id = EXCLUDED.variant_external_id,
-        sku = EXCLUDED.sku, placed_at = EXCLUDED.placed_at, quantity = EXCLUDED.quantity,
+    ON CONFLICT (order_id, id) DO UPDATE SET variant_id = EXCLUDED.variant_id,
+        variant_external_id = EXCLUDED.variant_external_id, sku = EXCLUDED.sku,
+        placed_at = EXCLUDED.placed_at, quantity = EXCLUDED.quantity,
         fulfilled = EXCLUDED.fulfilled, refunded = EXCLUDED.refunded, returned = EXCLUDED.returned,
         reserved = EXCLUDED.reserved, shipped = EXCLUDED.shipped, restocked = EXCLUDED.restocked,
         opening = EXCLUDED.opening, moves = EXCLUDED.moves
-    WHERE l.order_id = EXCLUDED.order_id
     """
 )
 
@@ -178,19 +161,19 @@ async def lines_of_orders(conn: AsyncConnection, order_ids: Iterable[UUID]) -> l
 
 
 async def lines_of_listings(conn: AsyncConnection, wanted: Sequence[tuple[UUID, UUID, str, datetime]]) -> list[Line]:
-    """Lines that a listing's first report may concern, for each (variant, integration, variant's external id, as of)."""
+    """Lines that a listing's first report may concern: for each (variant, integration, its external id, as of)."""
     if not wanted:
         return []
     rows = await conn.execute(
         text(
             """
-            SELECT DISTINCT ON (l.id) l.* FROM inventory.order_lines l
+            SELECT DISTINCT ON (l.order_id, l.id) l.* FROM inventory.order_lines l
             JOIN unnest(CAST(:variants AS uuid[]), CAST(:integrations AS uuid[]), CAST(:externals AS text[]),
                 CAST(:as_of AS timestamptz[])) AS q (variant_id, integration_id, external_id, as_of)
                 ON l.variant_id = q.variant_id AND l.integration_id = q.integration_id
                 AND coalesce(l.variant_external_id, q.external_id) = q.external_id
                 AND (l.placed_at <= q.as_of OR l.opening <> 0)
-            ORDER BY l.id
+            ORDER BY l.order_id, l.id
             """
         ),
         {

@@ -33,7 +33,7 @@ def commands_router(engine: AsyncEngine) -> APIRouter:
         cursor: CursorText = None,
         limit: Limit = DEFAULT_LIMIT,
     ) -> CommandPage:
-        """Ordered by (created_at, id), newest first. Stock pushes belong to no order: with `order_id` there are none."""
+        """Ordered by (created_at, id), newest first. Stock pushes belong to no order: `order_id` finds none."""
         after = time_cursor(cursor)
         if order_id is not None:
             return CommandPage(items=[], next_cursor=None)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from longshore.broker import COMMANDS_OUTCOMES, Record, Rejected
-from longshore.contracts import CommandOutcome
+from longshore.contracts import CommandOutcome, Contract
 from longshore.runtime import Service
 from longshore_inventory.consuming import parse
 from longshore_inventory.pushes.rules import STOCK_SET
 from longshore_inventory.pushes.service import Pushes
 from longshore_inventory.stock.closing import REPLY_TO
 
-_TYPES = {CommandOutcome.event_type: CommandOutcome}
+_TYPES: dict[str, type[Contract]] = {CommandOutcome.event_type: CommandOutcome}
 
 
 def subscribe_outcomes(service: Service, pushes: Pushes) -> None:

@@ -19,6 +19,7 @@ from longshore_inventory.paging import (
     CursorText,
     Limit,
     encode_cursor,
+    number_cursor,
     page,
     text_cursor,
     time_cursor,
@@ -114,13 +115,13 @@ def inventory_router(engine: AsyncEngine, ledger: Ledger, variant_ids: VariantId
     async def get_movements(
         org_id: OrgDep, sku: str | None = None, cursor: CursorText = None, limit: Limit = DEFAULT_LIMIT
     ) -> MovementPage:
-        """What moved stock and why, newest first."""
+        """What moved stock and why, the last entered first."""
         wanted = None if sku is None else VariantId(variant_ids.of(org_id, clean_sku(sku) or ""))
         async with engine.connect() as conn:
             found = await views.list_movements(
-                conn, org_id, variant_id=wanted, after=time_cursor(cursor), limit=limit + 1
+                conn, org_id, variant_id=wanted, before=number_cursor(cursor), limit=limit + 1
             )
-        items, following = page(found, limit, lambda each: encode_cursor(each.at, each.id))
+        items, following = page(found, limit, lambda each: encode_cursor(str(each.number), each.id))
         return MovementPage(items=items, next_cursor=following)
 
     @router.get("/alerts", summary="List alerts")

@@ -1,4 +1,4 @@
-"""The book: levels, listings and movements of the variants that one transaction touches. Pure; the store loads and saves.
+"""The book: levels, listings and movements of the variants that one transaction touches. The store loads and saves it.
 
 Whoever loads a book holds the locks of its levels, so nobody else moves these variants meanwhile.
 """
@@ -25,7 +25,7 @@ from longshore_inventory.stock.rules import (
 
 
 class Movement(NamedTuple):
-    """One entry of the ledger. (org, kind, source) is unique: the same cause moves stock once."""
+    """One entry of the ledger. `id` follows from kind and source: the same cause moves stock once."""
 
     id: UUID
     org_id: UUID
@@ -143,27 +143,29 @@ class Book:
             linked=Linked(listing.linked_at, self.levels[listing.variant_id].base_listing_id == listing.id),
         )
 
-    def move_line(self, old: Line | None, new: Line, *, at: datetime, caused_at: datetime | None) -> bool:
+    def move_line(
+        self, old: Line | None, new: Line, *, at: datetime, caused_at: datetime | None, at_store: bool = True
+    ) -> bool:
         """Bring the stock from a line's old state to its new one; False when they are the same to it.
 
-        `at`: the store's time of the change. `caused_at`: when we heard of it.
+        `at`: the store's time of the change. `caused_at`: when we heard of it. `at_store`: the store's own stock moved
+        too; not so when it is only us who see the line differently.
         """
         if old is not None and old.variant_id == new.variant_id:
             if old.target == new.target and old.opening == new.opening:
                 return False
-            was_effect, was = old.effect, old.target
+            was_effect, was, opening = old.effect, old.target, old.opening
         else:
             if old is not None and old.variant_id is not None:
                 # The line belongs to another variant than we thought: take all of it from that one.
                 new.moves = old.moves
                 self._shift(new, old.variant_id, -old.effect, -old.target.reserved, at, caused_at)
-            was_effect, was = 0, NOTHING
+            was_effect, was, opening = 0, NOTHING, 0
         if new.variant_id is None:
             return True
         self._shift(new, new.variant_id, new.effect - was_effect, new.target.reserved - was.reserved, at, caused_at)
-        sold = new.target.taken - was.taken
-        if sold:
-            self._sold(new, sold, at, known=old is not None)
+        if at_store:
+            self._sold(new, new.target.taken - was.taken, new.opening - opening, at, known=old is not None)
         return True
 
     def _shift(
@@ -175,14 +177,16 @@ class Book:
             line.moves += 1
             source = f"{line.id}:{line.moves}"
             reason = "order: shipped" if effect < 0 else "order: back in stock"
-            self._enter(level, MovementKind.ORDER, source, effect, reason, at, uuid5(line.id, f"movement:{line.moves}"))
+            self._enter(
+                level, MovementKind.ORDER, source, effect, reason, at, uuid5(line.order_id, f"movement:{source}")
+            )
         if effect or reserved:
             self.touched.add(variant_id)
             if caused_at is not None:
                 known = self.caused.get(variant_id)
                 self.caused[variant_id] = caused_at if known is None else min(known, caused_at)
 
-    def _sold(self, line: Line, pieces: int, at: datetime, *, known: bool) -> None:
+    def _sold(self, line: Line, taken: int, opening: int, at: datetime, *, known: bool) -> None:
         """The store's own order changed its own stock, unless our last push overwrote that (or a report had it).
 
         Store times are whole seconds: within the second of a push the order counts as overwritten, and the store is
@@ -191,11 +195,17 @@ class Book:
         listing = self.listing_of(line)
         if listing is None or listing.believed is None:
             return
+        # Where the ledger began, what changes our view of the beginning is not the store's doing.
+        is_base = self.levels[listing.variant_id].base_listing_id == listing.id
+        pieces = taken - opening if is_base else taken
+        if pieces == 0:
+            return
         since = listing.settled_until
         if since is not None and (at <= since or (not known and line.placed_at <= since)):
             return
         listing.believed -= pieces
         listing.changed = True
+        self.touched.add(listing.variant_id)
         recheck(listing)
 
     # Decisions and reports

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from longshore.broker import COMMERCE_STOCK, Record, Rejected
-from longshore.contracts import StockLevel
+from longshore.contracts import Contract, StockLevel
 from longshore.runtime import Service
 from longshore_inventory.consuming import parse
 from longshore_inventory.stock.reports import MATURE_BATCH, Reports
 
-_TYPES = {StockLevel.event_type: StockLevel}
+_TYPES: dict[str, type[Contract]] = {StockLevel.event_type: StockLevel}
 
 
 def subscribe_stock(service: Service, reports: Reports) -> None:

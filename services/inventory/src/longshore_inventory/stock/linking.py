@@ -106,7 +106,7 @@ async def _reopen(conn: AsyncConnection, book: Book, listing_ids: set[UUID]) -> 
 async def move_again(
     conn: AsyncConnection, book: Book, lines: Sequence[Line], variants: Mapping[UUID, UUID | None] | None = None
 ) -> None:
-    """Place lines anew, now that their listing is known or linked. `variants`: the variant of each line that gets one."""
+    """Place lines anew, now that their listing is known or linked. `variants`: those of lines that get another."""
     if not lines:
         return
     order_ids = {line.order_id for line in lines}
@@ -125,7 +125,7 @@ async def move_again(
             cancelled_at=order.cancelled_at,
             settled=pieces.get(line.id, 0),
         )
-        book.move_line(old, line, at=updated_at, caused_at=None)
+        book.move_line(old, line, at=updated_at, caused_at=None, at_store=False)
         if old != line:
             changed.append(line)
     await save_lines(conn, changed)

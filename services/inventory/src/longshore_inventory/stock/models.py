@@ -30,8 +30,10 @@ levels = Table(
 movements = Table(
     "movements",
     metadata,
-    Column("number", BigInteger, Identity(always=True), primary_key=True),
-    Column("id", Uuid, nullable=False),
+    # Follows from the cause, so that the same cause moves stock once (see book.py); random for what people ask for.
+    Column("id", Uuid, primary_key=True),
+    # In the order of entry.
+    Column("number", BigInteger, Identity(always=True), nullable=False),
     Column("org_id", Uuid, nullable=False),
     Column("variant_id", Uuid, nullable=False),
     Column("location", Text, nullable=False),
@@ -40,11 +42,10 @@ movements = Table(
     Column("delta", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
-    # What was asked for, of an adjustment: a repeated request is recognised by its source and compared by this.
+    # What was asked for, of an adjustment: a repeated request is recognised by its id and compared by this.
     Column("request", JSONB),
-    Index("movements_once", "org_id", "kind", "source", unique=True),
-    Index("movements_of_variant", "variant_id", "at", "id"),
-    Index("movements_listed", "org_id", "at", "id"),
+    Index("movements_of_variant", "variant_id", "number"),
+    Index("movements_listed", "org_id", "number"),
 )
 
 # What each store says it has, per inventory item and location ("" where it has none), whether or not it is listed yet.

@@ -1,4 +1,4 @@
-"""Whom stock does not cover: lines marked, the event told, an alert raised. Does what `rules.shortfalls` says, in SQL."""
+"""Whom stock does not cover: lines marked, the event told, an alert raised. What `rules.shortfalls` says, in SQL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from longshore_inventory.stock.rules import Level
 _ALLOCATE = text(
     """
     WITH ranked AS (
-        SELECT l.id, greatest(0, least(l.reserved, s.short - (sum(l.reserved) OVER (
+        SELECT l.order_id, l.id, greatest(0, least(l.reserved, s.short - (sum(l.reserved) OVER (
             PARTITION BY l.variant_id ORDER BY l.placed_at DESC, l.order_id DESC, l.id DESC) - l.reserved))) AS short
         FROM unnest(CAST(:variants AS uuid[]), CAST(:shorts AS bigint[])) AS s (variant_id, short)
         JOIN inventory.order_lines l ON l.variant_id = s.variant_id
@@ -26,7 +26,7 @@ _ALLOCATE = text(
     )
     UPDATE inventory.order_lines l SET oversold = r.short
     FROM ranked r, inventory.orders o
-    WHERE r.id = l.id AND o.id = l.order_id AND l.oversold <> r.short
+    WHERE r.order_id = l.order_id AND r.id = l.id AND o.id = l.order_id AND l.oversold <> r.short
     RETURNING l.id, l.order_id, l.org_id, l.integration_id, l.variant_id, l.oversold, o.external_id
     """
 )
@@ -48,7 +48,8 @@ _RAISE = text(
         detail, created_at)
     SELECT n.*, CAST(:now AS timestamptz) FROM unnest(CAST(:ids AS uuid[]), CAST(:orgs AS uuid[]),
         CAST(:kinds AS text[]), CAST(:subjects AS text[]), CAST(:skus AS text[]), CAST(:variants AS uuid[]),
-        CAST(:orders AS uuid[]), CAST(:integrations AS uuid[]), CAST(:quantities AS int[]), CAST(:details AS text[])) AS n
+        CAST(:orders AS uuid[]), CAST(:integrations AS uuid[]), CAST(:quantities AS int[]), CAST(:details AS text[]))
+        AS n
     ON CONFLICT (org_id, kind, subject) DO UPDATE SET quantity = EXCLUDED.quantity, detail = EXCLUDED.detail
     """
 )
@@ -162,7 +163,7 @@ async def _alert(
     conn: AsyncConnection, rows: Sequence[Row[tuple[object, ...]]], skus: dict[UUID, str], now: datetime
 ) -> None:
     pairs = sorted({(row.order_id, row.variant_id): row.external_id for row in rows}.items())
-    numbers = {pair: external_id for pair, external_id in pairs}
+    numbers = dict(pairs)
     found = await conn.execute(
         _SHORT_ORDERS, {"orders": [pair[0] for pair, _ in pairs], "variants": [pair[1] for pair, _ in pairs]}
     )

@@ -52,7 +52,8 @@ _TAKE = text(
         raw_offset = CASE WHEN (EXCLUDED.updated_at, EXCLUDED.observed_at, EXCLUDED.raw_offset)
             > (r.updated_at, r.observed_at, r.raw_offset) THEN EXCLUDED.raw_offset ELSE r.raw_offset END
     WHERE EXCLUDED.first_observed_at < r.first_observed_at
-        OR (EXCLUDED.updated_at, EXCLUDED.observed_at, EXCLUDED.raw_offset) > (r.updated_at, r.observed_at, r.raw_offset)
+        OR (EXCLUDED.updated_at, EXCLUDED.observed_at, EXCLUDED.raw_offset)
+            > (r.updated_at, r.observed_at, r.raw_offset)
     RETURNING r.integration_id, r.inventory_external_id, r.first_quantity, (xmax = 0) AS is_new
     """
 )

@@ -126,8 +126,11 @@ def recheck(listing: StoreListing) -> None:
 
 
 def push_of(listing: StoreListing, level: Level) -> int | None:
-    """The quantity to tell the store, or None when it has it, is being told it, or is not to be told."""
-    if not (listing.sellable and level.counted) or listing.mode is Mode.OFF:
+    """The quantity to tell the store, or None when it has it, is being told it, or is not to be told.
+
+    The custom channel has no store to tell: it reads inventory.events.
+    """
+    if not (listing.sellable and level.counted) or listing.mode is Mode.OFF or listing.platform is Platform.API:
         return None
     # What lies at its other locations it sells whatever we say.
     quantity = max(sellable_at(listing, level), listing.elsewhere)

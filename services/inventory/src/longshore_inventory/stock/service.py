@@ -18,7 +18,7 @@ from longshore_inventory.listings.rules import VariantIds, clean_sku
 from longshore_inventory.metrics import InventoryMetrics
 from longshore_inventory.stock.book import Movement
 from longshore_inventory.stock.closing import close_book
-from longshore_inventory.stock.rules import LOCATION, MovementKind
+from longshore_inventory.stock.rules import LOCATION
 from longshore_inventory.stock.store import Wanted, load_book
 
 
@@ -65,15 +65,15 @@ class Ledger:
                 raise not_found(f"SKU {asked.sku!r}")
             book = await load_book(work.conn, {variant_id: Wanted(org_id, sku)}, self._known)
             # After the lock: of two requests with one key the second sees the first's movement.
-            source = str(uuid7()) if idempotency_key is None else f"key:{idempotency_key}"
-            before = await _movement(work.conn, org_id, source)
+            id = uuid7() if idempotency_key is None else uuid5(org_id, f"adjustment:{idempotency_key}")
+            before = await _movement(work.conn, org_id, id)
             if before is not None:
                 if before[1] != json.loads(asked.as_json()):
                     raise Problem(409, "This Idempotency-Key was used for another adjustment.", type="key-reused")
                 return before[0]
             now = self._clock()
             delta = asked.delta if asked.delta is not None else (asked.to or 0) - book.levels[variant_id].on_hand
-            id = uuid7() if idempotency_key is None else uuid5(org_id, f"adjustment:{source}")
+            source = "api" if idempotency_key is None else f"api:{idempotency_key}"
             movement = book.adjust(variant_id, delta, id=id, source=source, reason=asked.reason, at=now)
             await close_book(work, book, now, self._metrics, decisions=[movement])
             await _remember_request(work.conn, movement, asked)
@@ -85,30 +85,20 @@ async def _variant_exists(conn: AsyncConnection, org_id: UUID, variant_id: UUID)
     return await conn.scalar(query, {"id": variant_id, "org": org_id}) is True
 
 
-async def _movement(conn: AsyncConnection, org_id: UUID, source: str) -> tuple[UUID, object] | None:
+async def _movement(conn: AsyncConnection, org_id: UUID, id: UUID) -> tuple[UUID, object] | None:
     row = (
         await conn.execute(
-            text(
-                "SELECT id, request FROM inventory.movements WHERE org_id = :org AND kind = :kind AND source = :source"
-            ),
-            {"org": org_id, "kind": MovementKind.ADJUSTMENT.value, "source": source},
+            text("SELECT id, request FROM inventory.movements WHERE org_id = :org AND id = :id"),
+            {"org": org_id, "id": id},
         )
     ).first()
-    return (
-        None if row is None else (row.id, row.request if not isinstance(row.request, str) else json.loads(row.request))
-    )
+    if row is None:
+        return None
+    return row.id, json.loads(row.request) if isinstance(row.request, str) else row.request
 
 
 async def _remember_request(conn: AsyncConnection, movement: Movement, asked: Adjustment) -> None:
     await conn.execute(
-        text(
-            "UPDATE inventory.movements SET request = CAST(:request AS jsonb)"
-            " WHERE org_id = :org AND kind = :kind AND source = :source"
-        ),
-        {
-            "request": asked.as_json(),
-            "org": movement.org_id,
-            "kind": movement.kind.value,
-            "source": movement.source,
-        },
+        text("UPDATE inventory.movements SET request = CAST(:request AS jsonb) WHERE id = :id"),
+        {"request": asked.as_json(), "id": movement.id},
     )

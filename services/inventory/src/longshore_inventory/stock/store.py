@@ -36,7 +36,8 @@ _LOCK_LEVELS = text(
 
 LISTING_COLUMNS = """
     l.id, l.org_id, l.integration_id, l.platform, l.variant_id, l.product_external_id, l.parent_external_id,
-    l.variant_external_id, l.inventory_external_id, l.active AND l.tracked AND NOT coalesce(c.deleted, false) AS sellable,
+    l.variant_external_id, l.inventory_external_id,
+    l.active AND l.tracked AND NOT coalesce(c.deleted, false) AS sellable,
     c.mode, c.buffer, s.linked_at, s.linked_observed_at, s.believed, s.confirmed_at, s.pushed_at, s.pushed_quantity,
     s.sequence, s.acked, s.location, s.elsewhere, s.reported, s.reported_as_of, s.differs_since, s.failed
 """

@@ -38,9 +38,10 @@ class LevelView(BaseModel):
 
 
 class MovementView(BaseModel):
-    """One entry of the ledger."""
+    """One entry of the ledger. `number` counts up in the order of entry, with gaps."""
 
     id: UUID
+    number: int
     sku: str
     variant_id: UUID
     location: str
@@ -78,12 +79,13 @@ _LEVELS = text(
 
 _MOVEMENTS = text(
     """
-    SELECT m.id, l.sku, m.variant_id, m.location, m.kind, m.delta, m.reason, m.at
+    SELECT m.id, l.sku, m.variant_id, m.location, m.kind, m.delta, m.reason, m.at,
+        m.number
     FROM inventory.movements m
     JOIN inventory.levels l ON l.variant_id = m.variant_id AND l.location = m.location
     WHERE m.org_id = :org AND (CAST(:variant AS uuid) IS NULL OR m.variant_id = :variant)
-        AND (CAST(:at AS timestamptz) IS NULL OR (m.at, m.id) < (:at, CAST(:id AS uuid)))
-    ORDER BY m.at DESC, m.id DESC LIMIT :limit
+        AND (CAST(:before AS bigint) IS NULL OR m.number < :before)
+    ORDER BY m.number DESC LIMIT :limit
     """
 )
 
@@ -115,10 +117,10 @@ async def level_of(conn: AsyncConnection, org_id: UUID, sku: str) -> LevelView:
 
 
 async def list_movements(
-    conn: AsyncConnection, org_id: UUID, *, variant_id: UUID | None, after: tuple[datetime, UUID] | None, limit: int
+    conn: AsyncConnection, org_id: UUID, *, variant_id: UUID | None, before: int | None, limit: int
 ) -> list[MovementView]:
-    """Entries of the ledger, newest first."""
-    rows = await conn.execute(_MOVEMENTS, _keyset(org_id, after, limit) | {"variant": variant_id})
+    """Entries of the ledger, the last entered first; `before`: the number of one."""
+    rows = await conn.execute(_MOVEMENTS, {"org": org_id, "variant": variant_id, "before": before, "limit": limit})
     return [MovementView.model_validate(row, from_attributes=True) for row in rows]
 
 

@@ -1,0 +1,183 @@
+"""When a store is told, and what its reports mean."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from longshore.contracts import Origin, Platform
+from longshore_inventory.stock.rules import (
+    Level,
+    Mode,
+    OpenLine,
+    Report,
+    Stated,
+    StoreListing,
+    first_stated,
+    holds_as_of,
+    in_sync,
+    is_mature,
+    last_stated,
+    main_location,
+    push_of,
+    recheck,
+    shortfalls,
+    unexplained,
+)
+
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+def level(on_hand: int = 10, reserved: int = 0, *, counted: bool = True) -> Level:
+    return Level(UUID(int=1), UUID(int=2), "HAT", on_hand, reserved, decided_at=NOON if counted else None)
+
+
+def listing(**more: object) -> StoreListing:
+    known = StoreListing(
+        UUID(int=3), UUID(int=1), UUID(int=4), Platform.SHOPIFY, UUID(int=2), "p", None, "v", "i", True
+    )
+    for name, value in more.items():
+        setattr(known, name, value)
+    return known
+
+
+def report(location: str, quantity: int, *, first: int | None = None, when: int = 0) -> Report:
+    at = NOON + when * SECOND
+    return Report(location, quantity if first is None else first, at, at, quantity, at, at, 0)
+
+
+class TestPushOf:
+    @pytest.mark.parametrize(
+        ("more", "expected"),
+        [
+            ({"believed": 7}, 10),
+            ({"believed": 10}, None),
+            ({"believed": None}, 10),
+            ({"believed": 7, "buffer": 3}, None),
+            ({"believed": 7, "buffer": 30}, 0),
+            ({"believed": 7, "sellable": False}, None),
+            ({"believed": 7, "mode": Mode.OFF}, None),
+            ({"believed": 7, "mode": Mode.FOLLOWER}, 10),
+            ({"believed": 7, "platform": Platform.API}, None),
+            # Being told that already, or something else than before.
+            ({"believed": 7, "sequence": 2, "acked": 1, "pushed_quantity": 10}, None),
+            ({"believed": 10, "sequence": 2, "acked": 1, "pushed_quantity": 8}, 10),
+            ({"believed": 7, "sequence": 2, "acked": 2, "pushed_quantity": 10}, 10),
+            # More at its other locations than there is in all: it is told nothing for its own.
+            ({"believed": 12, "elsewhere": 12}, None),
+            ({"believed": 13, "elsewhere": 12}, 12),
+        ],
+    )
+    def test_table(self, more: dict[str, object], expected: int | None) -> None:
+        assert push_of(listing(**more), level()) == expected
+
+    def test_never_below_nothing(self) -> None:
+        assert push_of(listing(believed=3), level(2, 5)) == 0
+
+    def test_stores_are_not_told_what_nobody_counted(self) -> None:
+        assert push_of(listing(believed=3), level(0, 2, counted=False)) is None
+
+
+class TestInSync:
+    def test_what_it_has_is_what_it_is_to_have(self) -> None:
+        assert in_sync(listing(believed=10), level())
+        assert not in_sync(listing(believed=9), level())
+        assert not in_sync(listing(), level())
+        assert not in_sync(listing(believed=10, failed=True), level())
+        assert not in_sync(listing(believed=10, differs_since=NOON), level())
+        assert not in_sync(listing(believed=10, sequence=1), level())
+
+
+class TestHoldsAsOf:
+    @pytest.mark.parametrize(
+        ("platform", "origin", "expected"),
+        [
+            (Platform.SHOPIFY, Origin.WEBHOOK, NOON),
+            (Platform.SHOPIFY, Origin.FETCH, NOON + SECOND),
+            (Platform.WOOCOMMERCE, Origin.WEBHOOK, NOON + SECOND),
+            (Platform.API, Origin.API, NOON),
+        ],
+    )
+    def test_table(self, platform: Platform, origin: Origin, expected: datetime) -> None:
+        assert holds_as_of(platform, origin, NOON, NOON + SECOND) == expected
+
+
+class TestStated:
+    def test_locations_are_summed(self) -> None:
+        reports = [report("a", 5, first=7, when=1), report("b", 2, when=3)]
+        assert first_stated(reports) == Stated(9, NOON + 3 * SECOND, NOON + SECOND)
+        assert last_stated(reports) == Stated(7, NOON + 3 * SECOND, NOON + 3 * SECOND)
+
+    def test_the_main_location_is_where_most_was_first_and_stays(self) -> None:
+        assert main_location([report("a", 1), report("b", 9)], None) == "b"
+        assert main_location([report("a", 10, first=1), report("b", 0, first=9)], None) == "b"
+        assert main_location([report("a", 1), report("b", 9)], "a") == "a"
+        assert main_location([report("", 1)], None) is None
+
+
+class TestUnexplained:
+    def test_our_push_and_its_orders_explain_it(self) -> None:
+        known = listing(believed=8)
+        assert unexplained(known, Stated(8, NOON, NOON), 0) == 0
+        # Two pieces went after the report was made.
+        assert unexplained(known, Stated(10, NOON, NOON), 2) == 0
+        assert unexplained(known, Stated(5, NOON, NOON), 0) == -3
+
+    def test_a_report_of_before_our_push_tells_nothing(self) -> None:
+        known = listing(believed=8, confirmed_at=NOON + SECOND)
+        assert unexplained(known, Stated(3, NOON, NOON), 0) == 0
+
+    def test_a_difference_has_to_outlive_its_window(self) -> None:
+        known = listing(differs_since=NOON)
+        assert not is_mature(known, NOON + 29 * SECOND, 30)
+        assert is_mature(known, NOON + 30 * SECOND, 30)
+        known.sequence = 1
+        assert not is_mature(known, NOON + 60 * SECOND, 30)
+        assert not is_mature(listing(), NOON, 0)
+
+
+class TestRecheck:
+    def test_ends_when_explained_or_void(self) -> None:
+        known = listing(believed=5, reported=5, reported_as_of=NOON, differs_since=NOON)
+        recheck(known)
+        assert known.differs_since is None
+        known = listing(believed=5, reported=6, reported_as_of=NOON, differs_since=NOON)
+        recheck(known)
+        assert known.differs_since == NOON
+        known.confirmed_at = NOON + SECOND
+        recheck(known)
+        assert known.differs_since is None
+
+
+class TestShortfalls:
+    LINES = [
+        OpenLine(NOON, UUID(int=1), UUID(int=11), 2),
+        OpenLine(NOON + SECOND, UUID(int=2), UUID(int=12), 3),
+        OpenLine(NOON + SECOND, UUID(int=3), UUID(int=13), 1),
+    ]
+
+    @pytest.mark.parametrize(
+        ("available", "expected"),
+        [
+            (0, {}),
+            (5, {}),
+            (-1, {13: 1}),
+            (-2, {13: 1, 12: 1}),
+            (-6, {13: 1, 12: 3, 11: 2}),
+            (-9, {13: 1, 12: 3, 11: 2}),
+        ],
+    )
+    def test_the_newest_go_short(self, available: int, expected: dict[int, int]) -> None:
+        assert shortfalls(available, self.LINES) == {UUID(int=key): pieces for key, pieces in expected.items()}
+
+    @given(st.integers(-10, 3), st.randoms())
+    def test_in_whatever_order_they_are_looked_at(self, available: int, chance: random.Random) -> None:
+        lines = list(self.LINES)
+        chance.shuffle(lines)
+        assert shortfalls(available, lines) == shortfalls(available, self.LINES)
