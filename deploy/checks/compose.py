@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -69,10 +70,10 @@ def check_with_plugin(path: Path) -> list[str]:
     docker = shutil.which("docker")
     if docker is None or subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode:
         return []
-    values = {name: "x" for name in _VARIABLE.findall(path.read_text()) if name not in ("PUBLISH_ADDRESS",)}
+    values = dict.fromkeys(_VARIABLE.findall(path.read_text()), "x")
     values |= {"LONGSHORE_HTTP_PORT": "8000", "GRAFANA_PORT": "3000", "PUBLISH_ADDRESS": "127.0.0.1"}
     command = [docker, "compose", "-f", str(path), "--env-file", "/dev/null", "config", "--quiet"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=values | {"PATH": "/usr/bin:/bin"})
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **values})
     return [] if done.returncode == 0 else [f"docker compose config: {done.stderr.strip()}"]
 
 
