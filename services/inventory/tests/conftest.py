@@ -402,5 +402,9 @@ async def engine(inventory_url: str) -> AsyncIterator[AsyncEngine]:
 
 
 @pytest.fixture
-def world(engine: AsyncEngine) -> World:
-    return World(engine)
+async def world(engine: AsyncEngine) -> AsyncIterator[World]:
+    world = World(engine)
+    yield world
+    # Differences are looked for in all organisations: leave none to other tests.
+    async with engine.begin() as conn:
+        await conn.execute(text("DELETE FROM inventory.store_levels WHERE org_id = :org"), {"org": world.org})

@@ -1,0 +1,129 @@
+"""What became of pushes."""
+
+from __future__ import annotations
+
+import pytest
+
+from longshore.contracts import STALE, CommandStatus, Platform
+from longshore_inventory.pushes.store import list_commands
+
+from ..conftest import Store, World, at, line  # noqa: TID252  (tests are no package of their own)
+
+
+@pytest.fixture
+async def stores(world: World) -> tuple[Store, Store]:
+    """Two stores that sell HAT, 10 pieces each, and all is told."""
+    a, b = world.store(), world.store(Platform.WOOCOMMERCE)
+    await world.list_sku(a, "HAT", 10, updated=10)
+    await world.list_sku(b, "HAT", 10, updated=20)
+    await world.said()
+    return a, b
+
+
+async def statuses(world: World) -> list[str]:
+    async with world.engine.connect() as conn:
+        found = await list_commands(conn, world.org, status=None, after=None, limit=50)
+    return [each.status.value for each in sorted(found, key=lambda each: each.id)]
+
+
+class TestOutcomes:
+    async def test_success_is_what_the_store_has(self, world: World, stores: tuple[Store, Store]) -> None:
+        a, b = stores
+        await world.order(a, "1", [line("1", "HAT", 2)], placed=100, observed=101)
+        assert [each.in_sync for each in (await world.show("HAT")).channels].count(False) == 1
+        assert await world.deliver(a, b, when=101.5) == 1
+        channels = {each.integration_id: each for each in (await world.show("HAT")).channels}
+        assert (channels[b.id].quantity, channels[b.id].pushed_at, channels[b.id].in_sync) == (8, at(101.5), True)
+        assert (channels[a.id].quantity, channels[a.id].pushed_at, channels[a.id].in_sync) == (8, None, True)
+        assert await statuses(world) == ["succeeded"]
+        assert world.metrics.oversell_window._sum.get() == 0.5
+
+    async def test_twice_counts_once(self, world: World, stores: tuple[Store, Store]) -> None:
+        a, _ = stores
+        await world.order(a, "1", [line("1", "HAT", 2)], observed=101)
+        (command,) = await world.told()
+        outcome = world.outcome(command, when=102)
+        await world.pushes.apply([outcome, outcome])
+        await world.pushes.apply([outcome])
+        assert world.metrics.pushes.labels("succeeded")._value.get() == 1
+        assert world.metrics.oversell_window._sum.get() == 1
+
+    async def test_an_older_outcome_that_comes_late_changes_nothing(
+        self, world: World, stores: tuple[Store, Store]
+    ) -> None:
+        a, b = stores
+        await world.order(a, "1", [line("1", "HAT", 2)], observed=101)
+        await world.order(a, "2", [line("1", "HAT", 1)], observed=102)
+        first, second = await world.told()
+        await world.pushes.apply([world.outcome(second, when=105)])
+        assert await statuses(world) == ["superseded", "succeeded"]
+        # Both windows end with the push that landed.
+        assert world.metrics.oversell_window._sum.get() == (105 - 101) + (105 - 102)
+        await world.pushes.apply([world.outcome(first, when=104, status=CommandStatus.FAILED, code="gone")])
+        level = await world.show("HAT")
+        assert {each.integration_id: each.quantity for each in level.channels}[b.id] == 7
+        assert await statuses(world) == ["superseded", "succeeded"]
+
+    async def test_a_sale_that_the_push_overwrote_is_told_again(
+        self, world: World, stores: tuple[Store, Store]
+    ) -> None:
+        a, b = stores
+        await world.order(a, "1", [line("1", "HAT", 2)], placed=100)
+        (command,) = await world.told()
+        await world.pushes.apply([world.outcome(command, when=110)])
+        # Sold at the store before our push, heard of after it.
+        await world.order(b, "9", [line("1", "HAT", 1)], placed=105, observed=120)
+        assert sorted(await world.quantities()) == sorted([(a.id, "HAT", 7, 8), (b.id, "HAT", 7, 8)])
+        # And one sold after it.
+        await world.order(b, "10", [line("1", "HAT", 1)], placed=115, observed=121)
+        assert [(store, quantity) for store, _, quantity, _ in await world.quantities()].count((a.id, 6)) == 1
+
+    async def test_stale_is_told_again_with_what_the_store_has(self, world: World, stores: tuple[Store, Store]) -> None:
+        a, b = stores
+        await world.order(a, "1", [line("1", "HAT", 2)], placed=100)
+        (command,) = await world.told()
+        await world.pushes.apply(
+            [world.outcome(command, when=110, status=CommandStatus.FAILED, quantity=9, code=STALE)]
+        )
+        assert await world.quantities() == [(b.id, "HAT", 8, 9)]
+
+    async def test_a_refusal_is_not_repeated_but_at_the_next_change(
+        self, world: World, stores: tuple[Store, Store]
+    ) -> None:
+        a, b = stores
+        await world.order(a, "1", [line("1", "HAT", 2)], placed=100)
+        (command,) = await world.told()
+        await world.pushes.apply([world.outcome(command, when=110, status=CommandStatus.FAILED, code="forbidden")])
+        assert await world.told() == []
+        channels = {each.integration_id: each for each in (await world.show("HAT")).channels}
+        assert (channels[b.id].quantity, channels[b.id].in_sync) == (10, False)
+        await world.order(a, "2", [line("1", "HAT", 1)], placed=120)
+        assert await world.quantities() == [(b.id, "HAT", 7, 10)]
+
+    async def test_running_tells_of_a_try(self, world: World, stores: tuple[Store, Store]) -> None:
+        a, _ = stores
+        await world.order(a, "1", [line("1", "HAT", 2)])
+        (command,) = await world.told()
+        await world.pushes.apply([world.outcome(command, status=CommandStatus.RUNNING, code="timeout")])
+        assert await statuses(world) == ["running"]
+        await world.pushes.apply([world.outcome(command, when=110)])
+        await world.pushes.apply([world.outcome(command, status=CommandStatus.RUNNING, code="timeout")])
+        assert await statuses(world) == ["succeeded"]
+
+
+class TestConvergence:
+    async def test_all_stores_end_with_what_can_be_sold(self, world: World, stores: tuple[Store, Store]) -> None:
+        a, b = stores
+        c = world.store()
+        await world.list_sku(c, "HAT", 99, updated=30)
+        for number in range(1, 14):
+            seller = (a, b, c)[number % 3]
+            seller.stock["HAT"] = seller.stock.get("HAT", 0) - 1
+            await world.order(seller, str(number), [line("1", "HAT", 1)], placed=100 + number)
+            if number % 4 == 0:
+                await world.deliver(a, b, c, when=100.5 + number)
+        await world.deliver(a, b, c, when=200)
+        level = await world.show("HAT")
+        assert (level.on_hand, level.reserved, level.available) == (10, 13, -3)
+        assert [each.in_sync for each in level.channels] == [True, True, True]
+        assert {store.stock["HAT"] for store in (a, b, c)} == {0}

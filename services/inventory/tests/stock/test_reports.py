@@ -1,0 +1,189 @@
+"""A store's own report: where the ledger begins, what explains it, and what becomes of a difference."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from longshore.contracts import OrderStatus, Origin, Platform, StockAdjusted
+
+from ..conftest import SETTLE_S, Store, World, line  # noqa: TID252  (tests are no package of their own)
+
+
+@pytest.fixture
+async def stores(world: World) -> tuple[Store, Store]:
+    """Two stores that sell HAT; the first began the ledger with 10 pieces, and all is told."""
+    a, b = world.store(), world.store(Platform.WOOCOMMERCE)
+    await world.list_sku(a, "HAT", 10, updated=10)
+    await world.list_sku(b, "HAT", 10, updated=20)
+    await world.said()
+    return a, b
+
+
+async def settle(world: World) -> int:
+    """Let the settle window pass."""
+    world.now += timedelta(seconds=SETTLE_S)
+    return await world.reports.settle_due()
+
+
+class TestFirstReport:
+    async def test_begins_the_ledger(self, world: World) -> None:
+        a = world.store()
+        await world.list_sku(a, "HAT", 7)
+        assert await world.figures("HAT") == (7, 0, 7)
+        assert await world.told() == []
+
+    async def test_may_come_before_the_product(self, world: World) -> None:
+        a = world.store()
+        await world.reports.apply([world.level(a, "HAT", 7)])
+        await world.list_sku(a, "HAT")
+        assert await world.figures("HAT") == (7, 0, 7)
+
+    async def test_of_a_second_store_the_ledger_wins(self, world: World) -> None:
+        a, b = world.store(), world.store()
+        await world.list_sku(a, "HAT", 7, updated=10)
+        await world.list_sku(b, "HAT", 3, updated=20)
+        assert await world.figures("HAT") == (7, 0, 7)
+        assert await world.quantities() == [(b.id, "HAT", 7, 3)]
+
+    async def test_locations_are_one_pool(self, world: World) -> None:
+        a = world.store()
+        await world.list_sku(a, "HAT")
+        await world.reports.apply([world.level(a, "HAT", 0, location="2"), world.level(a, "HAT", 7, location="1")])
+        await world.reports.apply([world.level(a, "HAT", 4, location="3", updated=15)])
+        assert await world.figures("HAT") == (11, 0, 11)
+        await world.adjust("HAT", delta=-1)
+        assert await world.quantities() == [(a.id, "HAT", 6, 7)]
+
+    @pytest.mark.parametrize("order_first", [True, False])
+    async def test_orders_that_the_store_had_taken_are_not_taken_again(self, world: World, order_first: bool) -> None:
+        a = world.store()
+        await world.catalogue.apply([world.product(a, "p", [("v-HAT", "HAT")])], [])
+        level = world.level(a, "HAT", 7, updated=200)
+        if not order_first:
+            await world.reports.apply([level])
+        await world.order(a, "open", [line("1", "HAT", 2)], placed=100)
+        await world.order(a, "shipped", [line("1", "HAT", 3, fulfilled=3)], placed=100, updated=150)
+        await world.order(a, "later", [line("1", "HAT", 1)], placed=300)
+        if order_first:
+            await world.reports.apply([level])
+        assert await world.figures("HAT") == (9, 3, 6)
+        assert (await world.show("HAT")).channels[0].quantity == 6
+        assert await world.told() == []
+
+    @pytest.mark.parametrize("order_first", [True, False])
+    async def test_another_stores_history_is_its_own(self, world: World, order_first: bool) -> None:
+        a, b = world.store(), world.store()
+        await world.list_sku(a, "HAT", 10, updated=10)
+        await world.catalogue.apply([world.product(b, "p", [("v-HAT", "HAT")])], [])
+        if not order_first:
+            await world.reports.apply([world.level(b, "HAT", 4, updated=200)])
+        await world.order(b, "shipped", [line("1", "HAT", 3, fulfilled=3)], placed=100, updated=150)
+        await world.order(b, "open", [line("1", "HAT", 2)], placed=120)
+        if order_first:
+            await world.reports.apply([world.level(b, "HAT", 4, updated=200)])
+        assert await world.figures("HAT") == (10, 2, 8)
+
+    async def test_what_changes_after_it_moves_stock(self, world: World) -> None:
+        a = world.store()
+        await world.list_sku(a, "HAT", 7, updated=200)
+        await world.order(a, "1", [line("1", "HAT", 2)], placed=100)
+        await world.order(a, "1", [line("1", "HAT", 2)], placed=100, updated=300, status=OrderStatus.CANCELLED)
+        assert await world.figures("HAT") == (9, 0, 9)
+        assert await world.told() == []
+
+
+class TestExpected:
+    async def test_the_echo_of_our_push_moves_nothing(self, world: World, stores: tuple[Store, Store]) -> None:
+        a, b = stores
+        await world.order(a, "1", [line("1", "HAT", 2)], placed=100)
+        assert await world.deliver(a, b, when=102) == 1
+        await world.reports.apply([world.level(b, "HAT", 8, updated=102, observed=103)])
+        assert await settle(world) == 0
+        assert await world.said() == []
+        assert all(each.in_sync for each in (await world.show("HAT")).channels)
+
+    async def test_the_echo_may_come_before_the_outcome(self, world: World, stores: tuple[Store, Store]) -> None:
+        a, b = stores
+        await world.order(a, "1", [line("1", "HAT", 2)], placed=100)
+        await world.reports.apply([world.level(b, "HAT", 8, updated=102, observed=103)])
+        await world.deliver(a, b, when=102)
+        assert all(each.in_sync for each in (await world.show("HAT")).channels)
+        assert await settle(world) == 0
+
+    async def test_the_stores_own_order_explains_it_whichever_comes_first(
+        self, world: World, stores: tuple[Store, Store]
+    ) -> None:
+        a, b = stores
+        await world.reports.apply([world.level(a, "HAT", 8, updated=100)])
+        await world.order(a, "1", [line("1", "HAT", 2)], placed=100)
+        await world.deliver(a, b, when=101)
+        await world.order(a, "2", [line("1", "HAT", 1)], placed=110)
+        await world.reports.apply([world.level(a, "HAT", 7, updated=110)])
+        await world.deliver(a, b, when=111)
+        assert await settle(world) == 0
+        assert await world.figures("HAT") == (10, 3, 7)
+
+    async def test_a_report_of_before_our_push_is_void(self, world: World, stores: tuple[Store, Store]) -> None:
+        a, b = stores
+        await world.order(a, "1", [line("1", "HAT", 2)], placed=100)
+        await world.deliver(a, b, when=102)
+        await world.reports.apply([world.level(b, "HAT", 10, updated=90, observed=101)])
+        await settle(world)
+        assert await world.figures("HAT") == (10, 2, 8)
+
+
+class TestDifference:
+    async def test_shared_stock_takes_it_in_and_tells_the_others(
+        self, world: World, stores: tuple[Store, Store]
+    ) -> None:
+        a, b = stores
+        await world.reports.apply([world.level(b, "HAT", 15, updated=500)])
+        world.now += timedelta(seconds=SETTLE_S - 1)
+        assert await world.reports.settle_due() == 0
+        assert await settle(world) == 1
+        assert await world.figures("HAT") == (15, 0, 15)
+        world_said = await world.said()
+        decisions = [StockAdjusted.from_json(body) for type, body in world_said if type == StockAdjusted.event_type]
+        assert [(each.delta, each.reason) for each in decisions] == [(5, "store report")]
+        world._seen = 0
+        assert (await world.quantities())[-1] == (a.id, "HAT", 15, 10)
+        assert await settle(world) == 0
+
+    async def test_a_follower_is_put_right(self, world: World, stores: tuple[Store, Store]) -> None:
+        _, b = stores
+        await world.set_channel(b, {"mode": "follower"})
+        await world.reports.apply([world.level(b, "HAT", 15, updated=500)])
+        assert await settle(world) == 1
+        assert await world.figures("HAT") == (10, 0, 10)
+        assert await world.quantities() == [(b.id, "HAT", 10, 15)]
+        assert world.metrics.drift.labels("follower")._value.get() == 1
+
+    async def test_a_store_that_is_off_is_neither_read_nor_written(self, world: World) -> None:
+        a, b = world.store(), world.store()
+        await world.set_channel(b, {"mode": "off"})
+        await world.list_sku(b, "HAT", 3, updated=5)
+        await world.list_sku(a, "HAT", 10, updated=10)
+        await world.reports.apply([world.level(b, "HAT", 15, updated=500)])
+        assert await settle(world) == 0
+        assert await world.figures("HAT") == (10, 0, 10)
+        assert await world.told() == []
+
+    async def test_a_push_under_way_is_waited_for(self, world: World, stores: tuple[Store, Store]) -> None:
+        a, b = stores
+        await world.order(a, "1", [line("1", "HAT", 2)], placed=100)
+        await world.reports.apply([world.level(b, "HAT", 9, updated=101)])
+        assert await settle(world) == 0
+        await world.deliver(a, b, when=102)
+        assert await settle(world) == 0
+        assert await world.figures("HAT") == (10, 2, 8)
+
+    async def test_what_was_fetched_is_true_when_it_was_read(self, world: World, stores: tuple[Store, Store]) -> None:
+        a, b = stores
+        await world.order(a, "1", [line("1", "HAT", 2)], placed=100)
+        await world.deliver(a, b, when=102)
+        # The store's level was last changed before our push, so the push did not stick.
+        await world.reports.apply([world.level(b, "HAT", 9, updated=90, observed=200, origin=Origin.FETCH)])
+        assert await settle(world) == 1
+        assert await world.figures("HAT") == (11, 2, 9)
