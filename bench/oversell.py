@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from bench import topics
 from bench.system import System, running_system
 from longshore.contracts import CommandOutcome, CommandStatus
 from longshore_devkit.data_dir import DataDir
@@ -34,7 +34,7 @@ async def run(*, quick: bool) -> dict[str, Any]:
 async def _measure(rate: float, seconds: float) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="longshore-bench-stores-") as folder:
         data_dir = DataDir(Path(folder))
-        stores = DemoStores.of(data_dir)
+        stores = DemoStores.new()
         beside = tuple(stores.specs(data_dir, dict(os.environ)))
         async with running_system(stores.environ, beside) as system:
             for body in stores.integrations():
@@ -79,22 +79,9 @@ async def _buy(url: str, rate: float, seconds: float) -> int:
 
 async def _windows(servers: str) -> list[float]:
     """Seconds from cause to answer, of each push that a sale caused and that the store took."""
-    topic = "commands.outcomes"
-    consumer = AIOKafkaConsumer(bootstrap_servers=servers)
-    await consumer.start()
     found: list[float] = []
-    try:
-        await consumer.topics()
-        partitions = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic) or ()]
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning()
-        ends = await consumer.end_offsets(partitions)
-        while any([await consumer.position(each) < ends[each] for each in partitions]):
-            for records in (await consumer.getmany(timeout_ms=1_000)).values():
-                for record in records:
-                    outcome = CommandOutcome.from_json(record.value)
-                    if outcome.status is CommandStatus.SUCCEEDED and outcome.caused_at is not None:
-                        found.append((outcome.at - outcome.caused_at).total_seconds())
-    finally:
-        await consumer.stop()
+    async for record in topics.read(servers, "commands.outcomes"):
+        outcome = CommandOutcome.from_json(record.value)
+        if outcome.status is CommandStatus.SUCCEEDED and outcome.caused_at is not None:
+            found.append((outcome.at - outcome.caused_at).total_seconds())
     return found

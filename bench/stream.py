@@ -11,11 +11,13 @@ import json
 import statistics
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
+from bench import topics
 from bench.system import SECRET, System, Usage, running_system
 from longshore_devkit.loadgen import LoadPlan, run_load
 
+EVENTS = "orders.events"
 RATES = (700, 1_000, 1_500, 2_000)
 
 
@@ -50,7 +52,7 @@ async def run(*, quick: bool) -> dict[str, Any]:
 
 async def _load(system: System, store: dict[str, Any], *, rate: float, seconds: float, first_id: int) -> dict[str, Any]:
     servers = system.stack.infra.bootstrap_servers
-    starts = await _ends(servers)
+    starts = await topics.ends(servers, EVENTS)
     result = await run_load(
         LoadPlan(
             url=store["webhook_url"],
@@ -81,34 +83,11 @@ async def _load(system: System, store: dict[str, Any], *, rate: float, seconds: 
     }
 
 
-async def _ends(servers: str) -> dict[TopicPartition, int]:
-    consumer = AIOKafkaConsumer(bootstrap_servers=servers)
-    await consumer.start()
-    try:
-        await consumer.topics()
-        partitions = [TopicPartition("orders.events", n) for n in consumer.partitions_for_topic("orders.events") or ()]
-        ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
-        return ends
-    finally:
-        await consumer.stop()
-
-
-async def _changed(servers: str, starts: dict[TopicPartition, int]) -> dict[Any, float]:
+async def _changed(servers: str, starts: dict[TopicPartition, int]) -> dict[int, float]:
     """When the first event of each order was written, by the store's id of it (Unix time)."""
-    ends = await _ends(servers)
-    consumer = AIOKafkaConsumer(bootstrap_servers=servers, max_partition_fetch_bytes=8 * 2**20)
-    await consumer.start()
-    first: dict[Any, float] = {}
-    try:
-        consumer.assign(list(starts))
-        for partition, offset in starts.items():
-            consumer.seek(partition, offset)
-        while any([await consumer.position(each) < ends[each] for each in starts]):
-            for records in (await consumer.getmany(timeout_ms=1_000)).values():
-                for record in records:
-                    event = json.loads(record.value)
-                    if "external_id" in event and "created" in event:
-                        first.setdefault(int(event["external_id"]), record.timestamp / 1000)
-    finally:
-        await consumer.stop()
+    first: dict[int, float] = {}
+    async for record in topics.read(servers, EVENTS, starts):
+        event = json.loads(record.value)
+        if "created" in event:
+            first.setdefault(int(event["external_id"]), record.timestamp / 1000)
     return first

@@ -16,8 +16,6 @@ from longshore_devkit.stores.shopify.shop import ShopConfig
 from longshore_devkit.stores.woo import SimulatedWoo, WooConfig
 from longshore_devkit.testing import eventually
 
-SHOP = "e2e-shop.myshopify.com"
-
 
 class Hub:
     """The public API of a running stack, as its user calls it."""
@@ -88,12 +86,12 @@ class Hub:
 
     async def connect_shopify(self, store: SimulatedShopify, **settings: Any) -> dict[str, Any]:
         """Connect the simulated shop."""
-        config = store.shop(SHOP).config
+        config = store.shop().config
         return await self.connect(
             {
                 "platform": "shopify",
                 "name": "Shopify",
-                "store_url": f"https://{SHOP}",
+                "store_url": f"https://{config.domain}",
                 "credentials": {"access_token": config.access_token, "api_secret": config.api_secret},
                 "settings": settings,
             }
@@ -161,8 +159,9 @@ async def woo(request: pytest.FixtureRequest) -> AsyncIterator[SimulatedWoo]:
 
 @pytest.fixture
 async def shopify(request: pytest.FixtureRequest, shopify_port: int) -> AsyncIterator[SimulatedShopify]:
-    """A simulated shop with the same SKUs."""
-    config = ShopConfig(SHOP, products=10, sku_prefix=sku_prefix(request))
+    """A simulated shop with the same SKUs; each has a domain of its own, or it would be the shop of an earlier test."""
+    prefix = sku_prefix(request)
+    config = ShopConfig(f"e2e-{prefix.lower()}shop.myshopify.com", products=10, sku_prefix=prefix)
     async with SimulatedShopify(config, port=shopify_port) as store:
         yield store
 
