@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 
 # ISO 4217 list one: every active currency whose exponent is not 2.
 _ISO_EXPONENTS = {
@@ -19,6 +19,8 @@ _ISO_EXPONENTS = {
 
 MAX_EXPONENT = 12
 MAX_DIGITS = 30
+# The module's own context rounds to 28 digits without a word.
+_EXACT = Context(prec=4 * MAX_DIGITS)
 
 
 class InvalidAmount(ValueError):
@@ -53,7 +55,7 @@ class Money:
 
     def decimal(self) -> Decimal:
         """The exact decimal value."""
-        return Decimal(self.amount).scaleb(-self.exponent)
+        return Decimal(f"{self.amount}E-{self.exponent}")
 
     def __str__(self) -> str:
         return f"{self.decimal():.{self.exponent}f} {self.currency}"
@@ -82,7 +84,13 @@ def parse_decimal(value: str | int | Decimal | None) -> Decimal:
         number = Decimal(value)
     except InvalidOperation:
         raise InvalidAmount("not a decimal number") from None
-    if not number.is_finite() or number.adjusted() > MAX_DIGITS or len(number.as_tuple().digits) > MAX_DIGITS:
+    _, digits, exponent = number.as_tuple()
+    if (
+        not isinstance(exponent, int)  # infinite, or not a number
+        or number.adjusted() > MAX_DIGITS
+        or len(digits) > MAX_DIGITS
+        or exponent < -2 * MAX_DIGITS
+    ):
         raise InvalidAmount("not a finite decimal number of at most 30 digits")
     return number
 
@@ -92,7 +100,7 @@ def significant_decimals(number: Decimal) -> int:
     exponent = number.as_tuple().exponent
     if not isinstance(exponent, int) or exponent >= 0:
         return 0
-    stripped = number.normalize().as_tuple().exponent
+    stripped = number.normalize(_EXACT).as_tuple().exponent
     return max(0, -stripped) if isinstance(stripped, int) else 0
 
 
@@ -110,7 +118,7 @@ def order_exponent(currency: str, amounts: Iterable[Decimal]) -> int:
 
 def to_minor(number: Decimal, exponent: int) -> int:
     """`number` in units of 10^-exponent. Raises InvalidAmount if that is not a whole number."""
-    scaled = number.scaleb(exponent)
+    scaled = number.scaleb(exponent, _EXACT)
     whole = int(scaled)
     if whole != scaled:
         raise InvalidAmount(f"not exact at {exponent} decimals")
