@@ -11,11 +11,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import pytest
+from cryptography.fernet import Fernet
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from longshore.platforms.job_runner import JobQueue
 from longshore.platforms.jobs import CONCURRENCY, Lane, NewJob, Paused, RetryLater, RunningJob
+from longshore.settings import ServiceSettings
 from longshore_devkit.running import RunningInfra
 from longshore_devkit.testing import eventually
 
@@ -459,3 +462,17 @@ async def test_the_log_of_pgqueuer_does_not_grow_for_ever(url: str, engine: Asyn
 
     async with running(url, no_handler):
         await eventually(tidied)
+
+
+@pytest.mark.parametrize("sslmode", ["", "?sslmode=disable", "?application_name=x&sslmode=prefer"])
+async def test_it_connects_with_the_url_of_the_settings(url: str, engine: AsyncEngine, sslmode: str) -> None:
+    plain = url.replace("postgresql+asyncpg://", "postgresql://")
+    separator = "&" if "?" in plain and sslmode else ""
+    given = plain + (sslmode if not separator else separator + sslmode[1:])
+    settings = ServiceSettings(
+        kafka_bootstrap_servers="x:1", database_url=given, encryption_keys=(Fernet.generate_key().decode(),)
+    )
+    ran = Ran()
+    async with running(settings.database_url, ran) as queue:
+        await add(queue, engine, job(1))
+        await eventually(lambda: ran.jobs)

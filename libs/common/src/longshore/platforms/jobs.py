@@ -100,7 +100,7 @@ class JobTables:
     """pgqueuer's tables in a connector's schema: made, and filled inside the caller's transaction."""
 
     def __init__(self, database_url: str, schema: str) -> None:
-        self.dsn = database_url.replace("postgresql+asyncpg://", "postgresql://")
+        self.dsn = _dsn(database_url)
         self.schema = schema
         # Balanced: the jobs are durable, their log and statistics are not worth a write-ahead log.
         self.settings = DBSettings(db_schema=schema, channel=f"{schema}_jobs", durability=Durability.balanced)
@@ -183,3 +183,9 @@ class JobTables:
                 {"lanes": lanes},
             )
         return int(count or 0)
+
+
+def _dsn(database_url: str) -> str:
+    """asyncpg's own spelling of an engine's URL (see ServiceSettings.database_url)."""
+    plain = database_url.replace("postgresql+asyncpg://", "postgresql://", 1)
+    return plain.replace("?ssl=", "?sslmode=").replace("&ssl=", "&sslmode=")
