@@ -1,0 +1,153 @@
+"""Every error of every route is a problem document (RFC 9457), and shows nothing that was sent."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI, Header, HTTPException, Query
+from pydantic import BaseModel
+
+from longshore.problems import MEDIA_TYPE, TITLES, Problem, install_problem_handlers, not_found
+
+SECRET = "ck_0123456789abcdef"
+
+
+class Credentials(BaseModel):
+    consumer_key: str
+    consumer_secret: str
+    port: int = 443
+
+
+class Store(BaseModel):
+    name: str
+    credentials: Credentials
+
+
+def app_with_errors() -> FastAPI:
+    app = FastAPI()
+    install_problem_handlers(app)
+
+    @app.post("/stores")
+    async def add(store: Store) -> None: ...
+
+    @app.get("/stores/{id}")
+    async def get(id: UUID, limit: Annotated[int, Query(ge=1)] = 1, token: Annotated[int, Header()] = 1) -> None:
+        raise not_found("The store")
+
+    @app.get("/conflict")
+    async def conflict() -> None:
+        raise Problem(
+            409, "It is connected already.", type="already-connected", integration_id=uuid4(), at=datetime.now(UTC)
+        )
+
+    @app.get("/busy")
+    async def busy() -> None:
+        raise Problem(503, "Kafka does not answer.", headers={"Retry-After": "2"})
+
+    @app.get("/bug")
+    async def bug() -> None:
+        raise RuntimeError(f"leaked {SECRET}")
+
+    @app.get("/framework")
+    async def framework() -> None:
+        raise HTTPException(401, "No key.", headers={"WWW-Authenticate": "Bearer"})
+
+    @app.get("/teapot")
+    async def teapot() -> None:
+        raise HTTPException(418)
+
+    return app
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app_with_errors(), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://hub") as client:
+        yield client
+
+
+def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == MEDIA_TYPE
+    body: dict[str, Any] = answer.json()
+    assert body["status"] == status
+    assert {"type", "title", "detail"} <= set(body)
+    assert SECRET not in answer.text
+    return body
+
+
+async def test_a_problem_with_members_of_its_own(client: httpx.AsyncClient) -> None:
+    body = problem(await client.get("/conflict"), 409)
+    assert (body["type"], body["title"]) == ("/problems/already-connected", TITLES[409])
+    assert UUID(body["integration_id"])
+    assert datetime.fromisoformat(body["at"]).tzinfo is not None
+
+
+async def test_headers_are_sent(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/busy")
+    assert problem(answer, 503)["type"] == "about:blank"
+    assert answer.headers["retry-after"] == "2"
+
+
+async def test_an_unknown_path(client: httpx.AsyncClient) -> None:
+    assert problem(await client.get("/nowhere"), 404)["title"] == "Not found"
+
+
+async def test_a_thing_that_is_not_there(client: httpx.AsyncClient) -> None:
+    assert problem(await client.get(f"/stores/{uuid4()}"), 404)["detail"] == "The store does not exist."
+
+
+async def test_a_method_that_is_not_there(client: httpx.AsyncClient) -> None:
+    answer = await client.delete("/conflict")
+    problem(answer, 405)
+    assert answer.headers["allow"] == "GET"
+
+
+async def test_a_bug_says_nothing_of_itself(client: httpx.AsyncClient) -> None:
+    assert problem(await client.get("/bug"), 500)["title"] == "Internal error"
+
+
+async def test_errors_of_the_framework(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/framework")
+    assert problem(answer, 401)["detail"] == "No key."
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert problem(await client.get("/teapot"), 418)["title"] == "Error"
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"name": "a", "credentials": SECRET}, "/body/credentials"),
+        ({"name": {"x": SECRET}, "credentials": {}}, "/body/name"),
+        ({"name": "a", "credentials": {"consumer_key": [SECRET], "consumer_secret": SECRET}}, "/body/credentials"),
+        (
+            {"name": "a", "credentials": {"consumer_key": "k", "consumer_secret": "s", "port": SECRET}},
+            "/body/credentials/port",
+        ),
+        ([SECRET], "/body"),
+        (None, "/body"),
+    ],
+)
+async def test_invalid_input_is_named_but_not_shown(client: httpx.AsyncClient, body: object, pointer: str) -> None:
+    answer = problem(await client.post("/stores", json=body), 422)
+    assert answer["type"] == "/problems/invalid-input"
+    assert any(each["pointer"].startswith(pointer) for each in answer["errors"])
+    assert answer["detail"].startswith(answer["errors"][0]["pointer"])
+
+
+async def test_a_body_that_is_no_json(client: httpx.AsyncClient) -> None:
+    headers = {"content-type": "application/json"}
+    problem(await client.post("/stores", content=f'{{"name": "{SECRET}', headers=headers), 422)
+    problem(await client.post("/stores", content=b"\xff\xfe" + SECRET.encode(), headers=headers), 400)
+
+
+async def test_path_query_and_headers_too(client: httpx.AsyncClient) -> None:
+    assert problem(await client.get(f"/stores/{SECRET}"), 422)["errors"][0]["pointer"] == "/path/id"
+    assert problem(await client.get(f"/stores/{uuid4()}?limit=0"), 422)["errors"][0]["pointer"] == "/query/limit"
+    answer = await client.get(f"/stores/{uuid4()}", headers={"token": SECRET})
+    assert problem(answer, 422)["errors"][0]["pointer"] == "/header/token"
