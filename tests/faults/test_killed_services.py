@@ -1,0 +1,139 @@
+"""Services are killed, or asked to stop, in the middle of a load: nothing accepted is lost, nothing is there twice."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import time
+from typing import Any
+
+import pytest
+
+from longshore_devkit.loadgen import run_load
+from longshore_devkit.testing import eventually
+
+pytestmark = pytest.mark.e2e
+
+SERVICES = ("gateway", "order-sync", "inventory", "connector-shopify", "connector-woo")
+EACH = 1_000
+"""Orders of each of the two platforms: 2,000 in all, two deliveries of each."""
+
+STOP_WITHIN_S = 10.0
+
+
+@pytest.fixture
+async def both(mute: Any, plenty: tuple[str, ...]) -> tuple[Any, Any]:
+    """A WooCommerce and a Shopify store that sell the goods of the simulated ones, and are only their webhooks."""
+    return await mute("woocommerce", plenty), await mute("shopify", plenty)
+
+
+async def load_both(both: tuple[Any, Any], orders: range, rate: float, faults: Any) -> None:
+    """Deliver to both at once, repeating as Shopify does until accepted, while `faults(progress)` does its worst."""
+    progress, other = both[0].progress(), both[1].progress()
+    woo, shopify, _ = await asyncio.gather(
+        run_load(both[0].plan(orders, rate=rate, progress=progress, retry_for_s=90)),
+        run_load(both[1].plan(orders, rate=rate, progress=other, retry_for_s=90)),
+        faults(progress),
+    )
+    for store, result in zip(both, (woo, shopify), strict=True):
+        assert result.accepted == result.planned, result.as_dict()
+        assert result.accepted_ids == {store.order_id(n) for n in orders}
+
+
+def sold_by(stores: tuple[Any, ...], orders: range) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for store in stores:
+        for sku, pieces in store.pieces(orders).items():
+            total[sku] = total.get(sku, 0) + pieces
+    return total
+
+
+def without_ids(order: dict[str, Any]) -> Any:
+    """An order's content: what does not depend on which integration it came through."""
+
+    def strip(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: strip(each) for key, each in value.items() if key not in OWN}
+        return [strip(each) for each in value] if isinstance(value, list) else value
+
+    return strip(order)
+
+
+OWN = ("id", "integration_id", "customer_id", "line_id", "version", "digest", "raw")
+
+
+class TestKilled:
+    async def test_each_service_in_the_middle_of_2000_orders(
+        self, hub: Any, stack: Any, stores: Any, both: Any, account: Any, kill: Any, all_back: Any, mute: Any, seed: int
+    ) -> None:
+        chance = random.Random(seed)
+        order = chance.sample(SERVICES, len(SERVICES))
+        # In the middle: after the first tenth and before the last quarter, one after the other.
+        moments = sorted(chance.sample(range(EACH // 10, EACH * 3 // 4), len(order)))
+        starts = {name: stack.starts(name) for name in SERVICES}
+
+        async def kill_all(progress: Any) -> None:
+            for name, moment in zip(order, moments, strict=True):
+                await progress.reached(moment)
+                await kill(name)
+
+        orders = range(EACH)
+        await load_both(both, orders, 250, kill_all)
+        await all_back()
+        # Each was killed once, and nothing else has died.
+        assert {name: stack.starts(name) - starts[name] for name in SERVICES} == dict.fromkeys(SERVICES, 1)
+        await account.assert_nothing_lost_on_the_way()
+        for store in both:
+            await account.assert_exactly(store, orders)
+        sold = sold_by(both, orders)
+        await account.assert_stock(stores, sold)
+
+        # The same deliveries again, quietly, change nothing.
+        before = await hub.get("system/state-hash")
+        for store in both:
+            await store.deliver(orders, pair=False)
+        await account.assert_nothing_lost_on_the_way()
+        assert await hub.get("system/state-hash") == before
+        for store in both:
+            await account.assert_exactly(store, orders)
+        await account.assert_stock(stores, sold)
+
+        # And to stores that nothing ever happened to: the orders are the same to the last field.
+        quiet = await mute("woocommerce", both[0].skus), await mute("shopify", both[1].skus)
+        for store in quiet:
+            await store.deliver(orders, pair=False)
+        await account.assert_nothing_lost_on_the_way()
+        for disturbed, undisturbed in zip(both, quiet, strict=True):
+            expected = await account.orders(undisturbed)
+            for external_id, found in (await account.orders(disturbed)).items():
+                assert without_ids(found) == without_ids(expected[external_id])
+        await account.assert_stock(stores, {sku: 2 * pieces for sku, pieces in sold.items()})
+
+
+class TestStopped:
+    async def test_sigterm_ends_each_service_in_time_and_loses_nothing(
+        self, stack: Any, stores: Any, both: Any, account: Any, kill: Any, all_back: Any, history: Any, seed: int
+    ) -> None:
+        order = random.Random(seed).sample(SERVICES, len(SERVICES))
+        before = {name: len(history.of(name)) for name in SERVICES}
+        asked: dict[str, float] = {}
+
+        async def stop_all(progress: Any) -> None:
+            for place, name in enumerate(order):
+                await progress.reached(50 + 75 * place)
+                asked[name] = time.monotonic()
+                await kill(name, sig=signal.SIGTERM)
+
+        orders = range(EACH, EACH + 450)
+        await load_both(both, orders, 200, stop_all)
+        for name in SERVICES:
+            await eventually(lambda name=name: len(history.of(name)) > before[name], timeout=60)
+            (end,) = history.of(name)[before[name] :]
+            assert end.detail == "with exit code 0", end
+            assert end.at - asked[name] < STOP_WITHIN_S, end
+        await all_back()
+        await account.assert_nothing_lost_on_the_way()
+        for store in both:
+            await account.assert_exactly(store, orders)
+        await account.assert_stock(stores, sold_by(both, orders))
