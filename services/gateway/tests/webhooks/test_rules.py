@@ -43,8 +43,8 @@ def test_recorded_deliveries_verify(path: Path) -> None:
     if signature is None:
         assert PING.fullmatch(recorded["body"])
         return
-    assert signed_by(woocommerce_keys(recorded["secret"]), recorded["body"], signature.encode())
-    assert not signed_by(woocommerce_keys(recorded["secret"]), recorded["body"] + b" ", signature.encode())
+    assert signed_by(woocommerce_keys(recorded["secret"]), recorded["body"], signature)
+    assert not signed_by(woocommerce_keys(recorded["secret"]), recorded["body"] + b" ", signature)
     assert looks_like_json(recorded["body"])
 
 
@@ -60,23 +60,23 @@ def test_shopify_vectors() -> None:
 
 def test_a_signature_in_hex_is_refused() -> None:
     body = b'{"id":1}'
-    signature = base64.b64decode(signature_of(b"s", body)).hex().encode()
+    signature = base64.b64decode(signature_of(b"s", body)).hex()
     assert not signed_by([b"s"], body, signature)
 
 
 def test_any_of_several_secrets_signs() -> None:
     body = b'{"id":1}'
-    assert signed_by([b"new", b"old"], body, signature_of(b"old", body))
-    assert not signed_by([b"new", b"old"], body, signature_of(b"older", body))
-    assert not signed_by([], body, signature_of(b"", body))
+    assert signed_by([b"new", b"old"], body, signature_of(b"old", body).decode())
+    assert not signed_by([b"new", b"old"], body, signature_of(b"older", body).decode())
+    assert not signed_by([], body, signature_of(b"", body).decode())
 
 
 @given(st.binary(), st.binary(min_size=1), st.binary())
 def test_only_the_right_secret_signs(body: bytes, secret: bytes, other: bytes) -> None:
-    assert signed_by([secret], body, signature_of(secret, body))
+    assert signed_by([secret], body, signature_of(secret, body).decode())
     # HMAC pads short keys with zeros: keys that differ in those alone are one.
     if other.ljust(64, b"\0") != secret.ljust(64, b"\0") and len(secret) <= 64 and len(other) <= 64:
-        assert not signed_by([other], body, signature_of(secret, body))
+        assert not signed_by([other], body, signature_of(secret, body).decode())
 
 
 @pytest.mark.parametrize(

@@ -287,7 +287,7 @@ class _Deadline:
 
 
 def _encode(headers: Headers) -> list[tuple[str, bytes]]:
-    return [(name, to_bytes(value)) for name, value in headers.items()]
+    return [(name, value.encode("utf-8", "surrogateescape")) for name, value in headers.items()]
 
 
 def _forget(futures: Iterable[asyncio.Future[Any]]) -> None:

@@ -6,8 +6,7 @@ It answers 2xx only after Kafka has acknowledged the exact bytes (ARCHITECTURE, 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -22,7 +21,6 @@ from longshore_gateway.webhooks.rules import (
     PING,
     SHOP_DOMAIN,
     WORDING,
-    Wording,
     entity_of,
     looks_like_json,
     platform_headers,
@@ -50,7 +48,6 @@ class WebhookRoute:
         self._metrics = metrics
         # Label look-ups cost more than the count itself.
         self._accepted = {platform: metrics.deliveries.labels(platform.value, "200") for platform in WORDING}
-        self._seconds = {platform: metrics.seconds.labels(platform.value) for platform in WORDING}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
@@ -72,19 +69,10 @@ class WebhookRoute:
         headers: RawHeaders = scope["headers"]
         platform, senders = await self._senders(scope, headers)
         wording = WORDING[platform]
-        topic = signature = delivery = None
-        for name, value in headers:
-            if name == wording.topic:
-                topic = value
-            elif name == wording.signature:
-                signature = value
-            elif name == wording.delivery:
-                delivery = value
-            elif name == b"content-length" and value.isdigit() and int(value) > MAX_BODY:
-                raise _too_large()
-        body = await _read(receive)
+        kept = platform_headers(headers, wording)
+        body = await _read(receive, _declared_length(headers))
         received_at = datetime.now(UTC)
-        started = time.perf_counter()
+        signature = kept.get(wording.signature)
         if signature is None:
             if platform is Platform.WOOCOMMERCE and PING.fullmatch(body):
                 # Sent on creation of a webhook, unsigned; anything but 200 makes the store repeat it for ever.
@@ -93,12 +81,11 @@ class WebhookRoute:
         trusted = [sender for sender in senders if signed_by(sender.keys, body, signature)]
         if not trusted:
             raise Problem(401, "The signature does not fit the body and this store's secret.", type="bad-signature")
-        if not topic:
-            raise Problem(400, f"The header {wording.topic.decode()} is missing.", type="malformed-delivery")
+        if not kept.get(wording.topic):
+            raise Problem(400, f"The header {wording.topic} is missing.", type="malformed-delivery")
         if not looks_like_json(body):
             raise Problem(400, "The body is not a JSON object.", type="malformed-delivery")
-        await self._keep(platform, trusted, headers, wording, topic, delivery, signature, body, received_at)
-        self._seconds[platform].observe(time.perf_counter() - started)
+        await self._keep(platform, trusted, kept, body, received_at)
         self._accepted[platform].inc()
 
     async def _senders(self, scope: Scope, headers: RawHeaders) -> tuple[Platform, tuple[Sender, ...]]:
@@ -125,20 +112,16 @@ class WebhookRoute:
         self,
         platform: Platform,
         senders: Sequence[Sender],
-        headers: RawHeaders,
-        wording: Wording,
-        topic: bytes,
-        delivery: bytes | None,
-        signature: bytes,
+        kept: Mapping[str, str],
         body: bytes,
         received_at: datetime,
     ) -> None:
         """Write the raw record, for each organisation that has connected this store."""
-        topic_name = topic.decode("utf-8", "surrogateescape")
+        wording = WORDING[platform]
+        topic_name = kept[wording.topic]
         # WooCommerce's delivery ids are not unique: the webhook and the signature (a digest of the body) are.
-        delivery_id = f"{(delivery or b'').decode('latin-1')}/{signature.decode('latin-1')}"
+        delivery_id = f"{kept.get(wording.delivery, '')}/{kept[wording.signature]}"
         entity = entity_of(topic_name, body) or delivery_id
-        kept = platform_headers(headers, wording)
         try:
             for sender in senders:
                 record = delivery_headers(
@@ -156,8 +139,18 @@ class WebhookRoute:
             raise _too_large() from None
 
 
-async def _read(receive: Receive) -> bytes:
+def _declared_length(headers: RawHeaders) -> int:
+    """What Content-Length says; 0 if it is not there (a chunked body)."""
+    for name, value in headers:
+        if name == b"content-length":
+            return int(value) if value.isdigit() else 0
+    return 0
+
+
+async def _read(receive: Receive, declared: int) -> bytes:
     """The whole body. Raises Problem(413) as soon as it is too large, and does not read on."""
+    if declared > MAX_BODY:
+        raise _too_large()
     message = await receive()
     body: bytes = message.get("body", b"")
     if not message.get("more_body", False):

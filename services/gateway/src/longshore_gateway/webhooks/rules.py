@@ -38,14 +38,14 @@ class Wording:
     """How a platform names its headers (lower case)."""
 
     prefix: bytes
-    topic: bytes
-    signature: bytes
-    delivery: bytes
+    topic: str
+    signature: str
+    delivery: str
 
 
 WORDING = {
-    Platform.SHOPIFY: Wording(b"x-shopify-", b"x-shopify-topic", b"x-shopify-hmac-sha256", b"x-shopify-webhook-id"),
-    Platform.WOOCOMMERCE: Wording(b"x-wc-", b"x-wc-webhook-topic", b"x-wc-webhook-signature", b"x-wc-webhook-id"),
+    Platform.SHOPIFY: Wording(b"x-shopify-", "x-shopify-topic", "x-shopify-hmac-sha256", "x-shopify-webhook-id"),
+    Platform.WOOCOMMERCE: Wording(b"x-wc-", "x-wc-webhook-topic", "x-wc-webhook-signature", "x-wc-webhook-id"),
 }
 KEPT_HEADERS = frozenset((b"user-agent", b"content-type"))
 SHOP_DOMAIN = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]*\.myshopify\.com")
@@ -56,9 +56,9 @@ def signature_of(secret: bytes, body: bytes) -> bytes:
     return b64encode(hmac.digest(secret, body, "sha256"))
 
 
-def signed_by(secrets: Iterable[bytes], body: bytes, signature: bytes) -> bool:
+def signed_by(secrets: Iterable[bytes], body: bytes, signature: str) -> bool:
     """Whether one of `secrets` signed `body`; each comparison takes constant time."""
-    given = signature.strip()
+    given = signature.strip().encode("utf-8", "surrogateescape")
     return any([hmac.compare_digest(signature_of(secret, body), given) for secret in secrets])  # noqa: C419  (all of them)
 
 
