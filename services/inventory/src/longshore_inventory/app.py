@@ -24,6 +24,7 @@ from longshore_inventory.pushes.service import Pushes
 from longshore_inventory.settings import Settings
 from longshore_inventory.stock.api import inventory_router
 from longshore_inventory.stock.consumers import settling, subscribe_stock
+from longshore_inventory.stock.recovery import recover
 from longshore_inventory.stock.reports import Reports
 from longshore_inventory.stock.service import Ledger
 from longshore_inventory.system.api import system_router
@@ -43,6 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
     service.migrations(migrations_path(__file__), SCHEMA)
     service.topics(INVENTORY_EVENTS, *(COMMANDS(each.value) for each in (Platform.SHOPIFY, Platform.WOOCOMMERCE)))
     service.outbox(SCHEMA)
+    service.on_start(lambda: recover(engine, settings))
     subscribe_orders(service, stock)
     subscribe_fulfillments(service, stock)
     subscribe_products(service, Catalogue(engine, metrics, variant_ids))

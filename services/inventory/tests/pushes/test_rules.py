@@ -43,17 +43,17 @@ class TestNewestPerCommand:
 
 
 class TestAnswers:
-    def test_highest_sequence_that_was_dealt_with(self) -> None:
-        second = outcome(2, CommandStatus.FAILED, sequence=2)
+    def test_what_was_dealt_with_in_the_order_of_asking(self) -> None:
+        first, second = outcome(1, CommandStatus.SUCCEEDED, sequence=1), outcome(2, CommandStatus.FAILED, sequence=2)
         found = answers(
             [
                 outcome(3, CommandStatus.SUPERSEDED, sequence=3),
                 second,
-                outcome(1, CommandStatus.SUCCEEDED, sequence=1),
+                first,
                 outcome(4, CommandStatus.RUNNING, sequence=4),
             ]
         )
-        assert found == {UUID(int=3): second}
+        assert found == [(UUID(int=3), 1, first), (UUID(int=3), 2, second)]
 
 
 class TestIsStale:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from longshore.contracts import STALE, CommandStatus, Platform
 from longshore_inventory.pushes.store import list_commands
 
-from ..conftest import Store, World, at, line  # noqa: TID252  (tests are no package of their own)
+from ..conftest import SETTLE_S, Store, World, at, line  # noqa: TID252  (tests are no package of their own)
 
 
 @pytest.fixture
@@ -78,14 +80,43 @@ class TestOutcomes:
         await world.order(b, "10", [line("1", "HAT", 1)], placed=115, observed=121)
         assert [(store, quantity) for store, _, quantity, _ in await world.quantities()].count((a.id, 6)) == 1
 
-    async def test_stale_is_told_again_with_what_the_store_has(self, world: World, stores: tuple[Store, Store]) -> None:
+    async def test_a_stale_push_waits_for_the_order_that_explains_it(
+        self, world: World, stores: tuple[Store, Store]
+    ) -> None:
         a, b = stores
         await world.order(a, "1", [line("1", "HAT", 2)], placed=100)
         (command,) = await world.told()
-        await world.pushes.apply(
-            [world.outcome(command, when=110, status=CommandStatus.FAILED, quantity=9, code=STALE)]
-        )
-        assert await world.quantities() == [(b.id, "HAT", 8, 9)]
+        stale = world.outcome(command, when=110, status=CommandStatus.FAILED, quantity=9, code=STALE)
+        await world.pushes.apply([stale])
+        # Told now, the sale that is in the difference would be overwritten. Nor when the store's report comes first.
+        await world.reports.apply([world.level(b, "HAT", 9, updated=111)])
+        assert await world.told() == []
+        await world.order(b, "9", [line("1", "HAT", 1)], placed=105, observed=111)
+        assert sorted(await world.quantities()) == sorted([(a.id, "HAT", 7, 8), (b.id, "HAT", 7, 9)])
+
+    async def test_what_nothing_explains_counts_after_the_window(
+        self, world: World, stores: tuple[Store, Store]
+    ) -> None:
+        a, b = stores
+        await world.order(a, "1", [line("1", "HAT", 2)], placed=100)
+        (command,) = await world.told()
+        stale = world.outcome(command, when=110, status=CommandStatus.FAILED, quantity=9, code=STALE)
+        await world.pushes.apply([stale])
+        world.now += timedelta(seconds=SETTLE_S)
+        assert await world.reports.settle_due() == 1
+        assert await world.figures("HAT") == (9, 2, 7)
+        assert sorted(await world.quantities()) == sorted([(a.id, "HAT", 7, 8), (b.id, "HAT", 7, 9)])
+
+    async def test_stale_by_our_own_earlier_push_is_told_again_at_once(
+        self, world: World, stores: tuple[Store, Store]
+    ) -> None:
+        a, b = stores
+        await world.order(a, "1", [line("1", "HAT", 2)], placed=100)
+        await world.order(a, "2", [line("1", "HAT", 1)], placed=101)
+        first, second = await world.told()
+        stale = world.outcome(second, when=111, status=CommandStatus.FAILED, quantity=8, code=STALE)
+        await world.pushes.apply([stale, world.outcome(first, when=110)])
+        assert await world.quantities() == [(b.id, "HAT", 7, 8)]
 
     async def test_a_refusal_is_not_repeated_but_at_the_next_change(
         self, world: World, stores: tuple[Store, Store]

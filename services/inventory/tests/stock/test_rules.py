@@ -112,7 +112,7 @@ class TestStated:
     def test_locations_are_summed(self) -> None:
         reports = [report("a", 5, first=7, when=1), report("b", 2, when=3)]
         assert first_stated(reports) == Stated(9, NOON + 3 * SECOND, NOON + SECOND)
-        assert last_stated(reports) == Stated(7, NOON + 3 * SECOND, NOON + 3 * SECOND)
+        assert last_stated(reports) == Stated(7, NOON + 3 * SECOND, NOON + SECOND)
 
     def test_the_main_location_is_where_most_was_first_and_stays(self) -> None:
         assert main_location([report("a", 1), report("b", 9)], None) == "b"

@@ -20,25 +20,23 @@ def newest_per_command(outcomes: Iterable[CommandOutcome]) -> list[CommandOutcom
     return sorted(newest.values(), key=lambda each: each.command_id)
 
 
-def answers(outcomes: Iterable[CommandOutcome]) -> dict[UUID, CommandOutcome]:
-    """Per listing the outcome that tells what its store has: the highest sequence that was carried out or refused.
+def answers(outcomes: Iterable[CommandOutcome]) -> list[tuple[UUID, int, CommandOutcome]]:
+    """(listing, sequence, outcome) of what was carried out or refused, in the order in which it was asked for.
 
     A superseded command tells nothing: the newer one will.
     """
-    found: dict[UUID, CommandOutcome] = {}
-    for each in outcomes:
-        if each.status not in (CommandStatus.SUCCEEDED, CommandStatus.FAILED):
-            continue
-        if each.listing_id is None or each.sequence is None:
-            continue
-        known = found.get(each.listing_id)
-        if known is None or each.sequence > (known.sequence or 0):
-            found[each.listing_id] = each
-    return found
+    found = [
+        (each.listing_id, each.sequence, each)
+        for each in outcomes
+        if each.status in (CommandStatus.SUCCEEDED, CommandStatus.FAILED)
+        and each.listing_id is not None
+        and each.sequence is not None
+    ]
+    return sorted(found, key=lambda each: each[:2])
 
 
 def is_stale(outcome: CommandOutcome) -> bool:
-    """Whether the store had something else than we expected, and said what: so it can be told anew at once."""
+    """Whether the store had something else than we expected, and said what."""
     return outcome.quantity is not None and outcome.error is not None and outcome.error.code == STALE
 
 

@@ -54,48 +54,53 @@ class Pushes:
     async def _acknowledge(
         self, conn: AsyncConnection, book: Book, outcomes: Sequence[CommandOutcome], now: datetime
     ) -> None:
-        listings = {each.id: each for listings in book.listings.values() for each in listings}
-        news: list[tuple[StoreListing, CommandOutcome]] = []
-        for listing_id, outcome in answers(outcomes).items():
-            listing = listings.get(listing_id)
-            if listing is not None and (outcome.sequence or 0) > listing.acked:
-                news.append((listing, outcome))
-        sold = await sold_since(conn, [(listing, outcome.at) for listing, outcome in news])
+        listings = {each.id: each for found in book.listings.values() for each in found}
+        news = [
+            (listings[listing_id], sequence, outcome)
+            for listing_id, sequence, outcome in answers(outcomes)
+            if listing_id in listings and sequence > listings[listing_id].acked
+        ]
+        sold = await sold_since(conn, [(listing, outcome.at) for listing, _, outcome in news])
         landed: list[tuple[UUID, int, datetime]] = []
-        failed: list[Alert] = []
-        mended: list[tuple[UUID, str, str]] = []
-        for (listing, outcome), pieces in zip(news, sold, strict=True):
-            sequence = outcome.sequence or 0
+        alerts: dict[UUID, Alert | None] = {}
+        for (listing, sequence, outcome), pieces in zip(news, sold, strict=True):
             listing.acked = sequence
             listing.changed = True
             book.touched.add(listing.variant_id)
-            quantity = _quantity(listing, outcome)
-            if quantity is not None:
-                book.confirm(listing, quantity, pieces, outcome.at)
-            level = book.levels[listing.variant_id]
             if outcome.status is CommandStatus.SUCCEEDED:
+                book.confirm(listing, _quantity(listing, outcome), pieces, outcome.at)
                 listing.pushed_at = outcome.at
                 listing.failed = False
                 landed.append((listing.id, sequence, outcome.at))
-                mended.append((listing.org_id, PUSH_FAILED, str(listing.id)))
-            elif not listing.pending and push_of(listing, level) is not None and not is_stale(outcome):
-                listing.failed = True
-                failed.append(_alert(listing, level.sku, outcome))
-                # Told again at the next change: what refuses now would refuse at once again.
-                book.held.add(listing.id)
+                alerts[listing.id] = None
+            elif is_stale(outcome):
+                book.contradict(listing, outcome.quantity or 0, outcome.at, now)
+            else:
+                alerts[listing.id] = self._refused(book, listing, outcome)
         for caused_at, at in await land(conn, landed):
             if caused_at is not None:
                 self._metrics.oversell_window.observe(max(0.0, (at - caused_at).total_seconds()))
-        await raise_alerts(conn, failed, now)
-        await drop_alerts(conn, mended)
+        await raise_alerts(conn, [each for each in alerts.values() if each is not None], now)
+        mended = [listings[id] for id, alert in alerts.items() if alert is None]
+        await drop_alerts(conn, [(each.org_id, PUSH_FAILED, str(each.id)) for each in mended])
+
+    @staticmethod
+    def _refused(book: Book, listing: StoreListing, outcome: CommandOutcome) -> Alert | None:
+        """Told again at the next change: what refuses now would refuse at once again."""
+        level = book.levels[listing.variant_id]
+        book.held.add(listing.id)
+        if listing.pending or push_of(listing, level) is None:
+            return None
+        listing.failed = True
+        return _alert(listing, level.sku, outcome)
 
 
-def _quantity(listing: StoreListing, outcome: CommandOutcome) -> int | None:
-    """What the store has at the listing's location now; None when the outcome does not tell.
+def _quantity(listing: StoreListing, outcome: CommandOutcome) -> int:
+    """What the store has at the listing's location after a push that went through.
 
-    A push that went through is taken at its word: a store that answers otherwise must not make us repeat it for ever.
+    The newest is taken at its word: a store that answers otherwise must not make us repeat it for ever.
     """
-    if outcome.status is CommandStatus.SUCCEEDED and outcome.sequence == listing.sequence:
+    if outcome.quantity is None or outcome.sequence == listing.sequence:
         return max(0, (listing.pushed_quantity or 0) - listing.elsewhere)
     return outcome.quantity
 

@@ -5,7 +5,7 @@ Whoever loads a book holds the locks of its levels, so nobody else moves these v
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -22,6 +22,9 @@ from longshore_inventory.stock.rules import (
     push_of,
     recheck,
 )
+
+# The reason of a movement that takes in what a store reported.
+STORE_REPORT = "store report"
 
 
 class Movement(NamedTuple):
@@ -216,6 +219,13 @@ class Book:
         level.decided_at = at if level.decided_at is None else min(at, level.decided_at)
         return self._enter(level, MovementKind.ADJUSTMENT, source, delta, reason, at, id)
 
+    def restore(self, variant_id: UUID, delta: int, *, kind: MovementKind, id: UUID, reason: str, at: datetime) -> None:
+        """Enter a decision that was made in an earlier life of the database."""
+        level = self.levels[variant_id]
+        if kind is MovementKind.ADJUSTMENT:
+            level.decided_at = at if level.decided_at is None else min(at, level.decided_at)
+        self._enter(level, kind, "restored", delta, reason, at, id)
+
     def link(self, listing: StoreListing, first: Stated, *, sold_since: int, added: int = 0) -> set[UUID]:
         """Take in what a store says of a variant for the first time (or anew, when an earlier report turns up).
 
@@ -256,10 +266,13 @@ class Book:
             return True
         return (first.observed_at, listing.id) < (level.base_observed_at, level.base_listing_id)
 
-    def settle(self, listing: StoreListing, stated: Stated, difference: int, at: datetime) -> Movement | None:
+    def settle(
+        self, listing: StoreListing, stated: Stated, difference: int, at: datetime, entered: Collection[UUID] = ()
+    ) -> Movement | None:
         """A difference has outlived its window: the store has it. Shared stock takes it in, else nothing moves.
 
-        The movement's id follows from the report: replayed, it is the same decision.
+        The movement's id follows from the report: replayed, it is the same decision. `entered`: ids of movements that
+        the ledger has.
         """
         listing.differs_since = None
         listing.changed = True
@@ -267,10 +280,11 @@ class Book:
         self.touched.add(listing.variant_id)
         if listing.mode is not Mode.SHARED or difference == 0:
             return None
+        id = report_movement(listing, stated)
+        if id in entered:
+            return None
         level = self.levels[listing.variant_id]
-        source = f"{listing.id}@{stated.observed_at.isoformat()}={stated.quantity}"
-        id = uuid5(listing.id, f"report:{source}")
-        return self._enter(level, MovementKind.REPORT, source, difference, "store report", at, id)
+        return self._enter(level, MovementKind.REPORT, str(listing.id), difference, STORE_REPORT, at, id)
 
     def confirm(self, listing: StoreListing, quantity: int, sold_since: int, at: datetime) -> None:
         """The store has `quantity` at its location as of `at`, less its own orders since."""
@@ -279,6 +293,20 @@ class Book:
         listing.changed = True
         recheck(listing)
         self.touched.add(listing.variant_id)
+
+    def contradict(self, listing: StoreListing, quantity: int, at: datetime, now: datetime) -> None:
+        """The store had something else than we expected, and so did not take a push: `quantity`, as of `at`.
+
+        A sale that we have not heard of may be in that difference. So the store is not told again before its order
+        (or the end of the settle window) explains it.
+        """
+        listing.reported, listing.reported_as_of = quantity + listing.elsewhere, at
+        listing.differs_since = now
+        listing.changed = True
+        self.touched.add(listing.variant_id)
+        recheck(listing)
+        if listing.differs_since is not None:
+            self.held.add(listing.id)
 
     # What follows
 
@@ -318,3 +346,8 @@ class Book:
         level.on_hand += delta
         self.touched.add(level.variant_id)
         return movement
+
+
+def report_movement(listing: StoreListing, stated: Stated) -> UUID:
+    """Id of the movement that takes in what a store reported."""
+    return uuid5(listing.id, f"report:{stated.as_of.isoformat()}={stated.quantity}")

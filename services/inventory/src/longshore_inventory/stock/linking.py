@@ -54,6 +54,9 @@ async def take_reports(
     await _link(conn, book, [pair for pair in told if _is_news(book, *pair)], added or {})
     for listing, said in told:
         _compare(listing, said, now)
+        if listing.differs_since is not None:
+            # A report alone is no reason to tell its store anything: first the difference is explained, or counts.
+            book.held.add(listing.id)
 
 
 def _locate(listing: StoreListing, said: Sequence[Report]) -> None:
@@ -134,6 +137,8 @@ async def move_again(
 def _compare(listing: StoreListing, said: Sequence[Report], now: datetime) -> None:
     """Begin, or end, the window in which the last report may differ from what we expect."""
     stated = last_stated(said)
+    if listing.reported_as_of is not None and stated.as_of < listing.reported_as_of:
+        return
     listing.reported, listing.reported_as_of = stated.quantity, stated.as_of
     # Each report begins it anew: what sells all the time is compared when it comes to rest.
     listing.differs_since = None if listing.mode is Mode.OFF else now

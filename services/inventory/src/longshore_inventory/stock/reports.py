@@ -17,11 +17,11 @@ from longshore.db import unit_of_work
 from longshore_inventory.database import SCHEMA
 from longshore_inventory.listings.locks import share_catalogues
 from longshore_inventory.metrics import InventoryMetrics
-from longshore_inventory.stock.book import Book, Movement
+from longshore_inventory.stock.book import Book, Movement, report_movement
 from longshore_inventory.stock.closing import close_book
-from longshore_inventory.stock.linking import item_of, take_reports
-from longshore_inventory.stock.rules import StoreListing, holds_as_of, is_mature, last_stated, unexplained
-from longshore_inventory.stock.store import ItemKey, Wanted, load_book, reports_of, sold_since
+from longshore_inventory.stock.linking import take_reports
+from longshore_inventory.stock.rules import Stated, StoreListing, holds_as_of, is_mature, unexplained
+from longshore_inventory.stock.store import ItemKey, Wanted, known_movements, load_book, sold_since
 
 log = structlog.get_logger(__name__)
 
@@ -149,13 +149,17 @@ class Reports:
     async def _settle(
         self, conn: AsyncConnection, book: Book, due: Sequence[StoreListing], now: datetime
     ) -> list[Movement]:
-        reports = await reports_of(conn, [item_of(each) for each in due])
-        stated = [(each, last_stated(reports[item_of(each)])) for each in due]
+        stated = [
+            (each, Stated(each.reported, each.reported_as_of, now))
+            for each in due
+            if each.reported is not None and each.reported_as_of is not None
+        ]
         sold = await sold_since(conn, [(each, said.as_of) for each, said in stated])
+        entered = await known_movements(conn, [report_movement(each, said) for each, said in stated])
         decisions: list[Movement] = []
         for (listing, said), pieces in zip(stated, sold, strict=True):
             difference = unexplained(listing, said, pieces)
-            movement = book.settle(listing, said, difference, now)
+            movement = book.settle(listing, said, difference, now, entered)
             if difference:
                 self._metrics.drift.labels(listing.mode.value).inc()
                 log.info(

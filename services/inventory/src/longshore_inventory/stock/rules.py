@@ -170,7 +170,7 @@ def holds_as_of(platform: Platform, origin: Origin, updated_at: datetime, observ
 
 
 class Stated(NamedTuple):
-    """A store's reports of one item, over its locations."""
+    """What a store says it has of one item, over its locations; `observed_at`: when we first heard."""
 
     quantity: int
     as_of: datetime
@@ -191,7 +191,7 @@ def last_stated(reports: Sequence[Report]) -> Stated:
     return Stated(
         sum(each.quantity for each in reports),
         max(each.as_of for each in reports),
-        max(each.observed_at for each in reports),
+        min(each.observed_at for each in reports),
     )
 
 

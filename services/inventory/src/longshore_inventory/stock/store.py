@@ -270,6 +270,14 @@ async def sold_since(conn: AsyncConnection, asked: Sequence[tuple[StoreListing, 
     return [pieces.get(number, 0) for number in range(1, len(asked) + 1)]
 
 
+async def known_movements(conn: AsyncConnection, ids: Iterable[UUID]) -> set[UUID]:
+    """Which of these movements the ledger has."""
+    rows = await conn.execute(
+        text("SELECT id FROM inventory.movements WHERE id = ANY(CAST(:ids AS uuid[]))"), {"ids": list(ids)}
+    )
+    return {row.id for row in rows}
+
+
 ItemKey = tuple[UUID, str]
 
 
