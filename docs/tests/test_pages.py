@@ -1,0 +1,67 @@
+"""The pages are true where that can be checked: links lead somewhere, every setting and every alert is told of."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from longshore.settings import ENV_PREFIX
+from longshore_connector_shopify.settings import Settings as ShopifySettings
+from longshore_gateway.settings import GatewaySettings
+from longshore_inventory.settings import Settings as InventorySettings
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/adr/*.md")])
+OPERATIONS = (ROOT / "docs/operations.md").read_text()
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ +(.+?) *$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if link.startswith(("http://", "https://", "mailto:")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert not broken
+
+
+@pytest.mark.parametrize("settings", [GatewaySettings, InventorySettings, ShopifySettings])
+def test_every_setting_is_told_of(settings: type[GatewaySettings]) -> None:
+    missing = [name for name in settings.model_fields if f"`{ENV_PREFIX}{name.upper()}`" not in OPERATIONS]
+    assert not missing
+
+
+def test_no_setting_is_invented() -> None:
+    known = {f"{ENV_PREFIX}{name.upper()}" for each in (GatewaySettings, InventorySettings, ShopifySettings)
+             for name in each.model_fields} | {"LONGSHORE_DATA_DIR", "LONGSHORE_MIGRATIONS_DIR"}  # fmt: skip
+    # The architecture also names what is still to come.
+    pages = [page.read_text() for page in PAGES if page.name != "ARCHITECTURE.md"]
+    told = {name for text in pages for name in re.findall(r"LONGSHORE_[A-Z_]+[A-Z]", text)}
+    assert told <= known
+
+
+def test_every_alert_has_a_run_book_and_no_run_book_is_left_over() -> None:
+    groups = yaml.safe_load((ROOT / "deploy/prometheus/rules/longshore.yml").read_text())["groups"]
+    alerts = {rule["alert"] for group in groups for rule in group["rules"]}
+    assert set(re.findall(r"^### (Longshore\w+)$", OPERATIONS, re.MULTILINE)) == alerts
+
+
+def test_decisions_are_numbered_without_gaps_and_say_what_would_change_them() -> None:
+    pages = sorted((ROOT / "docs/adr").glob("*.md"))
+    assert [int(page.name[:4]) for page in pages] == list(range(1, len(pages) + 1))
+    for page in pages:
+        text = page.read_text()
+        assert text.startswith(f"# {page.name[:4]} ")
+        for part in ("**Context.**", "**Choice.**", "**What would change our mind.**"):
+            assert part in text, page.name
