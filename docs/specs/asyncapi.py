@@ -57,13 +57,24 @@ def asyncapi_document(apps: dict[str, FastAPI]) -> Json:
             "messages": {each.event_type: _message(each.event_type, each.__name__, summary(each)) for each in contracts}
             | {_RAW: _raw_message()},
             "schemas": {
-                **dict(sorted(shared_schemas(contracts, _SCHEMA_REF + "{model}").items())),
+                **_without_discriminators(dict(sorted(shared_schemas(contracts, _SCHEMA_REF + "{model}").items()))),
                 "Headers": _headers(),
                 "RawHeaders": _raw_headers(),
                 "DeadLetterHeaders": _dead_letter_headers(),
             },
         },
     }
+
+
+def _without_discriminators(schemas: Any) -> Any:
+    """AsyncAPI's discriminator is another than OpenAPI's; the members tell themselves apart by a constant."""
+    if isinstance(schemas, dict):
+        return {
+            name: _without_discriminators(each)
+            for name, each in schemas.items()
+            if not (name == "discriminator" and "oneOf" in schemas)
+        }
+    return [_without_discriminators(each) for each in schemas] if isinstance(schemas, list) else schemas
 
 
 def _all_travel(types: set[str]) -> None:
