@@ -47,7 +47,8 @@ GRACE_S = 2.0
 LOG_KEPT = timedelta(days=1)
 TIDY_EVERY_S = 600.0
 
-_AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# The last is what asyncpg raises when it notices in the middle of a statement that its connection is gone.
+_AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 class JobQueue:
@@ -147,8 +148,11 @@ class JobQueue:
         self._listener.add_termination_listener(self._on_news)
         await self._listener.add_listener(self._tables.settings.channel, self._on_news)
 
-    def _on_news(self, *_: object) -> None:
-        self._news.set()
+    def _on_news(self, *what: object) -> None:
+        """A notification, or the end of its connection."""
+        # A job that ended frees its lane for the process that ran it, which looks again by itself.
+        if len(what) < 4 or '"delete"' not in str(what[3]):
+            self._news.set()
 
     def _drop_listener(self) -> None:
         listener, self._listener = self._listener, None
