@@ -45,7 +45,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 
 types: setup
-	$(BIN)/mypy $(SOURCES) bench
+	$(BIN)/mypy $(SOURCES) bench docs/generate.py docs/specs deploy/check.py deploy/checks
 
 format: setup ## let ruff format and mend what it can
 	$(BIN)/ruff check --fix .
@@ -69,6 +69,9 @@ lock: ## pin the newest versions that pyproject.toml files allow
 	$(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate --all-extras --group dev \
 	  pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES)) \
 	  --no-emit-package longshore --no-emit-package longshore-devkit -o requirements.lock
+	$(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate --extra service \
+	  libs/common/pyproject.toml $(wildcard services/*/pyproject.toml) -c requirements.lock \
+	  --no-emit-package longshore -o deploy/requirements.lock
 	echo uv | $(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate - -o requirements-bootstrap.lock
 
 clean: ## remove what was installed and generated (not your data)

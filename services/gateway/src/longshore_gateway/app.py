@@ -35,6 +35,7 @@ from longshore_gateway.forwarding.service import Forwarder
 from longshore_gateway.integrations.api import router as integrations_router
 from longshore_gateway.integrations.service import Integrations
 from longshore_gateway.models import SCHEMA
+from longshore_gateway.published import publish
 from longshore_gateway.settings import GatewaySettings
 from longshore_gateway.system.api import router as system_router
 from longshore_gateway.system.lag import LagReader
@@ -105,6 +106,7 @@ def build(settings: GatewaySettings) -> FastAPI:
         dead_letters=dead_letters.count_open,
     )
     app.state.stores = stores
+    publish(app)
     return app
 
 
