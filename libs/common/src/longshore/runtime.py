@@ -359,9 +359,7 @@ class Service:
             log.warning("a part did not stop well", part=what, error=describe(error))
 
 
-def serve(
-    app: FastAPI, settings: ServiceSettings, front: Callable[[FastAPI], ASGIApp] | None = None
-) -> None:
+def serve(app: FastAPI, settings: ServiceSettings, front: Callable[[FastAPI], ASGIApp] | None = None) -> None:
     """Serve `app` in this process until SIGTERM or SIGINT; then finish within ten seconds and return code 0.
 
     `front` puts an ASGI application before `app`, for a route that FastAPI's own layers would slow down.

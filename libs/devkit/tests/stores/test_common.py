@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
-from longshore_devkit.stores.common import Attempt, Deliverer, Delivery, Faults, FaultyApp, LocalServer, Traffic
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+from longshore_devkit.stores.common import Attempt, Deliverer, Delivery, Faults, FaultyApp, LocalServer, Traffic
 
 
 class Receiver:
