@@ -158,3 +158,8 @@ async def test_an_event_tells_of_a_new_store(gateway: Any) -> None:
         waiting = (await conn.execute(text("SELECT key FROM gateway.outbox"))).scalars().all()
     published = gateway.service.registry.get_sample_value("longshore_outbox_published_total", {"service": "gateway"})
     assert created["id"] in waiting or published
+
+
+async def test_the_custom_channel_is_active_at_once(gateway: Any) -> None:
+    answer = await gateway.client.post("/api/v1/integrations", json={"platform": "api", "name": "Till"})
+    assert (answer.status_code, answer.json()["status"]) == (201, "active")

@@ -50,7 +50,7 @@ class TestApply:
         command = (await world.told())[-1]
         payload: Any = command.payload
         assert command.integration_id == b.id
-        assert (payload.quantity, payload.expected, payload.sequence, payload.caused_at) == (8, 10, 1, at(101))
+        assert (payload.quantity, payload.expected, payload.caused_at) == (8, 10, at(101))
         assert command.reply_to == "inventory"
 
     async def test_the_same_again_changes_nothing(self, world: World, stores: tuple[Store, Store]) -> None:

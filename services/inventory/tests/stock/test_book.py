@@ -69,7 +69,7 @@ class MemoryHub:
         return Book.of(self.levels.values(), [each for listings in self.listings.values() for each in listings])
 
     def close(self, book: Book) -> None:
-        for push in book.pushes():
+        for push in book.pushes(T0):
             # The store takes it at once.
             push.listing.acked = push.sequence
             book.confirm(push.listing, push.quantity, 0, at(0))
@@ -261,7 +261,7 @@ class TestBook:
         )  # fmt: skip
         sold = replace(line, target=target_of(claim=Claim.OPEN, quantity=2, fulfilled=0, refunded=0, restocked=0))
         assert book.move_line(None, sold, at=at(100), caused_at=at(101))
-        told = book.pushes()
+        told = book.pushes(T0)
         assert {push.listing.integration_id for push in told} == {STORES[1], STORES[2]}
         assert {(push.quantity, push.expected, push.caused_at) for push in told} == {(FIRST - 2, FIRST, at(101))}
 
@@ -273,7 +273,7 @@ class TestBook:
         line = Line(uuid4(), uuid4(), ORG, STORES[0], variant("HAT"), "v-HAT", "HAT", at(100), 1, 0, 0, 0)
         sold = replace(line, target=target_of(claim=Claim.OPEN, quantity=1, fulfilled=0, refunded=0, restocked=0))
         book.move_line(None, sold, at=at(100), caused_at=at(101))
-        assert len(book.pushes()) == 3
+        assert len(book.pushes(T0)) == 3
 
     def test_the_report_observed_first_begins_the_ledger(self) -> None:
         hub = MemoryHub.stocked()
@@ -292,4 +292,17 @@ class TestBook:
         book.adjust(variant("HAT"), 3, id=uuid4(), source="test", reason="counted", at=at(50))
         book.link(listing, Stated(40, at(60), at(60)), sold_since=0)
         assert level.on_hand == 3
-        assert [(push.quantity, push.expected) for push in book.pushes()] == [(3, 40)]
+        assert [(push.quantity, push.expected) for push in book.pushes(T0)] == [(3, 40)]
+
+    def test_sequences_go_on_above_the_old_ones_after_a_rebuild(self) -> None:
+        def push(after: float) -> int:
+            level = Level(ORG, variant("HAT"), "HAT")
+            listing = StoreListing(uuid4(), ORG, STORES[0], Platform.SHOPIFY, variant("HAT"), "p", None, "v", "i", True)
+            book = Book.of([level], [listing])
+            for number in range(3):
+                book.adjust(variant("HAT"), 3, id=uuid4(), source=str(number), reason="counted", at=at(50))
+                (told,) = book.pushes(at(after))
+            return told.sequence
+
+        # The tables were dropped in between: the listing begins anew.
+        assert push(60) < push(61)

@@ -1,17 +1,59 @@
-"""The first migration of every connector: its tables of the kit. A connector's 0001 calls `upgrade(schema)`."""
+"""The first migration of every connector: its tables of the kit. A connector's 0001 calls `upgrade(schema)`.
+
+Written out, not made from tables.py: this is what revision 0001 was, whatever the tables become.
+"""
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from alembic import op
-
-from longshore.platforms.tables import connector_metadata
+from sqlalchemy.dialects import postgresql
 
 
 def upgrade(schema: str) -> None:
     """Create the kit's tables as of revision 0001."""
-    connector_metadata(schema).create_all(op.get_bind())
+    op.create_table(
+        "stock_targets",
+        sa.Column("listing_id", sa.Uuid, primary_key=True),
+        sa.Column("integration_id", sa.Uuid, nullable=False),
+        sa.Column("org_id", sa.Uuid, nullable=False),
+        sa.Column("sequence", sa.BigInteger, nullable=False),
+        sa.Column("done_sequence", sa.BigInteger, nullable=False),
+        sa.Column("command", sa.Text, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        schema=schema,
+    )
+    op.create_index(
+        "stock_targets_open",
+        "stock_targets",
+        ["integration_id", "due_at"],
+        schema=schema,
+        postgresql_where=sa.text("done_sequence < sequence"),
+    )
+    op.create_table(
+        "done_commands",
+        sa.Column("command_id", sa.Uuid, primary_key=True),
+        sa.Column("org_id", sa.Uuid, nullable=False),
+        sa.Column("outcome", sa.Text, nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=False),
+        schema=schema,
+    )
+    op.create_table(
+        "outbox",
+        sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+        sa.Column("org_id", sa.Uuid, comment="the organisation of the message, from its headers"),
+        sa.Column("topic", sa.Text, nullable=False),
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("value", sa.LargeBinary, nullable=False),
+        sa.Column("headers", postgresql.JSONB, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+        schema=schema,
+        postgresql_with={"autovacuum_vacuum_scale_factor": "0.0", "autovacuum_vacuum_threshold": "5000"},
+    )
 
 
 def downgrade(schema: str) -> None:
     """Drop them."""
-    connector_metadata(schema).drop_all(op.get_bind())
+    for name in ("outbox", "done_commands", "stock_targets"):
+        op.drop_table(name, schema=schema)

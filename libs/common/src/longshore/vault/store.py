@@ -87,13 +87,14 @@ class Vault:
         credentials: Mapping[str, str],
         settings: Mapping[str, Any],
         now: datetime,
+        status: IntegrationStatus = IntegrationStatus.CONNECTING,
     ) -> IntegrationRow:
         """Connect a store; one that was disconnected goes on under its old id. Raises AlreadyConnected."""
         id = ids.integration_id(org_id, platform.value, store_key)
         values = {
             "name": name,
             "store_url": store_url,
-            "status": IntegrationStatus.CONNECTING.value,
+            "status": status.value,
             "status_reason": None,
             "settings": dict(settings),
             "credentials": self._sealer.seal(credentials),

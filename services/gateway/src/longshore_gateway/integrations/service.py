@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from longshore import outbox
 from longshore.clock import Clock, utc_now
-from longshore.contracts import IntegrationChanged
+from longshore.contracts import IntegrationChanged, IntegrationStatus, Platform
 from longshore.ids import OrgId
 from longshore.platforms.outcomes import integration_message
 from longshore.problems import Problem, not_found
@@ -45,6 +45,10 @@ class Integrations:
                     credentials=credentials,
                     settings=request.settings.model_dump(),
                     now=now,
+                    # The custom channel has no store to check.
+                    status=IntegrationStatus.ACTIVE
+                    if request.platform is Platform.API
+                    else IntegrationStatus.CONNECTING,
                 )
             except AlreadyConnected as error:
                 raise Problem(

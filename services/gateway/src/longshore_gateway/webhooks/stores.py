@@ -75,6 +75,7 @@ class Stores:
         self._app_secrets = tuple(shopify_app_secrets)
         self._clock = clock
         self._entries: dict[str, _Entry] = {}
+        self._asking: dict[str, asyncio.Task[tuple[Sender, ...] | None]] = {}
         self._ask_again_at = 0.0
         self._generation = 0
 
@@ -135,9 +136,17 @@ class Stores:
         if entry is not None and now < entry.fresh_until:
             return entry.senders
         if now < self._ask_again_at:
-            if entry is not None:
-                return entry.senders
-            raise StoresUnavailable
+            return _remembered(entry)
+        # One query for all deliveries that wait for the same answer: a change of a busy store is no stampede.
+        asking = self._asking.get(name)
+        if asking is None:
+            asking = self._asking[name] = asyncio.create_task(self._ask(name))
+            asking.add_done_callback(lambda _: self._asking.pop(name, None))
+        senders = await asyncio.shield(asking)
+        return _remembered(entry) if senders is None else senders
+
+    async def _ask(self, name: str) -> tuple[Sender, ...] | None:
+        """Read who may deliver, and remember it; None when PostgreSQL does not answer."""
         generation = self._generation
         try:
             async with asyncio.timeout(DATABASE_WAIT_S):
@@ -145,9 +154,7 @@ class Stores:
         except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             self._ask_again_at = self._clock() + DATABASE_PAUSE_S
             log.warning("integrations cannot be read", error=type(error).__name__)
-            if entry is not None:
-                return entry.senders
-            raise StoresUnavailable from error
+            return None
         # What changed while we read is read again.
         fresh = 0.0 if generation != self._generation else FRESH_S if senders else UNKNOWN_FRESH_S
         self._remember(name, _Entry(senders, self._clock() + fresh))
@@ -177,3 +184,10 @@ class Stores:
         store = found[0]
         keys = woocommerce_keys(store.credentials.get("webhook_secret", ""))
         return (sender_of(Platform.WOOCOMMERCE, store.org_id, store.id, keys),)
+
+
+def _remembered(entry: _Entry | None) -> tuple[Sender, ...]:
+    """What was known before PostgreSQL went away. Raises StoresUnavailable when nothing was."""
+    if entry is None:
+        raise StoresUnavailable
+    return entry.senders

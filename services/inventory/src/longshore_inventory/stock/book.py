@@ -310,8 +310,12 @@ class Book:
 
     # What follows
 
-    def pushes(self) -> list[Push]:
-        """What the stores have to be told now, one push per listing at most; notes that they are being told."""
+    def pushes(self, now: datetime) -> list[Push]:
+        """What the stores have to be told now, one push per listing at most; notes that they are being told.
+
+        Sequences count up from the time (in milliseconds), so that they go on above the old ones also after our
+        tables were dropped and rebuilt: a connector does not carry out what is older than what it knows.
+        """
         found: list[Push] = []
         for variant_id in sorted(self.touched):
             level = self.levels[variant_id]
@@ -319,7 +323,7 @@ class Book:
                 quantity = push_of(listing, level)
                 if quantity is None or listing.id in self.held:
                     continue
-                listing.sequence += 1
+                listing.sequence = max(listing.sequence + 1, int(now.timestamp() * 1000))
                 listing.pushed_quantity = quantity
                 listing.changed = True
                 expected = None if listing.believed is None else listing.believed - listing.elsewhere

@@ -34,7 +34,7 @@ async def close_book(
     """
     if not book.touched:
         return
-    pushes = [] if hold_pushes else book.pushes()
+    pushes = [] if hold_pushes else book.pushes(now)
     await save_book(work.conn, book)
     short = await allocate(work.conn, book, now)
     if short:
