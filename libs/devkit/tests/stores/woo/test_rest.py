@@ -151,6 +151,25 @@ class TestOrderWrites:
         gone = await api.put(f"/orders/{order_id}", json={"meta_data": [{"key": "a", "value": None}]})
         assert "a" not in [entry["key"] for entry in gone.json()["meta_data"]]
 
+    @pytest.mark.parametrize(("status", "back"), [("cancelled", 2), ("failed", 2), ("pending", 2), ("trash", 0)])
+    async def test_which_status_gives_stock_back(
+        self, status: str, back: int, api: httpx.AsyncClient, sim: httpx.AsyncClient, woo: SimulatedWoo
+    ) -> None:
+        """As a real store does (WooCommerce 11.0): a failed payment gives it back, the trash does not."""
+        product = woo.shop.product_by_sku("LS-0005")
+        assert product is not None
+        assert product.stock is not None
+        (order_id,) = await _place(sim, sku="LS-0005", quantity=2)
+        left = product.stock
+        if status == "trash":
+            await api.delete(f"/orders/{order_id}")
+        else:
+            await api.put(f"/orders/{order_id}", json={"status": status})
+        shown = (await api.get(f"/orders/{order_id}")).json()
+        kept = {meta["key"] for meta in shown["line_items"][0]["meta_data"]}
+        assert (shown["status"], product.stock) == (status, left + back)
+        assert ("_reduced_stock" in kept) is (back == 0)
+
     async def test_notes_leave_the_order_alone(self, config: Callable[..., WooConfig]) -> None:
         clock = [datetime(2026, 11, 20, 12, 0, tzinfo=UTC)]
         shop = SimulatedWoo(config(), now=lambda: clock[0]).shop

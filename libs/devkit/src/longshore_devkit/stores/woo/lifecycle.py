@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from longshore_devkit.stores.woo.shop import Shop
 
 _TAKES_STOCK = ("on-hold", "processing", "completed")
-_RETURNS_STOCK = ("cancelled", "pending")
+# `failed` since WooCommerce 11.0 (measured: an order on hold whose payment fails). The trash keeps what was taken.
+_RETURNS_STOCK = ("cancelled", "pending", "failed")
 
 
 @dataclass
