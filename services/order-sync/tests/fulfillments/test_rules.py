@@ -30,6 +30,13 @@ class TestPlan:
         order = canonical(shop.snapshot(quantities=(2, 1, 1), fulfilled=(1, 0, 1)))
         assert plan(order, Shipment(), []) == {shop.line_id(0): 1, shop.line_id(1): 1}
 
+    def test_no_lines_leave_out_what_goes_into_no_parcel(self, shop: Any) -> None:
+        order = canonical(shop.snapshot(quantities=(2, 1)))
+        order.lines[1].requires_shipping = False
+        assert plan(order, Shipment(), []) == {shop.line_id(0): 2}
+        order.lines[0].requires_shipping = False
+        assert plan(order, Shipment(), []) == {shop.line_id(0): 2, shop.line_id(1): 1}
+
     def test_lines_as_asked(self, shop: Any) -> None:
         order = canonical(shop.snapshot(quantities=(2, 1)))
         assert plan(order, Shipment([(shop.line_id(0), 2)]), []) == {shop.line_id(0): 2}

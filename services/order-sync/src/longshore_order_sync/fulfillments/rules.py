@@ -18,7 +18,7 @@ from longshore.contracts import (
     Tracking,
 )
 from longshore.problems import Problem
-from longshore_order_sync.orders.canonical import HubFulfillment, nothing_left_to_ship, open_quantities
+from longshore_order_sync.orders.canonical import HubFulfillment, nothing_left_to_ship, open_quantities, parcel_lines
 
 SETTLED = {
     CommandStatus.SUCCEEDED: FulfillmentState.SUCCESS,
@@ -29,7 +29,10 @@ SETTLED = {
 
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """What somebody asks to be shipped: pieces by line id (empty: all that is open), and how it is followed."""
+    """What somebody asks to be shipped: pieces by line id, and how it is followed.
+
+    No lines: all that is open and goes into a parcel.
+    """
 
     lines: Sequence[tuple[UUID, int]] = ()
     tracking: Tracking | None = None
@@ -62,7 +65,8 @@ def plan(order: Order, wanted: Shipment, known: Iterable[HubFulfillment]) -> dic
         raise Problem(422, f"Line {min(unknown)} is not a line of this order.", type="unknown-line")
     free = open_quantities(order)
     if not wanted.lines:
-        everything = {line: quantity for line, quantity in free.items() if quantity > 0}
+        # A gift wrap or a licence is in no parcel: a store that does not ship it would refuse the whole.
+        everything = {line.id: free[line.id] for line in parcel_lines(order.lines) if free[line.id] > 0}
         if not everything:
             raise Problem(409, "Nothing of this order is left to ship.", type="nothing-open")
         return everything

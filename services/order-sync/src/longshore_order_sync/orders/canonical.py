@@ -164,12 +164,16 @@ def open_quantities(order: Order) -> dict[UUID, int]:
     }
 
 
+def parcel_lines(lines: Sequence[OrderLine]) -> Sequence[OrderLine]:
+    """The lines that go into a parcel; all, if none does."""
+    return [line for line in lines if line.requires_shipping] or lines
+
+
 def nothing_left_to_ship(lines: Sequence[OrderLine], shipping: Mapping[UUID, int]) -> bool:
     """Whether after `shipping` (pieces by line) no piece is left that goes into a parcel; without such lines, none."""
-    relevant = [line for line in lines if line.requires_shipping] or lines
     return all(
         line.quantity - line.fulfilled_quantity - line.refunded_quantity - shipping.get(line.id, 0) <= 0
-        for line in relevant
+        for line in parcel_lines(lines)
     )
 
 
