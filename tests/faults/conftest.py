@@ -1,4 +1,4 @@
-"""What fault tests share: a stack that remembers how its processes ended, stores that are only their webhooks, counts."""
+"""What fault tests share: a stack that knows how its processes ended, stores that are only their webhooks, counts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -48,54 +49,75 @@ class Ended:
     at: float
 
 
-class History:
-    """What the supervisor told of the five services."""
+class WatchedStack(RunningStack):
+    """The five services, with how their processes ended, and with the database and topics that they use."""
 
-    def __init__(self) -> None:
-        self.ends: list[Ended] = []
+    def __init__(self, stack: Stack, loop: LoopThread, ends: list[Ended], environ: Mapping[str, str]) -> None:
+        super().__init__(stack, loop)
+        self.ends = ends
+        self.bootstrap_servers = environ["LONGSHORE_KAFKA_BOOTSTRAP_SERVERS"]
+        self.database_url = environ["LONGSHORE_DATABASE_URL"]
+        self.topic_prefix = environ["LONGSHORE_TOPIC_PREFIX"]
 
-    def note(self, event: Event) -> None:
-        """The supervisor's callback; called on its thread."""
-        if event.kind == "died":
-            self.ends.append(Ended(event.name, event.detail, time.monotonic()))
-
-    def of(self, name: str) -> list[Ended]:
-        """All ends of one service."""
+    def ends_of(self, name: str) -> list[Ended]:
+        """How often and how one service ended."""
         return [end for end in self.ends if end.name == name]
 
 
-@pytest.fixture(scope="module")
-def history() -> History:
-    return History()
+MakeStack = Callable[[], AbstractContextManager[WatchedStack]]
 
 
-@pytest.fixture(scope="module")
-def stack(
+@pytest.fixture(scope="session")
+def shopify_port() -> int:
+    """Where the simulated Shopify will listen."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def make_stack(
     infra: RunningInfra,
-    module_database_url: str,
-    stack_environ: dict[str, str],
-    history: History,
+    make_database: Callable[[], str],
+    shopify_port: int,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[RunningStack]:
-    """As the devkit's, with a history and with a database whose address the tests know: they count rows."""
-    environ = (
-        dict(os.environ)
-        | infra.environ
-        | {
-            "LONGSHORE_DATABASE_URL": module_database_url,
-            "LONGSHORE_TOPIC_PREFIX": unique_prefix(),
-            "LONGSHORE_HTTP_PORT": str(free_port()),
-            "LONGSHORE_ALLOW_PRIVATE_STORES": "1",
-        }
-        | stack_environ
-    )
-    with LoopThread() as loop:
-        services = Stack(DataDir(tmp_path_factory.mktemp("stack")), environ, on_event=history.note)
-        try:
-            loop.call(services.start())
-            yield RunningStack(services, loop)
-        finally:
-            loop.call(services.stop())
+) -> MakeStack:
+    """Starts the five services as the devkit's `stack` does, and stops them."""
+
+    @contextmanager
+    def start() -> Iterator[WatchedStack]:
+        environ = (
+            dict(os.environ)
+            | infra.environ
+            | {
+                "LONGSHORE_DATABASE_URL": make_database(),
+                "LONGSHORE_TOPIC_PREFIX": unique_prefix(),
+                "LONGSHORE_HTTP_PORT": str(free_port()),
+                "LONGSHORE_ALLOW_PRIVATE_STORES": "1",
+                "LONGSHORE_SHOPIFY_ADMIN_ORIGIN": f"http://127.0.0.1:{shopify_port}",
+                "LONGSHORE_STOCK_SETTLE_S": "2",
+            }
+        )
+        ends: list[Ended] = []
+
+        def note(event: Event) -> None:
+            if event.kind == "died":
+                ends.append(Ended(event.name, event.detail, time.monotonic()))
+
+        with LoopThread() as loop:
+            services = Stack(DataDir(tmp_path_factory.mktemp("stack")), environ, on_event=note)
+            try:
+                loop.call(services.start())
+                yield WatchedStack(services, loop, ends, environ)
+            finally:
+                loop.call(services.stop())
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def stack(make_stack: MakeStack) -> Iterator[WatchedStack]:
+    """One stack for all fault tests: to start five processes takes longer than most of them."""
+    with make_stack() as stack:
+        yield stack
 
 
 @pytest.fixture
@@ -246,12 +268,12 @@ def mute(hub: Any) -> Callable[[Platform, Sequence[str]], Any]:
 
 
 @pytest.fixture
-async def rows(module_database_url: str) -> AsyncIterator[Callable[..., Any]]:
+def rows(stack: WatchedStack) -> Callable[..., Any]:
     """`await rows("SELECT ...", ...)`: what is really in the tables, past the API."""
 
     async def fetch(query: str, *values: object) -> list[dict[str, Any]]:
         # A connection for each look: PostgreSQL is killed in these tests.
-        connection = await asyncpg.connect(module_database_url.replace("postgresql+asyncpg://", "postgresql://"))
+        connection = await asyncpg.connect(stack.database_url.replace("postgresql+asyncpg://", "postgresql://"))
         try:
             return [dict(row) for row in await connection.fetch(query, *values)]
         finally:

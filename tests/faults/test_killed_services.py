@@ -6,6 +6,7 @@ import asyncio
 import random
 import signal
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -113,10 +114,10 @@ class TestKilled:
 
 class TestStopped:
     async def test_sigterm_ends_each_service_in_time_and_loses_nothing(
-        self, stack: Any, stores: Any, both: Any, account: Any, kill: Any, all_back: Any, history: Any, seed: int
+        self, stack: Any, stores: Any, both: Any, account: Any, kill: Any, all_back: Any, seed: int
     ) -> None:
         order = random.Random(seed).sample(SERVICES, len(SERVICES))
-        before = {name: len(history.of(name)) for name in SERVICES}
+        before = {name: len(stack.ends_of(name)) for name in SERVICES}
         asked: dict[str, float] = {}
 
         async def stop_all(progress: Any) -> None:
@@ -125,11 +126,14 @@ class TestStopped:
                 asked[name] = time.monotonic()
                 await kill(name, sig=signal.SIGTERM)
 
+        def ended(name: str) -> bool:
+            return len(stack.ends_of(name)) > before[name]
+
         orders = range(EACH, EACH + 450)
         await load_both(both, orders, 200, stop_all)
         for name in SERVICES:
-            await eventually(lambda name=name: len(history.of(name)) > before[name], timeout=60)
-            (end,) = history.of(name)[before[name] :]
+            await eventually(partial(ended, name), timeout=60)
+            (end,) = stack.ends_of(name)[before[name] :]
             assert end.detail == "with exit code 0", end
             assert end.at - asked[name] < STOP_WITHIN_S, end
         await all_back()

@@ -1,0 +1,109 @@
+"""Kafka and PostgreSQL are killed under load: what was answered 2xx is there, once, and all comes back by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Any
+
+import pytest
+
+from longshore_devkit.loadgen import run_load
+from longshore_devkit.testing import eventually
+
+pytestmark = pytest.mark.e2e
+
+RATE = 250
+PROBES = range(50_000, 50_100)
+
+
+@pytest.fixture
+def untouched(stack: Any) -> Any:
+    """Call it to know that no service was restarted since: each has recovered by itself."""
+    names = ("gateway", "order-sync", "inventory", "connector-shopify", "connector-woo")
+    before = {name: stack.starts(name) for name in names}
+
+    def check() -> None:
+        assert {name: stack.starts(name) for name in names} == before
+
+    return check
+
+
+class TestKafka:
+    async def test_killed_and_frozen_under_load(
+        self, infra: Any, stores: Any, mute: Any, plenty: Any, account: Any, untouched: Any
+    ) -> None:
+        store = await mute("woocommerce", plenty)
+        progress = store.progress()
+        probes = iter(PROBES)
+        orders = range(2_500)
+
+        async def faults() -> None:
+            await progress.reached(300)
+            await asyncio.to_thread(infra.kill_and_wait, "kafka")
+            await progress.reached(1_300)
+            # A broker that hangs is worse than one that is gone: connections stand, nothing answers.
+            await asyncio.to_thread(infra.signal, signal.SIGSTOP, "kafka")
+
+            async def refused() -> bool:
+                answer = await store.post(store.body(next(probes)))
+                assert answer.status_code == 503, answer.status_code
+                assert int(answer.headers["retry-after"]) > 0
+                return True
+
+            try:
+                await eventually(refused, timeout=60)
+            finally:
+                await asyncio.to_thread(infra.kill_and_wait, "kafka")
+
+        # One attempt each, as WooCommerce makes it, on so many connections that those that wait hold up no others.
+        plan = store.plan(orders, rate=RATE, progress=progress, pair=False, connections=400, timeout_s=20)
+        result, _ = await asyncio.gather(run_load(plan), faults())
+        assert result.status_counts["503"] > 0
+        assert set(result.status_counts) <= {"200", "503"}
+
+        async def accepted_again() -> bool:
+            return bool((await store.post(store.body(next(probes)))).status_code == 200)
+
+        await eventually(accepted_again, timeout=60)
+        untouched()
+        await account.assert_nothing_lost_on_the_way()
+        found = {int(external_id) for external_id in await account.orders(store)}
+        assert result.accepted_ids <= found, sorted(result.accepted_ids - found)
+        # A delivery that was refused may have been written all the same; what was never sent is not there.
+        assert found <= result.accepted_ids | result.refused_ids | {store.order_id(n) for n in PROBES}
+        first = store.order_id(0)
+        there = sorted(order_id - first for order_id in found)
+        await account.assert_exactly(store, there)
+        await account.assert_stock(stores, store.pieces(there))
+        untouched()
+
+
+class TestPostgres:
+    async def test_killed_under_load(
+        self, infra: Any, stores: Any, mute: Any, plenty: Any, account: Any, untouched: Any
+    ) -> None:
+        woo, shopify = await mute("woocommerce", plenty), await mute("shopify", plenty)
+        progress = woo.progress()
+        orders = range(800)
+
+        async def faults() -> None:
+            for moment in (100, 300, 500):
+                await progress.reached(moment)
+                await asyncio.to_thread(infra.kill_and_wait, "postgres")
+
+        results = await asyncio.gather(
+            run_load(woo.plan(orders, rate=RATE / 2, progress=progress, pair=False, timeout_s=20)),
+            run_load(shopify.plan(orders, rate=RATE / 2, pair=False, timeout_s=20)),
+            faults(),
+        )
+        # The gateway needs PostgreSQL for no delivery of a store that it knows: one attempt each, all accepted.
+        for result in results[:2]:
+            assert result.status_counts == {"200": len(orders)}, result.as_dict()
+        untouched()
+        await account.assert_nothing_lost_on_the_way()
+        for store in (woo, shopify):
+            await account.assert_exactly(store, orders)
+        sold = woo.pieces(orders) + shopify.pieces(orders)
+        await account.assert_stock(stores, sold)
+        untouched()
