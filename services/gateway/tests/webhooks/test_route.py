@@ -47,6 +47,9 @@ class FakeStores:
         self.available = True
         self.shop_senders = (sender_of(Platform.SHOPIFY, ORG, OTHER_STORE, (SECRET,)),)
 
+    def remembered(self, name: str) -> None:
+        """It always has to be asked."""
+
     async def woocommerce(self, integration_id: str) -> tuple[Sender, ...]:
         if not self.available:
             raise StoresUnavailable

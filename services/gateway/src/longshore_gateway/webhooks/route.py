@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Message as Event
 
 from longshore.broker import BrokerUnavailable, Message, MessageTooLarge, Producer
 from longshore.contracts import Platform
@@ -70,7 +71,15 @@ class WebhookRoute:
         platform, senders = await self._senders(scope, headers)
         wording = WORDING[platform]
         kept = platform_headers(headers, wording)
-        body = await _read(receive, _declared_length(headers))
+        if _declared_length(headers) > MAX_BODY:
+            raise _too_large()
+        message = await receive()
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            body: bytes = message.get("body", b"")
+        else:
+            body = await _read_on(message, receive)
+        if len(body) > MAX_BODY:
+            raise _too_large()
         received_at = datetime.now(UTC)
         signature = kept.get(wording.signature)
         if signature is None:
@@ -96,7 +105,7 @@ class WebhookRoute:
         try:
             if kind == "woocommerce" and name:
                 platform = Platform.WOOCOMMERCE
-                senders = await self._stores.woocommerce(name)
+                senders = self._stores.remembered(name) or await self._stores.woocommerce(name)
             elif kind == "shopify" and not name:
                 platform = Platform.SHOPIFY
                 senders = await self._stores.shopify(_shop(headers))
@@ -147,29 +156,20 @@ def _declared_length(headers: RawHeaders) -> int:
     return 0
 
 
-async def _read(receive: Receive, declared: int) -> bytes:
-    """The whole body. Raises Problem(413) as soon as it is too large, and does not read on."""
-    if declared > MAX_BODY:
-        raise _too_large()
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
-        if message["type"] == "http.disconnect":
-            raise Problem(400, "The connection was closed before the end of the body.")
-        if len(body) > MAX_BODY:
-            raise _too_large()
-        return body
-    parts = [body]
-    size = len(body)
-    while message.get("more_body", False):
-        message = await receive()
+async def _read_on(message: Event, receive: Receive) -> bytes:
+    """The whole of a body that came in parts. Raises Problem(413) as soon as it is too large, and does not read on."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
         if message["type"] == "http.disconnect":
             raise Problem(400, "The connection was closed before the end of the body.")
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > MAX_BODY:
             raise _too_large()
-    return b"".join(parts)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+        message = await receive()
 
 
 def _shop(headers: RawHeaders) -> str:
