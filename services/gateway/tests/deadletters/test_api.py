@@ -20,10 +20,10 @@ async def org_of(client: Any, name: str) -> UUID:
     return UUID((await client.post("/api/v1/integrations", json=body)).json()["org_id"])
 
 
-def letter(org: UUID, offset: int, value: bytes = b'{"broken"}') -> Message:
+def letter(org: UUID, offset: int, value: bytes = b'{"broken"}', group: str = "connector-woo.raw") -> Message:
     headers = {ORG_ID_HEADER: str(org), INTEGRATION_ID_HEADER: str(uuid4()), "x-wc-webhook-topic": "order.created"}
     record = Record(TOPIC, 0, offset, 1_795_000_000_000, f"k{offset}", value, headers)
-    return dead_letter(Rejected(record, "cannot be read", ValueError("x")), "connector-woo.raw")
+    return dead_letter(Rejected(record, "cannot be read", ValueError("x")), group)
 
 
 async def listed(client: Any, query: str = "") -> list[dict[str, Any]]:
@@ -69,6 +69,25 @@ async def test_listed_inspected_replayed_once(gateway: Any) -> None:
     assert {record.key.decode() for record in records} == {f"k{item['offset']}" for item in items[:2]}
     assert all(record.value == b'{"broken"}' for record in records)
     assert not any(name.startswith("dlq-") for record in records for name, _ in record.headers)
+
+
+async def test_a_record_that_two_groups_could_not_apply_goes_back_once(gateway: Any) -> None:
+    org = await org_of(gateway.client, "a")
+    letters = [letter(org, offset, group=group) for offset in (1, 2) for group in ("a.raw", "b.raw")]
+    await gateway.service.producer.send_many(letters)
+
+    async def all_there() -> bool:
+        return len(await listed(gateway.client)) == len(letters)
+
+    await eventually(all_there, timeout=15)
+    named = next(item for item in await listed(gateway.client) if item["offset"] == 1)
+    # Whoever reads the topic reads it: the other group's letter is answered by it, too.
+    answer = await gateway.client.post("/api/v1/dead-letters/replay", json={"ids": [named["id"]]})
+    assert answer.json() == {"replayed": 1}
+    assert {item["offset"] for item in await listed(gateway.client)} == {2}
+    answer = await gateway.client.post("/api/v1/dead-letters/replay", json={"all": True})
+    assert answer.json() == {"replayed": 1}
+    assert await listed(gateway.client) == []
 
 
 async def test_pages_and_topics(gateway: Any) -> None:

@@ -48,18 +48,20 @@ class DeadLetters:
         return letter
 
     async def replay(self, org_id: OrgId, wanted: Sequence[UUID] | None, topic: str | None) -> int:
-        """Send letters back to their topics as they were; answers how many. Raises Problem 503 without Kafka.
+        """Send records back to their topics as they were; answers how many. Raises Problem 503 without Kafka.
 
-        They are locked meanwhile, so that two replays at once send each of them once.
+        A record that several groups could not apply has several letters and goes back once. They are locked meanwhile,
+        so that two replays at once send each of them once.
         """
         async with self._engine.begin() as conn:
             letters = await store.lock_open(conn, org_id, wanted=wanted, topic=topic, limit=MOST_AT_ONCE)
+            records = {(letter.topic, letter.partition, letter.offset): letter for letter in letters}
             try:
-                await self._producer.send_many([revive(letter) for letter in letters], 10.0)
+                await self._producer.send_many([revive(letter) for letter in records.values()], 10.0)
             except BrokerUnavailable:
                 raise Problem(503, "Kafka does not answer.", type="try-again", headers={"Retry-After": "5"}) from None
             await store.mark_replayed(conn, org_id, [letter.id for letter in letters], self._clock())
-        return len(letters)
+        return len(records)
 
     async def count_open(self) -> int:
         """How many wait for a person."""

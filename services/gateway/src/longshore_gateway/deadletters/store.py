@@ -73,18 +73,28 @@ async def get_letter(conn: AsyncConnection, org_id: OrgId, id: UUID) -> DeadLett
 async def lock_open(
     conn: AsyncConnection, org_id: OrgId, *, wanted: Sequence[UUID] | None, topic: str | None, limit: int
 ) -> list[DeadLetter]:
-    """Letters that are not replayed yet, locked, oldest first: those named, or all of a topic."""
+    """Letters that are not replayed yet, locked, oldest first: of the records named, or of all of a topic.
+
+    Whoever reads a topic reads a record that goes back to it: so a record comes with the letters of all groups that
+    could not apply it, also if only one of them is named.
+    """
+    its_place = dead_letters.c.topic, dead_letters.c.partition, dead_letters.c.offset
+    chosen = select(*its_place).where(dead_letters.c.org_id == org_id, dead_letters.c.replayed_at.is_(None))
+    if wanted is not None:
+        chosen = chosen.where(dead_letters.c.id.in_(wanted))
+    if topic is not None:
+        chosen = chosen.where(dead_letters.c.topic == topic)
+    records = chosen.group_by(*its_place).order_by(func.min(dead_letters.c.failed_at), *its_place).limit(limit)
     statement = (
         select(*_FIELDS)
-        .where(dead_letters.c.org_id == org_id, dead_letters.c.replayed_at.is_(None))
+        .where(
+            dead_letters.c.org_id == org_id,
+            dead_letters.c.replayed_at.is_(None),
+            tuple_(*its_place).in_(records),
+        )
         .order_by(dead_letters.c.failed_at, dead_letters.c.id)
-        .limit(limit)
         .with_for_update()
     )
-    if wanted is not None:
-        statement = statement.where(dead_letters.c.id.in_(wanted))
-    if topic is not None:
-        statement = statement.where(dead_letters.c.topic == topic)
     return [_letter(row) for row in await conn.execute(statement)]
 
 
