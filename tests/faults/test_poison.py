@@ -1,0 +1,196 @@
+"""Records that nobody can apply: some of them are set aside and the stream goes on, a flood of them halts the consumer.
+
+This module has a stack of its own: after the flood a consumer of it stays halted, as it should.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from longshore.broker import INTEGRATION_ID_HEADER, ORG_ID_HEADER
+from longshore_devkit.testing import eventually
+
+pytestmark = pytest.mark.e2e
+
+CONNECTORS = {"woocommerce": "connector-woo", "shopify": "connector-shopify"}
+SKUS = ("POISON-1", "POISON-2")
+
+MOST_SET_ASIDE = 100
+"""The kit's limit (ConsumerPolicy.poison_max_count): from so many on it halts."""
+
+
+@pytest.fixture(scope="module")
+def stack(make_stack: Any) -> Iterator[Any]:
+    with make_stack() as stack:
+        yield stack
+
+
+def poison(store: Any, n: int) -> bytes:
+    """Signed, JSON, and no order: neither connector finds a currency or a total in it."""
+    return json.dumps({"id": store.order_id(n), "line_items": 7}).encode()
+
+
+@pytest.fixture
+def held(stack: Any) -> Callable[..., Any]:
+    """`async with held("connector-woo"):` what is delivered meanwhile is one batch afterwards, or nearly so."""
+
+    class Held:
+        def __init__(self, name: str) -> None:
+            self._name = name
+
+        async def __aenter__(self) -> None:
+            await asyncio.to_thread(stack.signal, signal.SIGSTOP, self._name)
+
+        async def __aexit__(self, *_: object) -> None:
+            await asyncio.to_thread(stack.signal, signal.SIGCONT, self._name)
+
+    return Held
+
+
+@pytest.fixture
+async def produce(stack: Any) -> AsyncIterator[Callable[..., Any]]:
+    """Writes a record past the gateway, as a broken producer would."""
+    producer = AIOKafkaProducer(bootstrap_servers=stack.bootstrap_servers, acks="all")
+    await producer.start()
+
+    async def send(topic: str, key: str, value: bytes, headers: dict[str, str]) -> None:
+        encoded = [(name, text.encode()) for name, text in headers.items()]
+        await producer.send_and_wait(stack.topic_prefix + topic, value, key.encode(), headers=encoded)
+
+    yield send
+    await producer.stop()
+
+
+class TestSome:
+    @pytest.mark.parametrize("platform", sorted(CONNECTORS))
+    async def test_a_poison_record_is_set_aside_and_its_neighbours_go_on(
+        self, hub: Any, mute: Any, account: Any, held: Any, platform: str
+    ) -> None:
+        store = await mute(platform, SKUS)
+        orders, bad = range(60), {7, 30, 59}
+        before = (await hub.settled())["dead_letters"]
+        async with held(CONNECTORS[platform]):
+            await store.deliver(
+                orders, pair=False, body=lambda n: poison(store, n) if n in bad else store.body(n), connections=1
+            )
+        state = await hub.settled(timeout=60)
+        assert state["dead_letters"] == before + len(bad)
+        assert state["halted"] == []
+        await account.assert_exactly(store, [n for n in orders if n not in bad])
+
+        topic = f"raw.{platform}"
+        letters = await self.letters(hub, store, topic=topic)
+        assert {letter["consumer_group"] for letter in letters} == {f"{CONNECTORS[platform]}.raw"}
+        assert all("currency" in letter["reason"] for letter in letters), letters
+        details = [await hub.get(f"dead-letters/{letter['id']}") for letter in letters]
+        assert {detail["body"].encode() for detail in details} == {poison(store, n) for n in bad}
+        assert all("Untranslatable" in detail["stack"] for detail in details)
+
+        # Replayed it dies again: one letter for each, not two, and the old one is closed.
+        chosen = letters[0]
+        assert (await hub.post("dead-letters/replay", {"ids": [chosen["id"]]}, 202))["replayed"] == 1
+        state = await hub.settled(timeout=60)
+        assert state["dead_letters"] == before + len(bad)
+        again = await self.letters(hub, store, topic=topic)
+        assert len(again) == len(bad)
+        (new,) = [letter for letter in again if letter["id"] not in {each["id"] for each in letters}]
+        assert (new["key"], new["reason"], new["size"]) == (chosen["key"], chosen["reason"], chosen["size"])
+        assert len(await self.letters(hub, store, topic=topic, replayed=True)) == len(bad) + 1
+        # A letter is replayed once.
+        assert (await hub.post("dead-letters/replay", {"ids": [chosen["id"]]}, 202))["replayed"] == 0
+        await account.assert_exactly(store, [n for n in orders if n not in bad])
+
+    async def test_a_record_that_two_services_cannot_read(
+        self, hub: Any, mute: Any, account: Any, held: Any, produce: Any
+    ) -> None:
+        store = await mute("woocommerce", SKUS)
+        before = (await hub.settled())["dead_letters"]
+        headers = {
+            "ce_type": "longshore.order.snapshot.v1",
+            ORG_ID_HEADER: store.integration["org_id"],
+            INTEGRATION_ID_HEADER: store.id,
+        }
+        await store.deliver(range(20), pair=False)
+        await produce("commerce.orders", f"{store.id}:1", b'{"no": "order"}', headers)
+        await store.deliver(range(20, 40), pair=False)
+        state = await hub.settled(timeout=60)
+        await account.assert_exactly(store, range(40))
+        letters = await self.letters(hub, store, topic="commerce.orders")
+        assert sorted(letter["consumer_group"] for letter in letters) == ["inventory.orders", "order-sync.orders"]
+        assert state["dead_letters"] == before + 2
+
+        # One record has died twice: it goes back once, whichever letter is named, and has two letters again, not four.
+        for named in (False, True):
+            letters = await self.letters(hub, store, topic="commerce.orders")
+            chosen = {"ids": [letters[0]["id"]]} if named else {"topic": "commerce.orders"}
+            assert (await hub.post("dead-letters/replay", chosen, 202))["replayed"] == 1
+            state = await hub.settled(timeout=60)
+            assert state["dead_letters"] == before + 2
+            assert len(await self.letters(hub, store, topic="commerce.orders")) == 2
+
+    async def letters(self, hub: Any, store: Any, **which: Any) -> list[dict[str, Any]]:
+        return [letter for letter in await hub.all("dead-letters", **which) if letter["integration_id"] == store.id]
+
+
+class TestFlood:
+    async def test_a_flood_halts_the_consumer_and_skips_nothing(
+        self, hub: Any, stack: Any, mute: Any, account: Any, held: Any, rows: Any, kill: Any
+    ) -> None:
+        woo, shopify = await mute("woocommerce", SKUS), await mute("shopify", SKUS)
+        before = (await hub.settled())["dead_letters"]
+        flood = range(1_000, 1_400)
+        async with held("connector-woo"):
+            await woo.deliver(flood, pair=False, body=lambda n: poison(woo, n))
+
+        async def halted() -> dict[str, Any]:
+            state: dict[str, Any] = await hub.get("system")
+            assert state["halted"] == ["connector-woo.raw"], state
+            assert not state["ready"]
+            return state
+
+        async def counted() -> tuple[int, int]:
+            """Of the flood: set aside, and still waiting in the topic."""
+            state = await halted()
+            return state["dead_letters"] - before, state["lag"]["connector-woo.raw"]
+
+        state = await eventually(halted, timeout=60)
+        assert not state["settled"]
+        assert {each["name"] for each in state["services"] if not each["ready"]} == {"connector-woo"}
+        aside, waiting = await counted()
+        assert aside < MOST_SET_ASIDE
+        assert aside + waiting == len(flood)
+
+        # The platform's stream waits; the other one goes on.
+        good = range(50)
+        await woo.deliver(good, pair=False)
+        await shopify.deliver(good, pair=False)
+
+        async def other_goes_on() -> bool:
+            return len(await account.orders(shopify)) == len(good)
+
+        await eventually(other_goes_on, timeout=60)
+        await account.assert_exactly(shopify, good)
+        assert await account.orders(woo) == {}
+        assert await counted() == (aside, waiting + len(good))
+
+        # Started again it meets the same records, and halts again: still nothing is lost.
+        starts = stack.starts("connector-woo")
+        await kill("connector-woo")
+        await eventually(lambda: stack.starts("connector-woo") > starts, timeout=60)
+        await eventually(halted, timeout=60)
+        again, left = await counted()
+        assert aside <= again < aside + MOST_SET_ASIDE
+        assert again + left == len(flood) + len(good)
+        (letters,) = await rows(
+            'SELECT count(*) AS rows, count(DISTINCT (topic, partition, "offset")) AS records'
+            " FROM gateway.dead_letters WHERE integration_id = $1::uuid",
+            woo.id,
+        )
+        assert letters == {"rows": again, "records": again}
