@@ -107,6 +107,24 @@ class TestOutcomes:
         assert await world.figures("HAT") == (9, 2, 7)
         assert sorted(await world.quantities()) == sorted([(a.id, "HAT", 7, 8), (b.id, "HAT", 7, 9)])
 
+    async def test_a_push_that_took_effect_unheard_of_is_not_taken_for_a_strangers(
+        self, world: World, stores: tuple[Store, Store]
+    ) -> None:
+        a, b = stores
+        await world.order(a, "1", [line("1", "HAT", 2)], placed=100)
+        await world.order(a, "2", [line("1", "HAT", 1)], placed=101)
+        first, second = await world.told()
+        # The first reached the store; its connector died before it could say so, and went on with the second.
+        stale = world.outcome(second, when=111, status=CommandStatus.FAILED, quantity=8, code=STALE)
+        await world.pushes.apply([world.outcome(first, when=110, status=CommandStatus.SUPERSEDED), stale])
+        # A sale of the store's own may be in the difference as well: it has the window to be heard of.
+        assert await world.told() == []
+        world.now += timedelta(seconds=SETTLE_S)
+        assert await world.reports.settle_due() == 1
+        assert await world.figures("HAT") == (10, 3, 7)
+        assert await world.quantities() == [(b.id, "HAT", 7, 8)]
+        assert await world.reports.settle_due() == 0
+
     async def test_stale_by_our_own_earlier_push_is_told_again_at_once(
         self, world: World, stores: tuple[Store, Store]
     ) -> None:

@@ -53,6 +53,16 @@ _LAND = text(
     """
 )
 
+_UNANSWERED = text(
+    """
+    SELECT c.listing_id, max(c.sequence) AS sequence
+    FROM unnest(CAST(:listings AS uuid[]), CAST(:quantities AS bigint[])) AS n (listing_id, quantity)
+    JOIN inventory.commands c ON c.listing_id = n.listing_id AND c.quantity = n.quantity
+    WHERE c.landed_at IS NULL AND c.status <> 'failed'
+    GROUP BY c.listing_id
+    """
+)
+
 
 async def add_commands(conn: AsyncConnection, added: Sequence[Command], caused: Sequence[datetime | None]) -> None:
     """Write new pushes."""
@@ -115,6 +125,20 @@ async def land(
         },
     )
     return [(row.caused_at, row.landed_at) for row in rows]
+
+
+async def unanswered(conn: AsyncConnection, found: Sequence[tuple[UUID, int]]) -> dict[UUID, int]:
+    """Of listings at which the store has a quantity: the newest push that told just that and was never answered for.
+
+    It may have reached the store: a connector that dies between the store's answer and its own note of it carries out
+    what has been asked since, and reports the older push superseded.
+    """
+    if not found:
+        return {}
+    rows = await conn.execute(
+        _UNANSWERED, {"listings": [each[0] for each in found], "quantities": [each[1] for each in found]}
+    )
+    return {row.listing_id: row.sequence for row in rows}
 
 
 async def list_commands(

@@ -17,6 +17,7 @@ from longshore.db import unit_of_work
 from longshore_inventory.database import SCHEMA
 from longshore_inventory.listings.locks import share_catalogues
 from longshore_inventory.metrics import InventoryMetrics
+from longshore_inventory.pushes.store import land, unanswered
 from longshore_inventory.stock.book import Book, Movement, report_movement
 from longshore_inventory.stock.closing import close_book
 from longshore_inventory.stock.linking import take_reports
@@ -156,9 +157,17 @@ class Reports:
         ]
         sold = await sold_since(conn, [(each, said.as_of) for each, said in stated])
         entered = await known_movements(conn, [report_movement(each, said) for each, said in stated])
+        lost = await unanswered(conn, [(each.id, said.quantity - each.elsewhere) for each, said in stated])
+        landed: list[tuple[UUID, int, datetime]] = []
         decisions: list[Movement] = []
         for (listing, said), pieces in zip(stated, sold, strict=True):
             difference = unexplained(listing, said, pieces)
+            if difference and listing.id in lost:
+                # No stranger's doing: a push of ours took effect, and before that was known a newer one replaced it.
+                book.confirm(listing, said.quantity - listing.elsewhere, pieces, said.as_of)
+                listing.differs_since = None
+                landed.append((listing.id, lost[listing.id], said.as_of))
+                continue
             movement = book.settle(listing, said, difference, now, entered)
             if difference:
                 self._metrics.drift.labels(listing.mode.value).inc()
@@ -171,6 +180,7 @@ class Reports:
                 )
             if movement is not None:
                 decisions.append(movement)
+        await land(conn, landed)
         return decisions
 
 
