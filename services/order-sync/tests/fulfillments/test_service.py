@@ -118,6 +118,28 @@ class TestSettle:
         assert json.loads((await hub.said("fulfillment.settled"))[0]["value"])["error"]["code"] == "refused"
         await request(hub, shop)
 
+    async def test_failure_makes_us_look_at_the_order_once(self, hub: Any, shop: Any) -> None:
+        """A store deletes orders in silence, and its cancellations can be lost on the way: the refusal tells of it."""
+        command = await self.asked(hub, shop)
+        error = CommandError(code="order-closed", detail="The order is cancelled at the store.")
+        refused = shop.outcome(command, CommandStatus.FAILED, error=error)
+        await hub.fulfillments.settle([refused])
+        await hub.fulfillments.settle([refused])
+        (look,) = [each for each in await hub.commands() if each.id != command.id]
+        assert (look.payload.type, look.payload.external_id) == ("entity.fetch", "1001")
+        assert look.integration_id == command.integration_id
+
+    async def test_no_look_at_a_store_that_was_not_asked(self, hub: Any, shop: Any) -> None:
+        command = await self.asked(hub, shop)
+        gone = CommandError(code="integration-deleted", detail="The store is not connected any more.")
+        await hub.fulfillments.settle([shop.outcome(command, CommandStatus.FAILED, attempts=0, error=gone)])
+        assert [each.id for each in await hub.commands()] == [command.id]
+
+    async def test_success_needs_no_second_look(self, hub: Any, shop: Any) -> None:
+        command = await self.asked(hub, shop)
+        await hub.fulfillments.settle([shop.outcome(command, CommandStatus.SUCCEEDED, fulfillment_external_id="f-1")])
+        assert [each.id for each in await hub.commands()] == [command.id]
+
     async def test_repeated_and_late_outcomes_change_nothing(self, hub: Any, shop: Any) -> None:
         command = await self.asked(hub, shop)
         done = shop.outcome(command, CommandStatus.SUCCEEDED, attempts=2, fulfillment_external_id="f-1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -16,6 +17,7 @@ from longshore.contracts import (
     CommandOutcome,
     CommandStatus,
     CommandView,
+    EntityFetch,
     Fulfillment,
     FulfillmentRequested,
     FulfillmentSettled,
@@ -176,12 +178,30 @@ class Fulfillments:
         )
         order_status = status_of(order.snapshot, facts_of(order.known, order.head.newest, order.fulfillments))
         head = await _touch(conn, replace(order.head, status=order_status.value))
-        return [
+        now = self._clock()
+        messages = [
             fulfillment_event(event, order.head.external_id),
             order_changed(
-                changed(summary_of(order.snapshot), order_id, order_status, order.head), head.row_version, self._clock()
+                changed(summary_of(order.snapshot), order_id, order_status, order.head), head.row_version, now
             ),
         ]
+        # No attempts: the store was not asked (not connected any more, or a rebuild, which calls no store).
+        if status is FulfillmentState.FAILED and outcome.attempts:
+            messages.append(command_message(_look_again(order, now)))
+        return messages
+
+
+def _look_again(order: _Order, now: datetime) -> Command:
+    """A store that refuses to ship may have the order otherwise than we do: cancelled or deleted, and said nothing."""
+    return Command(
+        id=uuid7(),
+        org_id=order.head.org_id,
+        integration_id=order.head.integration_id,
+        platform=order.snapshot.platform,
+        payload=EntityFetch(resource="order", external_id=order.head.external_id),
+        reply_to=REPLY_TO,
+        created_at=now,
+    )
 
 
 async def _read_locked(conn: AsyncConnection, order_id: UUID) -> _Order | None:
