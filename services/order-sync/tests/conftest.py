@@ -36,6 +36,8 @@ from longshore.contracts import (
     Origin,
     Platform,
     RawRef,
+    Refund,
+    RefundLine,
     Totals,
     Tracking,
     Version,
@@ -93,9 +95,14 @@ class Shop:
         status: OrderStatus = OrderStatus.PROCESSING,
         placed: float = 0,
         ships: Sequence[bool] | None = None,
+        detail: int | None = None,
         **more: Any,
     ) -> OrderSnapshot:
-        """`at`: the store's updated-at, `seen`: the delivery, in seconds after noon."""
+        """`at`: the store's updated-at, `seen`: the delivery, in seconds after noon.
+
+        `detail` is for a store whose webhooks do not hold what its refunds paid back: 0 for such a webhook of an order
+        with a refund, else as fetched: so many pieces of the first line.
+        """
         lines = [
             OrderLine(
                 id=self.line_id(index, external_id),
@@ -146,6 +153,7 @@ class Shop:
             "taxes_included": True,
             "customer": customer,
             "lines": lines,
+            "refunds": [] if detail is None else [Refund(id=UUID(int=1), external_id="r-1", amount=euros(1))],
             "fulfillments": list(fulfillments),
             "placed_at": NOON + timedelta(seconds=placed),
             "updated_at": NOON + timedelta(seconds=at),
@@ -154,6 +162,11 @@ class Shop:
         beside = {"org_id", "integration_id", "version", "raw", "digest", "updated_at"}
         content = snapshot.model_dump_json(exclude=beside).encode()
         snapshot.digest = blake2b(content, digest_size=16).hexdigest()
+        if detail:
+            snapshot.digest += f"+{detail}"
+            snapshot.lines[0].refunded_quantity = detail
+            piece = RefundLine(line_id=lines[0].id, quantity=detail, amount=euros(1), tax=nothing)
+            snapshot.refunds[0].lines.append(piece)
         return snapshot
 
     def fulfillment(

@@ -23,6 +23,10 @@ from longshore.contracts import (
     OrderSnapshot,
     StockSet,
     Version,
+    digest_base,
+    has_detail,
+    knows_more,
+    same_content,
 )
 
 from .builders import CONTRACTS, MOMENTS, contracts
@@ -131,3 +135,28 @@ class TestErrors:
     def test_a_reader_is_told_which_field(self) -> None:
         with pytest.raises(ValidationError, match="quantity"):
             StockSet.from_json(json.dumps({"type": "stock.set", "listing_id": str(uuid4()), "quantity": "many"}))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same", "more"),
+    [
+        ("a", "a", True, False),
+        ("a+1", "a", True, True),
+        ("a", "a+1", True, False),
+        ("a+1", "a+2", True, False),
+        ("a", "b", False, False),
+        ("a+1", "b", False, False),
+        ("a", "ab", False, False),
+        ("", "", False, False),
+        ("", "a", False, False),
+    ],
+)
+def test_digests_are_compared_as_far_as_both_know(one: str, other: str, same: bool, more: bool) -> None:
+    assert same_content(one, other) is same_content(other, one) is same
+    assert knows_more(one, other) is more
+
+
+def test_the_parts_of_a_digest() -> None:
+    assert [(digest_base(each), has_detail(each)) for each in ("a", "a+1", "")] == [
+        ("a", False), ("a", True), ("", False),
+    ]  # fmt: skip

@@ -34,6 +34,7 @@ def create_orders() -> None:
         sa.Column("updated_at", Moment, nullable=False),
         sa.Column("observed_at", Moment, nullable=False),
         sa.Column("raw_offset", sa.BigInteger, nullable=False),
+        sa.Column("content_at", Moment, nullable=False),
         sa.Column("digest", sa.Text, nullable=False),
         sa.Column("fetched", sa.Boolean, nullable=False),
         sa.Column("deleted", sa.Boolean, nullable=False),

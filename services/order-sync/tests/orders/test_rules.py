@@ -35,7 +35,7 @@ def seen(updated: float, observed: float, digest: str = "a", *, offset: int = 0,
     return Seen(at(updated), at(observed), offset, digest, fetched)
 
 
-# Few store times and few contents, so that deliveries contradict and repeat each other.
+# Few store times and few contents, some with a detail, so that deliveries contradict, complete and repeat each other.
 deliveries = st.one_of(
     st.builds(
         lambda updated, observed, offset, digest, fetched: History.of_snapshot(
@@ -44,7 +44,7 @@ deliveries = st.one_of(
         st.integers(0, 3),
         st.integers(0, 6),
         st.integers(0, 3),
-        st.sampled_from("abc"),
+        st.sampled_from(["a", "a+1", "a+2", "b", "b+1", "c"]),
         st.booleans(),
     ),
     st.builds(lambda observed: History.of_tombstone(at(observed)), st.integers(0, 6)),
@@ -56,6 +56,7 @@ def told(history: History) -> tuple[Any, ...]:
     newest = history.newest
     return (
         newest and newest.rank,
+        history.content,
         history.deleted,
         history.tombstone,
         {key: each.rank for key, each in history.revisions.items()},
@@ -99,6 +100,29 @@ class TestNewer:
         assert newer(newest, older) is newest
 
 
+class TestContent:
+    @pytest.mark.parametrize(
+        ("given", "newest", "content"),
+        [
+            ([seen(1, 5, "a"), seen(2, 6, "a")], seen(2, 6, "a"), (at(2), "a")),
+            # What is known in detail is not lost to a newer delivery without it ...
+            ([seen(1, 5, "a+1"), seen(2, 6, "a")], seen(2, 6, "a"), (at(1), "a+1")),
+            # ... nor to an equal one; and it is taken even if it was observed earlier.
+            ([seen(1, 5, "a+1"), seen(1, 6, "a")], seen(1, 6, "a"), (at(1), "a+1")),
+            ([seen(1, 5, "a"), seen(1, 4, "a+1")], seen(1, 5, "a"), (at(1), "a+1")),
+            # A detail to another content is none to this one; but it holds again when that content is back.
+            ([seen(1, 5, "a+1"), seen(2, 6, "b")], seen(2, 6, "b"), (at(2), "b")),
+            ([seen(1, 5, "a+1"), seen(2, 6, "b"), seen(3, 7, "a")], seen(3, 7, "a"), (at(1), "a+1")),
+            ([seen(1, 5, "a+1"), seen(2, 4, "a+2")], seen(2, 4, "a+2"), (at(2), "a+2")),
+        ],
+    )
+    def test_the_newest_in_all_known_detail(self, given: list[Seen], newest: Seen, content: Any) -> None:
+        history = reduce(History.merge, map(History.of_snapshot, given), History())
+        assert history.newest is not None
+        assert history.newest.rank == newest.rank
+        assert history.content == content
+
+
 class TestDeleted:
     @pytest.mark.parametrize(
         ("newest", "tombstone", "deleted"),
@@ -122,6 +146,13 @@ class TestContradictions:
 
     def test_same_content_does_not(self) -> None:
         assert not contradicts(seen(1, 3, "a"), [seen(1, 2, "a")])
+
+    @pytest.mark.parametrize(("newest", "other"), [("a", "a+1"), ("a+1", "a"), ("a+2", "a+1")])
+    def test_a_detail_does_not(self, newest: str, other: str) -> None:
+        assert not contradicts(seen(1, 3, newest), [seen(1, 2, other)])
+
+    def test_other_content_in_detail_does(self) -> None:
+        assert contradicts(seen(1, 3, "b"), [seen(1, 2, "a+1")])
 
     def test_another_time_does_not(self) -> None:
         assert not contradicts(seen(2, 3, "b"), [seen(1, 2, "a")])
@@ -165,6 +196,10 @@ class TestRevisionOrder:
     def test_a_touch_without_change_is_no_revision(self) -> None:
         a, touched, b = seen(1, 1, "a"), seen(2, 2, "a"), seen(3, 3, "b")
         assert revision_order([a, touched, b], b) == [a, b]
+
+    def test_a_detail_completes_a_revision(self) -> None:
+        a, detailed, touched, b = seen(1, 1, "a"), seen(1, 3, "a+1"), seen(2, 2, "a"), seen(3, 3, "b")
+        assert revision_order([b, touched, a, detailed], b) == [detailed, b]
 
     def test_a_return_to_an_earlier_content_is_one(self) -> None:
         a, b, again = seen(1, 1, "a"), seen(2, 2, "b"), seen(3, 3, "a")

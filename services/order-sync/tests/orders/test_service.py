@@ -173,6 +173,63 @@ class TestContradictions:
         assert await hub.commands() == []
 
 
+class TestDetail:
+    """A webhook that holds less than what was fetched, but says the same."""
+
+    async def refunded(self, hub: Any, shop: Any) -> Any:
+        now = await order(hub, shop)
+        return now.lines[0].refunded_quantity, [len(each.lines) for each in now.refunds]
+
+    async def test_a_newer_webhook_does_not_take_it_away(self, hub: Any, shop: Any) -> None:
+        await hub.deliver(shop.snapshot(at=1, detail=2, fetched=True))
+        before = await state_hash(hub.engine)
+        await hub.deliver(shop.snapshot(at=1, seen=8, detail=0))
+        assert await state_hash(hub.engine) == before
+        await hub.deliver(shop.snapshot(at=3, detail=0))
+        assert await self.refunded(hub, shop) == (2, [1])
+        assert (await order(hub, shop)).updated_at == shop.snapshot(at=3).updated_at
+        assert len(await hub.said()) == 1
+        assert applied(hub) == {"created": 1, "updated": 0, "unchanged": 2, "stale": 0}
+
+    async def test_it_is_taken_though_observed_earlier(self, hub: Any, shop: Any) -> None:
+        await hub.deliver(shop.snapshot(at=1, seen=5, detail=0))
+        await hub.deliver(shop.snapshot(at=1, seen=4, detail=2, fetched=True))
+        assert await self.refunded(hub, shop) == (2, [1])
+        assert applied(hub) == {"created": 1, "updated": 1, "unchanged": 0, "stale": 0}
+        assert [json.loads(each["value"])["created"] for each in await hub.said()] == [True, False]
+        assert await hub.commands() == []
+
+    async def test_it_holds_again_when_the_order_is_as_it_was(self, hub: Any, shop: Any) -> None:
+        await hub.deliver(shop.snapshot(at=1, detail=2, fetched=True))
+        await hub.deliver(shop.snapshot(at=2, detail=0, tags=["x"]))
+        assert await self.refunded(hub, shop) == (0, [0])
+        await hub.deliver(shop.snapshot(at=3, detail=0))
+        assert await self.refunded(hub, shop) == (2, [1])
+
+    async def test_it_is_shown_in_the_past_too(self, hub: Any, shop: Any) -> None:
+        await hub.deliver(shop.snapshot(at=1, detail=0), shop.snapshot(at=3, detail=2, fetched=True))
+        async with hub.engine.connect() as conn:
+            then = await get_order(conn, shop.org_id, shop.order_id(), shop.snapshot(at=2).updated_at)
+        assert then is not None
+        assert (then.updated_at, then.lines[0].refunded_quantity) == (shop.snapshot(at=1).updated_at, 2)
+
+    async def test_what_is_left_to_ship_knows_it(self, hub: Any, shop: Any) -> None:
+        await hub.deliver(shop.snapshot(at=1, quantities=(2, 1), detail=1, fetched=True))
+        await hub.fulfillments.request(shop.org_id, shop.order_id(), Shipment([(shop.line_id(0), 1)]))
+        await hub.fulfillments.request(shop.org_id, shop.order_id(), Shipment([(shop.line_id(1), 1)]))
+        done = [
+            shop.outcome(command, CommandStatus.SUCCEEDED, fulfillment_external_id=f"f-{number}")
+            for number, command in enumerate(await hub.commands())
+        ]
+        await hub.fulfillments.settle(done)
+        assert (await order(hub, shop)).status is OrderStatus.FULFILLED
+        await hub.deliver(shop.snapshot(at=2, quantities=(2, 1), detail=0))
+        assert (await order(hub, shop)).status is OrderStatus.FULFILLED
+        async with hub.engine.connect() as conn:
+            row = (await conn.execute(text("SELECT status FROM order_sync.orders"))).scalar_one()
+        assert row == "fulfilled"
+
+
 class TestOversold:
     def event(self, shop: Any, short: dict[int, int], at: int = 0) -> OrderOversold:
         return OrderOversold(
@@ -237,7 +294,7 @@ class TestFulfilmentMeanwhile:
 class TestAnyOrder:
     """The property of rules.py on the real database, SQL and all."""
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(data=st.data())
     async def test_the_same_deliveries_give_the_same_state(self, hub: Any, make_shop: Any, data: Any) -> None:
         kinds = data.draw(
@@ -247,6 +304,7 @@ class TestAnyOrder:
                     st.integers(0, 2),
                     st.integers(0, 5),
                     st.integers(0, 2),
+                    st.sampled_from([None, 0, 0, 1, 2]),
                 ),
                 min_size=1,
                 max_size=6,
@@ -257,8 +315,15 @@ class TestAnyOrder:
             return [
                 shop.deleted(seen=seen, offset=offset)
                 if kind == "deleted"
-                else shop.snapshot(at=at, seen=seen, offset=offset, quantities=(1 + content,), fetched=kind == "fetch")
-                for offset, (kind, at, seen, content) in enumerate(kinds)
+                else shop.snapshot(
+                    at=at,
+                    seen=seen,
+                    offset=offset,
+                    quantities=(1 + content,),
+                    fetched=kind == "fetch",
+                    detail=detail,
+                )
+                for offset, (kind, at, seen, content, detail) in enumerate(kinds)
             ]
 
         org = uuid4()

@@ -8,6 +8,10 @@ from longshore.contracts.base import (
     Snapshot,
     UtcDatetime,
     Version,
+    digest_base,
+    has_detail,
+    knows_more,
+    same_content,
 )
 from longshore.contracts.commands import (
     STALE,
@@ -123,5 +127,9 @@ __all__ = [
     "Tracking",
     "UtcDatetime",
     "Version",
+    "digest_base",
     "discrepancies",
+    "has_detail",
+    "knows_more",
+    "same_content",
 ]

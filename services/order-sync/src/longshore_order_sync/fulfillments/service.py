@@ -182,7 +182,9 @@ class Fulfillments:
         messages = [
             fulfillment_event(event, order.head.external_id),
             order_changed(
-                changed(summary_of(order.snapshot), order_id, order_status, order.head), head.row_version, now
+                changed(summary_of(order.snapshot), order_id, order_status, head.newest, order.head),
+                head.row_version,
+                now,
             ),
         ]
         # No attempts: the store was not asked (not connected any more, or a rebuild, which calls no store).
@@ -214,7 +216,7 @@ async def _read(conn: AsyncConnection, order_id: UUID) -> _Order | None:
     if known is None or known.head is None:
         return None
     head = known.head
-    snapshot = (await store.get_snapshots(conn, {order_id: head.newest.revision}))[order_id]
+    snapshot = (await store.get_snapshots(conn, {order_id: head.content}))[order_id]
     fulfillments = await get_hub_fulfillments(conn, [order_id]) if known.has_fulfillments else {}
     return _Order(head, known, snapshot, fulfillments.get(order_id, ()))
 

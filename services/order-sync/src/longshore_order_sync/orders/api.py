@@ -105,7 +105,7 @@ def orders_router(engine: AsyncEngine) -> APIRouter:
                 raise not_found("The order")
             shown = _shown(await list_revisions(conn, order_id, newest), newest)
             page = shown[after : after + limit]
-            bodies = await get_bodies(conn, order_id, [each.seen for each in page])
+            bodies = await get_bodies(conn, order_id, [each.seen.revision for each in page])
         items = [
             _revision(number, each, bodies[each.seen.revision]) for number, each in enumerate(page, start=after + 1)
         ]

@@ -18,8 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from longshore.contracts import Order, OrderSnapshot, OrderStatus, Origin, Platform
 from longshore_order_sync.database import SCHEMA
 from longshore_order_sync.fulfillments.store import get_hub_fulfillments
-from longshore_order_sync.orders.canonical import HubFulfillment, canonical
-from longshore_order_sync.orders.rules import Seen, place
+from longshore_order_sync.orders.canonical import Facts, HubFulfillment, canonical
+from longshore_order_sync.orders.rules import RevisionKey, Seen, content_of, place
 from longshore_order_sync.orders.search import ts_query, words_of
 from longshore_order_sync.orders.state import Known, facts_of
 from longshore_order_sync.paging import Cursor
@@ -57,12 +57,12 @@ class StoredRevision:
 # From so many orders on it is quicker to walk through a list until a page is full than to find and sort them all.
 MANY_HITS = 2_000
 
-_COLUMNS = "o.id, o.org_id, o.updated_at, o.observed_at, o.raw_offset, o.digest, o.fetched, o.placed_at"
+_COLUMNS = "o.id, o.org_id, o.updated_at, o.observed_at, o.raw_offset, o.content_at, o.digest, o.fetched, o.placed_at"
 _REST = f"""
     SELECT page.*, r.body, f.deleted_at, f.oversold, coalesce(f.has_fulfillments, false) AS has_fulfillments
     FROM page
     JOIN {SCHEMA}.order_revisions r
-        ON r.order_id = page.id AND r.updated_at = page.updated_at AND r.digest = page.digest
+        ON r.order_id = page.id AND r.updated_at = page.content_at AND r.digest = page.digest
     LEFT JOIN {SCHEMA}.order_facts f ON f.order_id = page.id
 """  # noqa: S608  (names of our own)
 
@@ -90,14 +90,15 @@ async def get_order(conn: AsyncConnection, org_id: UUID, order_id: UUID, as_of: 
     if not rows or as_of is None:
         return next(iter(await _orders(conn, rows)), None)
     row = rows[0]
-    found = [each for each in await list_revisions(conn, order_id, _newest(row)) if each.seen.updated_at <= as_of]
-    if not found:
+    revisions = [each.seen for each in await list_revisions(conn, order_id, _newest(row))]
+    then = next((each for each in reversed(revisions) if each.updated_at <= as_of), None)
+    if then is None:
         return None
-    then = found[-1].seen
-    body = await get_bodies(conn, order_id, [then])
+    content = content_of(then, [each.revision for each in revisions])
+    body = await get_bodies(conn, order_id, [content])
     fulfillments = await get_hub_fulfillments(conn, [order_id])
     facts = facts_of(_known(row), then, fulfillments.get(order_id, ()), as_of)
-    return canonical(OrderSnapshot.from_json(body[then.revision]), facts)
+    return _order(body[content], facts, then)
 
 
 async def get_newest(conn: AsyncConnection, org_id: UUID, order_id: UUID) -> Seen | None:
@@ -125,7 +126,7 @@ async def list_revisions(conn: AsyncConnection, order_id: UUID, newest: Seen) ->
     return sorted(found, key=lambda each: place(each.seen, newest))
 
 
-async def get_bodies(conn: AsyncConnection, order_id: UUID, wanted: Sequence[Seen]) -> dict[tuple[datetime, str], str]:
+async def get_bodies(conn: AsyncConnection, order_id: UUID, wanted: Sequence[RevisionKey]) -> dict[RevisionKey, str]:
     """The JSON of some of an order's revisions, by revision."""
     query = text(
         f"""
@@ -137,8 +138,8 @@ async def get_bodies(conn: AsyncConnection, order_id: UUID, wanted: Sequence[See
     )
     values = {
         "id": order_id,
-        "updated": [each.updated_at for each in wanted],
-        "digests": [each.digest for each in wanted],
+        "updated": [each[0] for each in wanted],
+        "digests": [each[1] for each in wanted],
     }
     return {(row.updated_at, row.digest): row.body for row in await conn.execute(query, values)}
 
@@ -217,9 +218,16 @@ async def _orders(conn: AsyncConnection, rows: Sequence[Row[Any]]) -> list[Order
     fulfillments: Mapping[UUID, Sequence[HubFulfillment]] = await get_hub_fulfillments(conn, shipped) if shipped else {}
     orders = []
     for row in rows:
-        facts = facts_of(_known(row), _newest(row), fulfillments.get(row.id, ()))
-        orders.append(canonical(OrderSnapshot.from_json(row.body), facts))
+        newest = _newest(row)
+        orders.append(_order(row.body, facts_of(_known(row), newest, fulfillments.get(row.id, ())), newest))
     return orders
+
+
+def _order(body: str, facts: Facts, newest: Seen) -> Order:
+    order = canonical(OrderSnapshot.from_json(body), facts)
+    # The store may have touched the order since, and changed nothing.
+    order.updated_at = newest.updated_at
+    return order
 
 
 def _known(row: Row[Any]) -> Known:

@@ -32,10 +32,11 @@ orders = Table(
     Column("external_id", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("placed_at", DateTime(timezone=True), nullable=False),
-    # The newest delivery: with `digest` the key of its revision.
+    # The newest delivery; (content_at, digest) is the key of the revision that holds its content, in all known detail.
     Column("updated_at", DateTime(timezone=True), nullable=False),
     Column("observed_at", DateTime(timezone=True), nullable=False),
     Column("raw_offset", BigInteger, nullable=False),
+    Column("content_at", DateTime(timezone=True), nullable=False),
     Column("digest", Text, nullable=False),
     Column("fetched", Boolean, nullable=False),
     Column("deleted", Boolean, nullable=False),

@@ -10,12 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from longshore import outbox
 from longshore.clock import Clock, utc_now
-from longshore.contracts import OrderOversold, OrderStatus
+from longshore.contracts import OrderChanged, OrderOversold, OrderSnapshot, OrderStatus
 from longshore_order_sync.database import SCHEMA
 from longshore_order_sync.orders import store
 from longshore_order_sync.orders.changes import changed
 from longshore_order_sync.orders.messages import order_changed
-from longshore_order_sync.orders.state import summary_of
+from longshore_order_sync.orders.state import Head, summary_of
 
 # By line id: pieces short, and since when that is known.
 Oversold = dict[str, tuple[int, str]]
@@ -61,17 +61,21 @@ class MarkOversold:
                 conn, [(order_id, by_order[order_id][0].org_id, merged) for order_id, merged in news.items()]
             )
             heads = {order_id: head for order_id in news if (head := known[order_id].head) is not None}
-            snapshots = await store.get_snapshots(conn, {each: heads[each].newest.revision for each in heads})
+            snapshots = await store.get_snapshots(conn, {each: heads[each].content for each in heads})
             now = self._clock()
             await outbox.add(
                 conn,
                 SCHEMA,
                 [
                     order_changed(
-                        changed(summary_of(snapshot), order_id, OrderStatus(heads[order_id].status), heads[order_id]),
+                        _changed(snapshot, heads[order_id]),
                         f"oversold:{max(at for _, at in news[order_id].values())}",
                         now,
                     )
                     for order_id, snapshot in snapshots.items()
                 ],
             )
+
+
+def _changed(snapshot: OrderSnapshot, head: Head) -> OrderChanged:
+    return changed(summary_of(snapshot), head.id, OrderStatus(head.status), head.newest, head)

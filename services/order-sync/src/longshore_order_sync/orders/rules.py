@@ -2,6 +2,9 @@
 
 Everything here is commutative, associative and idempotent: any order, repetition and batching of the same deliveries
 gives the same history (ARCHITECTURE, the stream, rule 3). The store's SQL does what `earlier` says, row by row.
+
+Which snapshot is the newest and whose content is the order's are two questions: one that holds a detail (digest `X+Y`,
+see contracts.Snapshot) stands for all that say the same without it, so the newest may have its content from another.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from datetime import datetime
 from hashlib import blake2b
 from uuid import UUID, uuid5
 
-from longshore.contracts import OrderSnapshot, Origin, Platform
+from longshore.contracts import OrderSnapshot, Origin, Platform, digest_base, has_detail, knows_more, same_content
 
 _NOT_CONTENT = {
     "org_id", "integration_id", "version", "raw", "digest", "problems", "updated_at", "reconciled", "discrepancies",
@@ -35,7 +38,7 @@ class Seen:
     @property
     def rank(self) -> tuple[datetime, datetime, int, str]:
         """To compare by. The digest decides only between two translations of one raw record."""
-        return (self.updated_at, self.observed_at, self.offset, self.digest)
+        return (self.updated_at, self.observed_at, self.offset, digest_base(self.digest))
 
     @property
     def revision(self) -> RevisionKey:
@@ -64,10 +67,16 @@ def with_digest(snapshot: OrderSnapshot) -> OrderSnapshot:
 
 
 def newer(a: Seen | None, b: Seen | None) -> Seen | None:
-    """The one that is the order's state."""
+    """The one that tells how the order is now."""
     if a is None or b is None:
         return a or b
     return b if b.rank > a.rank else a
+
+
+def content_of(newest: Seen, known: Iterable[RevisionKey]) -> RevisionKey:
+    """The revision whose content is the order's: the last `known` one that says what `newest` says, in detail."""
+    detailed = [key for key in known if has_detail(key[1]) and same_content(key[1], newest.digest)]
+    return max(detailed, default=newest.revision)
 
 
 def earlier(a: Seen, b: Seen) -> Seen:
@@ -94,7 +103,9 @@ def contradicts(newest: Seen, others: Iterable[Seen]) -> bool:
     """
     if newest.fetched:
         return False
-    return any(other.updated_at == newest.updated_at and other.digest != newest.digest for other in others)
+    return any(
+        other.updated_at == newest.updated_at and not same_content(other.digest, newest.digest) for other in others
+    )
 
 
 def asks_store(
@@ -131,6 +142,11 @@ class History:
         """Whether the order is gone from its store."""
         return is_deleted(self.newest, self.tombstone)
 
+    @property
+    def content(self) -> RevisionKey | None:
+        """The revision that holds the order's content."""
+        return None if self.newest is None else content_of(self.newest, self.revisions)
+
     def merge(self, other: History) -> History:
         """What both tell together."""
         revisions = dict(self.revisions)
@@ -155,17 +171,20 @@ def place(each: Seen, newest: Seen | None) -> tuple[datetime, bool, datetime, in
 
     By store time, then by delivery; but the current one is the last of its store time, however early it was first seen.
     """
-    current = newest is not None and each.revision == newest.revision
+    current = newest is not None and each.updated_at == newest.updated_at and same_content(each.digest, newest.digest)
     return (each.updated_at, current, each.observed_at, each.offset, each.digest)
 
 
 def revision_order(revisions: Iterable[Seen], newest: Seen | None) -> list[Seen]:
     """Revisions from first to last, as people are shown them.
 
-    One with the content of the one before it (the store touched the order and changed nothing) is left out.
+    One with the content of the one before it (the store touched the order and changed nothing) is left out; one that
+    adds the detail stands for both.
     """
     shown: list[Seen] = []
     for each in sorted(revisions, key=lambda each: place(each, newest)):
-        if not shown or shown[-1].digest != each.digest:
+        if not shown or not same_content(shown[-1].digest, each.digest):
             shown.append(each)
+        elif knows_more(each.digest, shown[-1].digest):
+            shown[-1] = each
     return shown

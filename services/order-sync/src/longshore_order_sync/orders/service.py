@@ -17,9 +17,9 @@ from longshore_order_sync.database import SCHEMA
 from longshore_order_sync.fulfillments.store import get_hub_fulfillments
 from longshore_order_sync.metrics import OrderMetrics
 from longshore_order_sync.orders import store
-from longshore_order_sync.orders.changes import Change, Delivered, by_order, decide, needs_current
+from longshore_order_sync.orders.changes import Change, Delivered, Needed, by_order, decide, needs
 from longshore_order_sync.orders.messages import REPLY_TO, command_message, order_changed
-from longshore_order_sync.orders.rules import Seen, fetch_id
+from longshore_order_sync.orders.rules import Seen, fetch_id, with_digest
 from longshore_order_sync.orders.search import terms_of
 from longshore_order_sync.orders.state import NOTHING_KNOWN, Delivery, delivery_of
 
@@ -65,21 +65,16 @@ class ApplyOrders:
         known = await store.get_known(conn, list(batch))
         shipped = [order_id for order_id, each in known.items() if each.has_fulfillments]
         fulfillments = await get_hub_fulfillments(conn, shipped) if shipped else {}
-        wanted = {
-            order_id: revision
-            for order_id, each in known.items()
-            if (revision := needs_current(batch[order_id], each)) is not None
+        needed = {
+            order_id: need for order_id, each in known.items() if (need := needs(batch[order_id], each)) is not None
         }
-        bodies = await store.get_bodies(conn, wanted) if wanted else {}
-        current = {
-            order_id: delivery_of(OrderSnapshot.from_json(body), body.encode()) for order_id, body in bodies.items()
-        }
+        kept = await _read(conn, needed) if needed else {}
         return by_order(
             {
                 order_id: decide(
                     delivered,
                     known.get(order_id, NOTHING_KNOWN),
-                    current.get(order_id),
+                    kept.get(order_id),
                     fulfillments.get(order_id, ()),
                 )
                 for order_id, delivered in batch.items()
@@ -150,6 +145,16 @@ def _group(deliveries: Sequence[Delivery | OrderDeleted]) -> dict[UUID, Delivere
         else:
             batch[order_id].snapshots.append(each)
     return batch
+
+
+async def _read(conn: AsyncConnection, needed: Mapping[UUID, Needed]) -> dict[UUID, Delivery]:
+    """The stored snapshots that are needed."""
+    revisions = {id: each.revision for id, each in needed.items() if each.revision is not None}
+    details = {id: each.detail_of for id, each in needed.items() if each.detail_of is not None}
+    bodies = await store.get_bodies(conn, revisions) if revisions else {}
+    if details:
+        bodies |= await store.get_details(conn, details)
+    return {id: delivery_of(with_digest(OrderSnapshot.from_json(body)), body.encode()) for id, body in bodies.items()}
 
 
 def _messages(changes: Sequence[Change], now: datetime) -> list[Message]:

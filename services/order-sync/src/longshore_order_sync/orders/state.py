@@ -10,7 +10,7 @@ from uuid import UUID
 from longshore.contracts import OrderSnapshot, OrderStatus, Platform, RawRef
 from longshore.money import Money
 from longshore_order_sync.orders.canonical import NO_FACTS, Facts, HubFulfillment
-from longshore_order_sync.orders.rules import Seen, is_deleted, seen
+from longshore_order_sync.orders.rules import RevisionKey, Seen, is_deleted, seen
 from longshore_order_sync.orders.search import texts_of
 
 
@@ -25,6 +25,8 @@ class Head:
     status: str
     placed_at: datetime
     newest: Seen
+    # The revision that holds the content: that of `newest`, or one that says the same in detail.
+    content: RevisionKey
     deleted: bool
     fetch_asked_for: datetime | None
     row_version: int
@@ -61,6 +63,7 @@ class Summary:
     updated_at: datetime
     total: Money
     reconciled: bool
+    refunded: bool
     raw: RawRef
     texts: tuple[str, ...]
 
@@ -104,6 +107,7 @@ def summary_of(snapshot: OrderSnapshot) -> Summary:
         snapshot.updated_at,
         snapshot.totals.total,
         snapshot.reconciled,
+        bool(snapshot.refunds),
         snapshot.raw,
         texts_of(snapshot),
     )

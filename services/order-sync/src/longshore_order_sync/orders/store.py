@@ -20,7 +20,7 @@ from longshore_order_sync.orders.state import Head, Known, Revision
 
 _HEAD_COLUMNS = (
     "o.org_id, o.integration_id, o.external_id, o.status, o.placed_at, o.updated_at, o.observed_at, o.raw_offset,"
-    " o.digest, o.fetched, o.deleted, o.fetch_asked_for, o.row_version"
+    " o.content_at, o.digest, o.fetched, o.deleted, o.fetch_asked_for, o.row_version"
 )
 
 _KNOWN = text(
@@ -56,21 +56,22 @@ _SHIPS = text(
 _WRITE_HEADS = text(
     f"""
     INSERT INTO {SCHEMA}.orders AS old (
-        id, org_id, integration_id, external_id, status, placed_at, updated_at, observed_at, raw_offset, digest,
-        fetched, deleted, fetch_asked_for, row_version
+        id, org_id, integration_id, external_id, status, placed_at, updated_at, observed_at, raw_offset, content_at,
+        digest, fetched, deleted, fetch_asked_for, row_version
     )
     SELECT * FROM unnest(
         CAST(:id AS uuid[]), CAST(:org_id AS uuid[]), CAST(:integration_id AS uuid[]), CAST(:external_id AS text[]),
         CAST(:status AS text[]), CAST(:placed_at AS timestamptz[]), CAST(:updated_at AS timestamptz[]),
-        CAST(:observed_at AS timestamptz[]), CAST(:raw_offset AS bigint[]), CAST(:digest AS text[]),
-        CAST(:fetched AS bool[]), CAST(:deleted AS bool[]), CAST(:fetch_asked_for AS timestamptz[]),
+        CAST(:observed_at AS timestamptz[]), CAST(:raw_offset AS bigint[]), CAST(:content_at AS timestamptz[]),
+        CAST(:digest AS text[]), CAST(:fetched AS bool[]), CAST(:deleted AS bool[]),
+        CAST(:fetch_asked_for AS timestamptz[]),
         CAST(:row_version AS int[])
     )
     ON CONFLICT (id) DO UPDATE SET
         status = excluded.status, placed_at = excluded.placed_at, updated_at = excluded.updated_at,
-        observed_at = excluded.observed_at, raw_offset = excluded.raw_offset, digest = excluded.digest,
-        fetched = excluded.fetched, deleted = excluded.deleted, fetch_asked_for = excluded.fetch_asked_for,
-        row_version = excluded.row_version
+        observed_at = excluded.observed_at, raw_offset = excluded.raw_offset, content_at = excluded.content_at,
+        digest = excluded.digest, fetched = excluded.fetched, deleted = excluded.deleted,
+        fetch_asked_for = excluded.fetch_asked_for, row_version = excluded.row_version
     WHERE old.row_version = excluded.row_version - 1
     RETURNING 1
     """  # noqa: S608
@@ -140,14 +141,23 @@ _BODIES = text(
     """  # noqa: S608
 )
 
+_DETAILS = text(
+    f"""
+    SELECT DISTINCT ON (k.id) k.id, r.body
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:digests AS text[])) AS k(id, digest)
+    JOIN {SCHEMA}.order_revisions r ON r.order_id = k.id AND starts_with(r.digest, k.digest || '+')
+    ORDER BY k.id, r.updated_at DESC, r.digest COLLATE "C" DESC
+    """  # noqa: S608
+)
+
 
 async def get_known(conn: AsyncConnection, order_ids: Sequence[UUID]) -> dict[UUID, Known]:
     """What is known of these orders; those of which nothing is known are left out."""
     found: dict[UUID, Known] = {}
     for row in await conn.execute(_KNOWN, {"ids": order_ids}):
         (
-            order_id, org_id, integration_id, external_id, status, placed_at, updated_at, observed_at, offset, digest,
-            fetched, deleted, asked_for, row_version, tombstone, oversold, has_fulfillments,
+            order_id, org_id, integration_id, external_id, status, placed_at, updated_at, observed_at, offset,
+            content_at, digest, fetched, deleted, asked_for, row_version, tombstone, oversold, has_fulfillments,
         ) = row  # fmt: skip
         if row_version is None and has_fulfillments is None:
             continue
@@ -162,6 +172,7 @@ async def get_known(conn: AsyncConnection, order_ids: Sequence[UUID]) -> dict[UU
                 status,
                 placed_at,
                 newest,
+                (content_at, digest),
                 deleted,
                 asked_for,
                 row_version,
@@ -201,7 +212,8 @@ async def write_heads(conn: AsyncConnection, heads: Sequence[Head]) -> bool:
             "updated_at": [each.newest.updated_at for each in heads],
             "observed_at": [each.newest.observed_at for each in heads],
             "raw_offset": [each.newest.offset for each in heads],
-            "digest": [each.newest.digest for each in heads],
+            "content_at": [each.content[0] for each in heads],
+            "digest": [each.content[1] for each in heads],
             "fetched": [each.newest.fetched for each in heads],
             "deleted": [each.deleted for each in heads],
             "fetch_asked_for": [each.fetch_asked_for for each in heads],
@@ -295,6 +307,12 @@ async def get_bodies(conn: AsyncConnection, revisions: Mapping[UUID, RevisionKey
             "digests": [revisions[each][1] for each in names],
         },
     )
+    return {row.id: row.body for row in rows}
+
+
+async def get_details(conn: AsyncConnection, digests: Mapping[UUID, str]) -> dict[UUID, str]:
+    """Of orders the last snapshot, as JSON, that says what `digests` say, with the detail that they lack."""
+    rows = await conn.execute(_DETAILS, {"ids": list(digests), "digests": list(digests.values())})
     return {row.id: row.body for row in rows}
 
 
