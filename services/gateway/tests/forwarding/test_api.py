@@ -9,8 +9,8 @@ from uuid import uuid4
 from hypothesis import given
 from hypothesis import strategies as st
 
+from longshore.paging import read_cursor
 from longshore_gateway.forwarding.api import merge_commands
-from longshore_gateway.paging import read_cursor
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field, model_validator
 
 from longshore.contracts import Contract, UtcDatetime
+from longshore.paging import DEFAULT_LIMIT, Cursor, Limit, page, read_cursor, write_cursor
 from longshore.problems import Problem
 from longshore_gateway.accounts.api import Org
 from longshore_gateway.deadletters.rules import SHOWN_BODY, DeadLetter
 from longshore_gateway.deadletters.service import DeadLetters
-from longshore_gateway.paging import Cursor, Limit, read_cursor, write_cursor
 
 router = APIRouter(prefix="/api/v1/dead-letters", tags=["dead letters"])
 
@@ -77,17 +77,14 @@ async def list_dead_letters(
     topic: Annotated[str | None, Query(max_length=249)] = None,
     replayed: Annotated[bool, Query(description="Show those that were replayed, too")] = False,
     cursor: Cursor = None,
-    limit: Limit = 50,
+    limit: Limit = DEFAULT_LIMIT,
 ) -> DeadLetterList:
     """Dead letters, newest first."""
     letters = await _service(request).list(
         org_id, topic=topic, replayed=replayed, after=read_cursor(cursor), limit=limit + 1
     )
-    page = letters[:limit]
-    return DeadLetterList(
-        items=[DeadLetterView(**_view(letter)) for letter in page],
-        next_cursor=write_cursor((page[-1].failed_at, page[-1].id)) if len(letters) > limit else None,
-    )
+    items, following = page(letters, limit, lambda each: write_cursor(each.failed_at, each.id))
+    return DeadLetterList(items=[DeadLetterView(**_view(letter)) for letter in items], next_cursor=following)
 
 
 @router.get("/{id}", response_model=DeadLetterDetail)

@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from longshore.broker import BrokerUnavailable, Producer, Record
 from longshore.clock import Clock, utc_now
 from longshore.ids import OrgId
+from longshore.paging import Place
 from longshore.problems import Problem, not_found
 from longshore_gateway.deadletters import store
 from longshore_gateway.deadletters.rules import DeadLetter, read_letter, revive
-from longshore_gateway.paging import Place
 
 MOST_AT_ONCE = 1_000
 

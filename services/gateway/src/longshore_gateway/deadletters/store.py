@@ -12,9 +12,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from longshore.ids import OrgId
+from longshore.paging import Place
 from longshore_gateway.deadletters.rules import DeadLetter
 from longshore_gateway.models import dead_letters
-from longshore_gateway.paging import Place
 
 _FIELDS = [dead_letters.c[name] for name in DeadLetter.__dataclass_fields__]
 

@@ -8,9 +8,9 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from longshore.contracts import CommandView, Contract
+from longshore.paging import DEFAULT_LIMIT, Cursor, Limit, read_cursor, write_cursor
 from longshore_gateway.accounts.api import Org
 from longshore_gateway.forwarding.service import Forwarder
-from longshore_gateway.paging import Cursor, Limit, read_cursor, write_cursor
 
 router = APIRouter()
 
@@ -39,7 +39,7 @@ async def list_commands(
     status: str | None = None,
     integration_id: str | None = None,
     cursor: Cursor = None,
-    limit: Limit = 50,
+    limit: Limit = DEFAULT_LIMIT,
 ) -> CommandList:
     """What was pushed to stores, tried, refused: newest first. Fulfilments and stock are kept by different services."""
     read_cursor(cursor)
@@ -62,7 +62,7 @@ def merge_commands(pages: list[dict[str, Any]], limit: int) -> CommandList:
     items = commands[:limit]
     more = len(commands) > limit or any(page["next_cursor"] for page in pages)
     return CommandList(
-        items=items, next_cursor=write_cursor((items[-1].created_at, items[-1].id)) if more and items else None
+        items=items, next_cursor=write_cursor(items[-1].created_at, items[-1].id) if more and items else None
     )
 
 

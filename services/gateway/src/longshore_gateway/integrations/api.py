@@ -8,11 +8,11 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from longshore.contracts import Contract, IntegrationStatus, Platform, UtcDatetime
+from longshore.paging import DEFAULT_LIMIT, Cursor, Limit, page, read_cursor, write_cursor
 from longshore.vault import IntegrationRow
 from longshore_gateway.accounts.api import Org
 from longshore_gateway.integrations.rules import IntegrationCreate
 from longshore_gateway.integrations.service import Integrations
-from longshore_gateway.paging import Cursor, Limit, read_cursor, write_cursor
 
 router = APIRouter(prefix="/api/v1/integrations", tags=["integrations"])
 
@@ -47,15 +47,13 @@ async def create_integration(request: Request, org_id: Org, body: IntegrationCre
 
 
 @router.get("", response_model=IntegrationList)
-async def list_integrations(request: Request, org_id: Org, cursor: Cursor = None, limit: Limit = 50) -> IntegrationList:
+async def list_integrations(
+    request: Request, org_id: Org, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
+) -> IntegrationList:
     """Connected stores, oldest first."""
     rows = await _service(request).list(org_id, read_cursor(cursor), limit + 1)
-    page = rows[:limit]
-    more = len(rows) > limit
-    return IntegrationList(
-        items=[_view(request, row) for row in page],
-        next_cursor=write_cursor((page[-1].created_at, page[-1].id)) if more else None,
-    )
+    items, following = page(rows, limit, lambda each: write_cursor(each.created_at, each.id))
+    return IntegrationList(items=[_view(request, row) for row in items], next_cursor=following)
 
 
 @router.get("/{id}", response_model=IntegrationView)

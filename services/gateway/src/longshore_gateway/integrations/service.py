@@ -11,12 +11,12 @@ from longshore import outbox
 from longshore.clock import Clock, utc_now
 from longshore.contracts import IntegrationChanged, IntegrationStatus, Platform
 from longshore.ids import OrgId
+from longshore.paging import Place
 from longshore.platforms.outcomes import integration_message
 from longshore.problems import Problem, not_found
 from longshore.vault import AlreadyConnected, IntegrationRow, Vault
 from longshore_gateway.integrations.rules import IntegrationCreate, read_credentials, read_store
 from longshore_gateway.models import SCHEMA
-from longshore_gateway.paging import Place
 
 
 class Integrations:

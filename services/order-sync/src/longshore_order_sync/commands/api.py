@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from longshore.contracts import CommandStatus, CommandView
 from longshore.internal import OrgDep
+from longshore.paging import DEFAULT_LIMIT, Cursor, Limit, page, read_cursor, write_cursor
 from longshore_order_sync.commands.store import list_commands
-from longshore_order_sync.paging import DEFAULT_LIMIT, Cursor, CursorText, Limit, parse_cursor
 
 
 class CommandPage(BaseModel):
@@ -30,18 +30,15 @@ def commands_router(engine: AsyncEngine) -> APIRouter:
         org_id: OrgDep,
         order_id: UUID | None = None,
         status: CommandStatus | None = None,
-        cursor: CursorText = None,
+        cursor: Cursor = None,
         limit: Limit = DEFAULT_LIMIT,
     ) -> CommandPage:
         """Ordered by (created_at, id), newest first."""
         async with engine.connect() as conn:
             found = await list_commands(
-                conn, org_id, order_id=order_id, status=status, cursor=parse_cursor(cursor), limit=limit + 1
+                conn, org_id, order_id=order_id, status=status, after=read_cursor(cursor), limit=limit + 1
             )
-        items = found[:limit]
-        more = len(found) > limit
-        return CommandPage(
-            items=items, next_cursor=Cursor(items[-1].created_at, items[-1].id).encode() if more else None
-        )
+        items, following = page(found, limit, lambda each: write_cursor(each.created_at, each.id))
+        return CommandPage(items=items, next_cursor=following)
 
     return router

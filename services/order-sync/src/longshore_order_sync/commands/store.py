@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from longshore.contracts import CommandError, CommandStatus, CommandView
 from longshore.db import for_org
+from longshore.paging import Place
 from longshore_order_sync.commands.models import commands
 from longshore_order_sync.commands.rules import CommandState
-from longshore_order_sync.paging import Cursor
 
 
 async def create_command(conn: AsyncConnection, org_id: UUID, command: CommandView) -> None:
@@ -71,7 +71,7 @@ async def list_commands(
     *,
     order_id: UUID | None,
     status: CommandStatus | None,
-    cursor: Cursor | None,
+    after: Place | None,
     limit: int,
 ) -> list[CommandView]:
     """Newest first, by (created_at, id)."""
@@ -80,8 +80,8 @@ async def list_commands(
         query = query.where(commands.c.order_id == order_id)
     if status is not None:
         query = query.where(commands.c.status == status.value)
-    if cursor is not None:
-        query = query.where(tuple_(commands.c.created_at, commands.c.id) < tuple_(cursor.at, cursor.id))
+    if after is not None:
+        query = query.where(tuple_(commands.c.created_at, commands.c.id) < tuple_(*after))
     query = query.order_by(commands.c.created_at.desc(), commands.c.id.desc()).limit(limit)
     return [_view(row) for row in await conn.execute(query)]
 

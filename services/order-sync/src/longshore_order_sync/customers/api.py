@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from longshore.contracts import Contract, Platform, UtcDatetime
 from longshore.internal import OrgDep
+from longshore.paging import DEFAULT_LIMIT, Cursor, Limit, page, read_cursor, write_cursor
 from longshore_order_sync.customers.store import list_customers
-from longshore_order_sync.paging import DEFAULT_LIMIT, Cursor, CursorText, Limit, parse_cursor
 
 
 class Customer(Contract):
@@ -45,13 +45,13 @@ def customers_router(engine: AsyncEngine) -> APIRouter:
     async def get_customers(
         org_id: OrgDep,
         integration_id: UUID | None = None,
-        cursor: CursorText = None,
+        cursor: Cursor = None,
         limit: Limit = DEFAULT_LIMIT,
     ) -> CustomerPage:
         """Ordered by (updated_at, id), last changed first."""
         async with engine.connect() as conn:
-            found = await list_customers(conn, org_id, integration_id, parse_cursor(cursor), limit + 1)
-        items = [
+            found = await list_customers(conn, org_id, integration_id, read_cursor(cursor), limit + 1)
+        customers = [
             Customer(
                 id=customer_id,
                 org_id=each.org_id,
@@ -66,11 +66,9 @@ def customers_router(engine: AsyncEngine) -> APIRouter:
                 # What the list is ordered by.
                 updated_at=each.version.updated_at,
             )
-            for customer_id, each in found[:limit]
+            for customer_id, each in found
         ]
-        more = len(found) > limit
-        return CustomerPage(
-            items=items, next_cursor=Cursor(items[-1].updated_at, items[-1].id).encode() if more else None
-        )
+        items, following = page(customers, limit, lambda each: write_cursor(each.updated_at, each.id))
+        return CustomerPage(items=items, next_cursor=following)
 
     return router

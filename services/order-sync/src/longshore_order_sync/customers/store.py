@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from longshore.contracts import CustomerSnapshot
 from longshore.db import for_org
+from longshore.paging import Place
 from longshore_order_sync.customers.models import customers
 from longshore_order_sync.database import SCHEMA
-from longshore_order_sync.paging import Cursor
 
 _WRITE = text(
     f"""
@@ -52,13 +52,13 @@ async def upsert_customers(conn: AsyncConnection, rows: Sequence[tuple[UUID, Cus
 
 
 async def list_customers(
-    conn: AsyncConnection, org_id: UUID, integration_id: UUID | None, cursor: Cursor | None, limit: int
+    conn: AsyncConnection, org_id: UUID, integration_id: UUID | None, after: Place | None, limit: int
 ) -> list[tuple[UUID, CustomerSnapshot]]:
     """Last changed first, by (updated_at, id)."""
     query = for_org(select(customers.c.id, customers.c.body), customers, org_id)
     if integration_id is not None:
         query = query.where(customers.c.integration_id == integration_id)
-    if cursor is not None:
-        query = query.where(tuple_(customers.c.updated_at, customers.c.id) < tuple_(cursor.at, cursor.id))
+    if after is not None:
+        query = query.where(tuple_(customers.c.updated_at, customers.c.id) < tuple_(*after))
     query = query.order_by(customers.c.updated_at.desc(), customers.c.id.desc()).limit(limit)
     return [(row.id, CustomerSnapshot.from_json(row.body)) for row in await conn.execute(query)]

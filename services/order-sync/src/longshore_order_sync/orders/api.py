@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
@@ -25,7 +23,8 @@ from longshore.contracts import (
     Version,
 )
 from longshore.internal import OrgDep
-from longshore.problems import Problem, not_found
+from longshore.paging import DEFAULT_LIMIT, Cursor, Limit, page, read_cursor, read_number_cursor, write_cursor
+from longshore.problems import not_found
 from longshore_order_sync.orders.listing import (
     OrderFilter,
     StoredRevision,
@@ -37,7 +36,6 @@ from longshore_order_sync.orders.listing import (
     list_revisions,
 )
 from longshore_order_sync.orders.rules import Seen, revision_order
-from longshore_order_sync.paging import DEFAULT_LIMIT, CursorText, Limit, parse_cursor
 
 
 class OrderPage(BaseModel):
@@ -70,15 +68,14 @@ def orders_router(engine: AsyncEngine) -> APIRouter:
         updated_after: Annotated[
             UtcDatetime | None, Query(description="Only what its store changed after this; then oldest change first.")
         ] = None,
-        cursor: CursorText = None,
+        cursor: Cursor = None,
         limit: Limit = DEFAULT_LIMIT,
     ) -> Response:
         """Newest order first, by (placed_at, id); with `updated_after` by (updated_at, id), ascending."""
         wanted = OrderFilter(integration_id, platform, status, q, updated_after)
         async with engine.connect() as conn:
-            found = await list_orders(conn, org_id, wanted, parse_cursor(cursor), limit + 1)
-        items = found[:limit]
-        return _page(items, cursor_of(items[-1], wanted).encode() if len(found) > limit else None)
+            found = await list_orders(conn, org_id, wanted, read_cursor(cursor), limit + 1)
+        return _page(*page(found, limit, lambda each: cursor_of(each, wanted)))
 
     @router.get("/{order_id}", response_model=Order, summary="One order, now or as of a time")
     async def get_one(
@@ -95,21 +92,21 @@ def orders_router(engine: AsyncEngine) -> APIRouter:
 
     @router.get("/{order_id}/revisions", response_model=RevisionPage, summary="The states that an order was in")
     async def get_revisions(
-        org_id: OrgDep, order_id: UUID, cursor: CursorText = None, limit: Limit = DEFAULT_LIMIT
+        org_id: OrgDep, order_id: UUID, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
     ) -> Response:
         """First to last, each with the raw record that brought it."""
-        after = _parse_number(cursor)
+        after = read_number_cursor(cursor) or 0
         async with engine.connect() as conn:
             newest = await get_newest(conn, org_id, order_id)
             if newest is None:
                 raise not_found("The order")
             shown = _shown(await list_revisions(conn, order_id, newest), newest)
-            page = shown[after : after + limit]
-            bodies = await get_bodies(conn, order_id, [each.seen.revision for each in page])
+            chosen = shown[after : after + limit]
+            bodies = await get_bodies(conn, order_id, [each.seen.revision for each in chosen])
         items = [
-            _revision(number, each, bodies[each.seen.revision]) for number, each in enumerate(page, start=after + 1)
+            _revision(number, each, bodies[each.seen.revision]) for number, each in enumerate(chosen, start=after + 1)
         ]
-        return _page(items, _number_cursor(after + limit) if len(shown) > after + limit else None)
+        return _page(items, write_cursor(after + limit, order_id) if len(shown) > after + limit else None)
 
     return router
 
@@ -137,19 +134,3 @@ def _page(items: Sequence[Contract], next_cursor: str | None) -> Response:
     cursor = b"null" if next_cursor is None else b'"' + next_cursor.encode() + b'"'
     body = b'{"items":[' + b",".join(each.to_json() for each in items) + b'],"next_cursor":' + cursor + b"}"
     return Response(body, media_type="application/json")
-
-
-def _number_cursor(number: int) -> str:
-    return urlsafe_b64encode(str(number).encode()).decode().rstrip("=")
-
-
-def _parse_number(text: str | None) -> int:
-    if text is None:
-        return 0
-    try:
-        number = int(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except (ValueError, binascii.Error):
-        number = -1
-    if not 0 <= number < 1 << 31:
-        raise Problem(400, "The cursor is not one that this list gave out.", type="invalid-cursor")
-    return number

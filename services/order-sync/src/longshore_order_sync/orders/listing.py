@@ -16,13 +16,13 @@ from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from longshore.contracts import Order, OrderSnapshot, OrderStatus, Origin, Platform
+from longshore.paging import Place, write_cursor
 from longshore_order_sync.database import SCHEMA
 from longshore_order_sync.fulfillments.store import get_hub_fulfillments
 from longshore_order_sync.orders.canonical import Facts, HubFulfillment, canonical
 from longshore_order_sync.orders.rules import RevisionKey, Seen, content_of, place
 from longshore_order_sync.orders.search import ts_query, words_of
 from longshore_order_sync.orders.state import Known, facts_of
-from longshore_order_sync.paging import Cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +68,19 @@ _REST = f"""
 
 
 async def list_orders(
-    conn: AsyncConnection, org_id: UUID, wanted: OrderFilter, cursor: Cursor | None, limit: int
+    conn: AsyncConnection, org_id: UUID, wanted: OrderFilter, after: Place | None, limit: int
 ) -> list[Order]:
     """A page of an organisation's orders."""
     terms = ts_query(words_of(wanted.query or ""))
     rare = bool(terms) and await _are_rare(conn, org_id, terms)
-    query, values = _list_query(wanted, cursor, terms, rare)
+    query, values = _list_query(wanted, after, terms, rare)
     rows = await conn.execute(query, {"org_id": org_id, "limit": limit, **values})
     return await _orders(conn, rows.all())
 
 
-def cursor_of(order: Order, wanted: OrderFilter) -> Cursor:
+def cursor_of(order: Order, wanted: OrderFilter) -> str:
     """An order's place in the list."""
-    return Cursor(order.updated_at if wanted.by_change else order.placed_at, order.id)
+    return write_cursor(order.updated_at if wanted.by_change else order.placed_at, order.id)
 
 
 async def get_order(conn: AsyncConnection, org_id: UUID, order_id: UUID, as_of: datetime | None = None) -> Order | None:
@@ -157,9 +157,7 @@ async def _are_rare(conn: AsyncConnection, org_id: UUID, terms: str) -> bool:
     return int(hits or 0) < MANY_HITS
 
 
-def _list_query(
-    wanted: OrderFilter, cursor: Cursor | None, terms: str, rare: bool
-) -> tuple[TextClause, dict[str, Any]]:
+def _list_query(wanted: OrderFilter, after: Place | None, terms: str, rare: bool) -> tuple[TextClause, dict[str, Any]]:
     by, direction, beyond = ("o.updated_at", "ASC", ">") if wanted.by_change else ("o.placed_at", "DESC", "<")
     values: dict[str, Any] = {}
     where = ["o.org_id = :org_id"]
@@ -169,9 +167,9 @@ def _list_query(
     if wanted.updated_after is not None:
         where.append("o.updated_at > :updated_after")
         values["updated_after"] = wanted.updated_after
-    if cursor is not None:
-        where.append(f"({by}, o.id) {beyond} (:cursor_at, :cursor_id)")
-        values |= {"cursor_at": cursor.at, "cursor_id": cursor.id}
+    if after is not None:
+        where.append(f"({by}, o.id) {beyond} (:after_at, :after_id)")
+        values |= {"after_at": after.at, "after_id": after.id}
     stores = ["s.org_id = :org_id"]
     if wanted.integration_id is not None:
         stores.append("s.integration_id = :integration_id")
