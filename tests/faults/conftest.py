@@ -327,7 +327,10 @@ class Account:
 
     async def assert_nothing_lost_on_the_way(self) -> None:
         """The hub comes to rest, and no record is dead."""
-        state = await self._hub.settled(timeout=PATIENCE_S)
+        try:
+            state = await self._hub.settled(timeout=PATIENCE_S)
+        except AssertionError as error:
+            raise AssertionError(f"still under way: {await self._hub.get('system')}") from error
         assert state["dead_letters"] == 0
         assert state["halted"] == []
         assert not any(state["lag"].values())

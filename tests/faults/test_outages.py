@@ -36,12 +36,12 @@ class TestKafka:
         store = await mute("woocommerce", plenty)
         progress = store.progress()
         probes = iter(PROBES)
-        orders = range(2_500)
+        orders = range(1_700)
 
         async def faults() -> None:
-            await progress.reached(300)
+            await progress.reached(200)
             await asyncio.to_thread(infra.kill_and_wait, "kafka")
-            await progress.reached(1_300)
+            await progress.reached(1_000)
             # A broker that hangs is worse than one that is gone: connections stand, nothing answers.
             await asyncio.to_thread(infra.signal, signal.SIGSTOP, "kafka")
 
