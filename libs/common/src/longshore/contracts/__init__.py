@@ -8,10 +8,6 @@ from longshore.contracts.base import (
     Snapshot,
     UtcDatetime,
     Version,
-    digest_base,
-    has_detail,
-    knows_more,
-    same_content,
 )
 from longshore.contracts.commands import (
     STALE,
@@ -26,6 +22,7 @@ from longshore.contracts.commands import (
     FulfillmentCreate,
     StockSet,
 )
+from longshore.contracts.digest import content_digest, digest_base, has_detail, knows_more, same_content
 from longshore.contracts.events import (
     AvailabilityChanged,
     FulfillmentRequested,
@@ -127,6 +124,7 @@ __all__ = [
     "Tracking",
     "UtcDatetime",
     "Version",
+    "content_digest",
     "digest_base",
     "discrepancies",
     "has_detail",

@@ -88,26 +88,6 @@ class Version(Contract):
         return self.key() < other.key()
 
 
-def digest_base(digest: str) -> str:
-    """The part of a digest that every way of reading the entity knows: `X` of `X` and of `X+Y`."""
-    return digest.partition("+")[0]
-
-
-def has_detail(digest: str) -> bool:
-    """Whether the snapshot holds what only one way of reading the entity knows: `X+Y`."""
-    return "+" in digest
-
-
-def same_content(one: str, other: str) -> bool:
-    """Whether two digests say the same as far as both know. A missing digest says nothing."""
-    return bool(one) and digest_base(one) == digest_base(other)
-
-
-def knows_more(one: str, other: str) -> bool:
-    """Whether `one` says the same as `other` and holds the detail that `other` lacks."""
-    return has_detail(one) and not has_detail(other) and same_content(one, other)
-
-
 class Snapshot(Contract):
     """What every normalized snapshot carries: whose it is, how new, from which raw record, and its digest.
 
@@ -115,7 +95,7 @@ class Snapshot(Contract):
     It is `X`, or `X+Y` where one way of reading the entity tells more than another (a fetched WooCommerce order its
     refunds' lines): X covers what all ways know, Y the rest. So X and X+Y say the same as far as both know: they do not
     contradict each other, and whoever has X+Y learns nothing from a newer X but its version, and keeps the detail;
-    whoever has X takes the content of X+Y, even one observed earlier. See `same_content` and `knows_more`.
+    whoever has X takes the content of X+Y, even one observed earlier. See contracts/digest.py.
     `problems` names fields of the store's record that could not be read; the rest of the snapshot is good.
     """
 

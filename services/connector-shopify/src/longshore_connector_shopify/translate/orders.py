@@ -22,13 +22,13 @@ from longshore.contracts import (
     FulfillmentStatus,
     OrderSnapshot,
     Platform,
+    content_digest,
     discrepancies,
 )
 from longshore.ids import OrderId, order_id, part_id
 from longshore.money import InvalidAmount, money
 from longshore.platforms.protocols import RawRecord, Untranslatable
 from longshore_connector_shopify.translate.amounts import MOST_MINOR, Amounts, FinerAmount
-from longshore_connector_shopify.translate.digest import content_digest
 from longshore_connector_shopify.translate.goods import Goods, read_goods
 from longshore_connector_shopify.translate.people import address, customer_of_order
 from longshore_connector_shopify.translate.reading import Json, Notes, by_id

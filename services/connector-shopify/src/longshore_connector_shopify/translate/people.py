@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from longshore.contracts import CustomerSnapshot, Platform
+from longshore.contracts import CustomerSnapshot, Platform, content_digest
 from longshore.platforms.protocols import RawRecord, Untranslatable
-from longshore_connector_shopify.translate.digest import content_digest
 from longshore_connector_shopify.translate.reading import Json, Notes
 
 _PARTS = {

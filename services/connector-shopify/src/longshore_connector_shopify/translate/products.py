@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from longshore.contracts import Platform, ProductSnapshot, ProductStatus, StockLevel
+from longshore.contracts import Platform, ProductSnapshot, ProductStatus, StockLevel, content_digest
 from longshore.money import InvalidAmount, money
 from longshore.platforms.protocols import RawRecord, Untranslatable
-from longshore_connector_shopify.translate.digest import content_digest
 from longshore_connector_shopify.translate.reading import Json, Notes, by_id
 
 _STATUS = {

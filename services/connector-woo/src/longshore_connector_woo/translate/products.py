@@ -13,9 +13,9 @@ from longshore.contracts import (
     ProductStatus,
     Snapshot,
     StockLevel,
+    content_digest,
 )
 from longshore.platforms.protocols import RawRecord, Untranslatable
-from longshore_connector_woo.translate.digest import content_digest
 from longshore_connector_woo.translate.reading import Fields
 
 # Types that are sold through others: their variations, their members.

@@ -12,14 +12,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import blake2b
 from uuid import UUID, uuid5
 
-from longshore.contracts import OrderSnapshot, Origin, Platform, digest_base, has_detail, knows_more, same_content
-
-_NOT_CONTENT = {
-    "org_id", "integration_id", "version", "raw", "digest", "problems", "updated_at", "reconciled", "discrepancies",
-}  # fmt: skip
+from longshore.contracts import (
+    OrderSnapshot,
+    Origin,
+    Platform,
+    content_digest,
+    digest_base,
+    has_detail,
+    knows_more,
+    same_content,
+)
 
 # What makes two deliveries the same revision: the store's word on when, and the content.
 RevisionKey = tuple[datetime, str]
@@ -61,8 +65,7 @@ def seen(snapshot: OrderSnapshot) -> Seen:
 def with_digest(snapshot: OrderSnapshot) -> OrderSnapshot:
     """The snapshot itself, or, when its producer gave no digest, one with a digest of its content."""
     if not snapshot.digest:
-        content = snapshot.model_dump_json(exclude=_NOT_CONTENT)
-        snapshot.digest = blake2b(content.encode(), digest_size=16).hexdigest()
+        snapshot.digest = content_digest(snapshot)
     return snapshot
 
 
