@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from uuid import UUID, uuid4
+from uuid import uuid5 as standard_uuid5
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from longshore import ids
-from longshore.ids import IntegrationId, OrderId, OrgId, uuid7
+from longshore.ids import IntegrationId, OrderId, OrgId, uuid5, uuid7
 
 NAMES = st.text(min_size=1, max_size=30)
 ORG = OrgId(UUID(int=1))
@@ -80,3 +81,8 @@ class TestUuid7:
         assert [str(each) for each in made] == sorted(str(each) for each in made)
         monkeypatch.undo()
         assert len({uuid7() for _ in range(5000)}) == 5000
+
+
+@given(st.uuids(), st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
+def test_uuid5_is_that_of_the_standard_library(namespace: UUID, name: str) -> None:
+    assert uuid5(namespace, name) == standard_uuid5(namespace, name)
