@@ -394,3 +394,18 @@ async def test_kill_9_in_the_middle_of_batches_loses_none(stream: Stream, databa
 async def _reached(count: Callable[[], Awaitable[int]], goal: int) -> int:
     now = await count()
     return now if now >= goal else 0
+
+
+async def test_a_client_that_hears_nothing_is_started_again(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("longshore.broker.consumer.SILENT_S", 2.0)
+    applied = Applied()
+    async with stream.consuming(applied) as consumer:
+        await stream.send(["a"])
+        await eventually(lambda: applied.values)
+        assert consumer.subscriber is not None
+        client = consumer.subscriber.consumer
+        assert client is not None
+        # It fetches no more, with all its tasks alive, as it was seen to do after a broker that hung.
+        client.pause(*client.assignment())
+        await stream.send(["b"])
+        await eventually(lambda: len(applied.values) == 2, timeout=20)

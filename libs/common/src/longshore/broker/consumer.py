@@ -22,6 +22,11 @@ from longshore.broker.records import Record, to_text
 
 log = structlog.get_logger(__name__)
 
+# Kafka answers an idle client twice a second: after so long without it the client is started again.
+SILENT_S = 30.0
+COMMIT_S = 20.0
+STOP_S = 10.0
+
 
 class Consumer:
     """One subscription of this process: what it reads, and how it fares."""
@@ -46,6 +51,8 @@ class Consumer:
         self._metrics = metrics
         self._clock = clock
         self._assigned = False
+        # When Kafka last answered this client (Unix time): see `dead`.
+        self._heard_at = time.time()
         self._stopping = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -84,15 +91,24 @@ class Consumer:
         subscriber = self.subscriber
         if subscriber is None or self._stopping.is_set() or self.halted is not None:
             return False
-        return subscriber.consumer is None or is_dead(subscriber.consumer)
+        if subscriber.consumer is None or is_dead(subscriber.consumer):
+            return True
+        # A batch may take as long as it needs; between batches Kafka answers twice a second, with records or without.
+        if not self._idle.is_set() or not self._assigned:
+            self._heard_at = time.time()
+        self._heard_at = max(self._heard_at, heard_at(subscriber.consumer))
+        return time.time() - self._heard_at > SILENT_S
 
     async def restart(self) -> None:
         """A new client, from the committed offsets. Raises KafkaError when Kafka is away."""
         assert self.subscriber is not None  # noqa: S101  (set by `subscribe`)
         self.begin_stop()
         self._assigned = False
-        await self.subscriber.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                await self.subscriber.stop()
         self.begin()
+        self._heard_at = time.time()
         await self.subscriber.start()
 
     async def handle(self, message: KafkaMessage) -> None:
@@ -175,8 +191,10 @@ class Consumer:
         if consumer is None:
             return
         try:
-            await consumer.commit(offsets)
-        except (KafkaError, OSError) as error:
+            # Without a bound aiokafka would look for its coordinator as long as there is none.
+            async with asyncio.timeout(COMMIT_S):
+                await consumer.commit(offsets)
+        except (KafkaError, OSError, TimeoutError) as error:
             # The batch is applied; after a rebalance it comes again, to whoever has its partitions now, and changes
             # nothing. (Partitions that came back meanwhile may be committed backwards: that too only repeats.)
             log.warning("offsets were not committed", group=self.group, error=type(error).__name__)
@@ -214,3 +232,14 @@ def is_dead(client: AIOKafkaConsumer) -> bool:
     """Whether one of the tasks that a client lives by has ended."""
     tasks = (client._coordinator._coordination_task, client._fetcher._fetch_task)
     return not client._closed and any(task.done() for task in tasks)
+
+
+def heard_at(client: AIOKafkaConsumer) -> float:
+    """When Kafka last answered a fetch of this client (Unix time); 0 if it never has, now if it has nothing to fetch.
+
+    After a broker that hung and was killed, aiokafka was seen to fetch no more, with all its tasks alive.
+    """
+    partitions = client.assignment()
+    if not partitions:
+        return time.time()
+    return max((client.last_poll_timestamp(each) or 0) for each in partitions) / 1000
