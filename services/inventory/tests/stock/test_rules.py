@@ -79,6 +79,8 @@ class TestPushOf:
 
     def test_never_below_nothing(self) -> None:
         assert push_of(listing(believed=3), level(2, 5)) == 0
+        # A store with backorders has counted below zero by itself: its own figure is not overwritten.
+        assert push_of(listing(believed=-3), level(2, 5)) is None
 
     def test_stores_are_not_told_what_nobody_counted(self) -> None:
         assert push_of(listing(believed=3), level(0, 2, counted=False)) is None

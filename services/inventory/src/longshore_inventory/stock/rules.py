@@ -135,7 +135,8 @@ def push_of(listing: StoreListing, level: Level) -> int | None:
     # What lies at its other locations it sells whatever we say.
     quantity = max(sellable_at(listing, level), listing.elsewhere)
     current = listing.pushed_quantity if listing.pending else listing.believed
-    return None if quantity == current else quantity
+    # A store with backorders counts below zero. That is its own affair: nothing can be sold either way.
+    return None if current is not None and quantity == max(0, current) else quantity
 
 
 def in_sync(listing: StoreListing, level: Level) -> bool:
