@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import text
 
@@ -31,6 +33,11 @@ def compose(settings: ServiceSettings) -> Service:
             work.emit(*[Message(ORDERS_EVENTS.name, each.key or "", each.value) for each in records])
 
     service.subscribe(topics=[COMMERCE_ORDERS], group="warehouse.orders", apply=apply)
+
+    async def collector() -> dict[str, Any]:
+        return {"gc_threshold": gc.get_threshold()[0], "gc_spared": gc.get_freeze_count() > 10_000}
+
+    service.detail(collector)
     return service
 
 

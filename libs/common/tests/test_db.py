@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -10,12 +11,13 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import Column, Integer, MetaData, Table, Uuid, delete, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from longshore.broker import Message, is_transient
-from longshore.db import for_org, make_engine, migrate, migrations_path, transaction, unit_of_work
+from longshore.db import for_org, make_engine, migrate, migrations_path, newest_revisions, transaction, unit_of_work
 from longshore_devkit.running import RunningInfra
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -43,6 +45,33 @@ async def test_several_processes_migrate_at_once(database_url: str) -> None:
         versions = (await conn.execute(text("SELECT version_num FROM warehouse.alembic_version"))).all()
     await engine.dispose()
     assert versions == [("0001",)]
+
+
+async def test_a_newer_migration_is_applied(database_url: str, tmp_path: Path) -> None:
+    await migrate(database_url, MIGRATIONS, "warehouse")
+    newer = tmp_path / "migrations"
+    shutil.copytree(MIGRATIONS, newer)
+    (newer / "versions" / "0002_shelves.py").write_text(
+        "from alembic import op\n\n"
+        'revision = "0002"\ndown_revision = "0001"\n\n\n'
+        "def upgrade() -> None:\n"
+        '    op.execute("CREATE TABLE warehouse.shelves (id int)")\n'
+    )
+    assert (newest_revisions(MIGRATIONS), newest_revisions(newer)) == ({"0001"}, {"0002"})
+    for _ in range(2):
+        await migrate(database_url, newer, "warehouse")
+    engine = make_engine(Settings(database_url), "tests")
+    async with engine.connect() as conn:
+        assert await conn.scalar(text("SELECT count(*) FROM warehouse.shelves")) == 0
+        assert await conn.scalar(text("SELECT version_num FROM warehouse.alembic_version")) == "0002"
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("package", ["", "platforms"])
+def test_newest_revisions_are_what_alembic_says(package: str) -> None:
+    location = MIGRATIONS.parent / package / "migrations"
+    scripts = ScriptDirectory(str(location))
+    assert newest_revisions(location) == set(scripts.get_heads())
 
 
 async def test_migrations_that_are_not_there_are_an_error(database_url: str, tmp_path: Path) -> None:

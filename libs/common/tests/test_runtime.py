@@ -21,6 +21,7 @@ from cryptography.fernet import Fernet
 from longshore.broker import COMMERCE_ORDERS, Message, Producer
 from longshore.ids import OrgId
 from longshore.internal import internal_headers
+from longshore.runtime import GC_THRESHOLDS
 from longshore_devkit.testing import eventually
 
 KEYS = [Fernet.generate_key().decode()]
@@ -127,7 +128,7 @@ async def test_a_service_from_record_to_row_to_message(tmp_path: Path, environ: 
             "outbox": 0,
             "jobs": None,
             "halted": [],
-            "detail": {},
+            "detail": {"gc_threshold": GC_THRESHOLDS[0], "gc_spared": True},
         }
         metrics = (await service.client.get("/metrics")).text
         assert 'longshore_records_consumed_total{group="warehouse.orders",topic="commerce.orders"} 100.0' in metrics

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,8 +13,6 @@ from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 import structlog
-from alembic import command, context
-from alembic.config import Config
 from sqlalchemy import Connection, MetaData, Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -28,6 +27,8 @@ log = structlog.get_logger(__name__)
 # One lock for all services: they share the database, and CREATE SCHEMA IF NOT EXISTS races.
 _MIGRATION_LOCK = 0x4C4F4E4753484F52
 _ATTRIBUTES = "longshore"
+_REVISION = re.compile(r"""^revision\b[^=]*=\s*["']([^"']+)["']""", re.MULTILINE)
+_DOWN_REVISION = re.compile(r"""^down_revision\b[^=]*=\s*["']([^"']+)["']""", re.MULTILINE)
 
 
 class DatabaseSettings(Protocol):
@@ -142,6 +143,9 @@ async def _migrate_once(url: str, script_location: Path, schema: str, version_ta
     engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": 5})
     try:
         async with engine.begin() as conn:
+            # As nearly always when a process starts: there is nothing to do, and Alembic need not be loaded.
+            if await _is_newest(conn, script_location, schema, version_table):
+                return
             await conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
             await conn.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
             # A migration that waits for a lock blocks all who come after it: rather fail, and try again.
@@ -151,7 +155,26 @@ async def _migrate_once(url: str, script_location: Path, schema: str, version_ta
         await engine.dispose()
 
 
+async def _is_newest(conn: AsyncConnection, script_location: Path, schema: str, version_table: str) -> bool:
+    table = f'"{schema}"."{version_table}"'
+    if await conn.scalar(text("SELECT to_regclass(:name)"), {"name": table}) is None:
+        return False
+    applied = set(await conn.scalars(text(f"SELECT version_num FROM {table}")))  # noqa: S608  (names of our own)
+    return applied == newest_revisions(script_location)
+
+
+def newest_revisions(script_location: Path) -> set[str]:
+    """The revisions that no other follows, read from the migrations' own lines `revision = ` and `down_revision = `."""
+    scripts = [path.read_text() for path in (script_location / "versions").glob("*.py")]
+    revisions = {each for script in scripts for each in _REVISION.findall(script)}
+    return revisions - {each for script in scripts for each in _DOWN_REVISION.findall(script)}
+
+
 def _upgrade(conn: Connection, script_location: Path, schema: str, version_table: str) -> None:
+    # Here, not above: a fifth of a second of each start, for what is needed only when there is a new migration.
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(script_location).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
@@ -164,6 +187,8 @@ def run_env(target_metadata: MetaData, schema: str) -> None:
 
     Uses the connection of `migrate`.
     """
+    from alembic import context
+
     given: Mapping[str, Any] | None = context.config.attributes.get(_ATTRIBUTES)
     if given is None:
         raise RuntimeError("migrations are run by longshore.db.migrate")

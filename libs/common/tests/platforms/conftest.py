@@ -31,13 +31,13 @@ from longshore.ids import IntegrationId, OrgId, uuid7
 from longshore.platforms.accepting import AcceptCommands
 from longshore.platforms.clients import Clients
 from longshore.platforms.connecting import ConnectStore
-from longshore.platforms.connector import VAULT_MIGRATIONS
 from longshore.platforms.job_runner import JobQueue
 from longshore.platforms.jobs import Lane, RunningJob
 from longshore.platforms.metrics import ConnectorMetrics
 from longshore.platforms.running import RunJobs
 from longshore.platforms.tables import ConnectorStore
 from longshore.platforms.work import CommandWork, StockWork, Work
+from longshore.vault import MIGRATIONS as VAULT_MIGRATIONS
 from longshore.vault import SCHEMA as VAULT_SCHEMA
 from longshore.vault import Sealer, Vault
 from longshore_devkit.testing import MakeDatabase

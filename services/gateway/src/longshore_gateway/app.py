@@ -23,8 +23,8 @@ from longshore.broker import (
 )
 from longshore.contracts import Platform
 from longshore.db import migrations_path
-from longshore.platforms.connector import VAULT_MIGRATIONS
 from longshore.runtime import Service
+from longshore.vault import MIGRATIONS as VAULT_MIGRATIONS
 from longshore.vault import SCHEMA as VAULT_SCHEMA
 from longshore.vault import Sealer, Vault
 from longshore_gateway.accounts.service import Accounts

@@ -30,10 +30,9 @@ from longshore.platforms.tables import ConnectorStore
 from longshore.platforms.translating import TranslateRaw
 from longshore.runtime import Service
 from longshore.settings import ServiceSettings
+from longshore.vault import MIGRATIONS as VAULT_MIGRATIONS
 from longshore.vault import SCHEMA as VAULT_SCHEMA
 from longshore.vault import Sealer, Vault
-
-VAULT_MIGRATIONS = Path(__file__).parents[1] / "vault" / "migrations"
 
 
 class ConnectorSettings(ServiceSettings):
