@@ -24,7 +24,7 @@ from longshore_devkit.demo import DemoStores
 
 async def run(*, quick: bool) -> dict[str, Any]:
     """Windows at a few orders a second and at fifty."""
-    seconds = 10.0 if quick else 40.0
+    seconds = 8.0 if quick else 20.0
     results: dict[str, Any] = {"seconds": seconds, "orders_per_s": {}}
     for rate in (2, 20, 50):
         results["orders_per_s"][str(rate)] = await _measure(rate, seconds)

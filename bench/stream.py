@@ -23,7 +23,7 @@ RATES = (700, 1_000, 1_500, 2_000)
 
 async def run(*, quick: bool) -> dict[str, Any]:
     """Lag, latency, CPU per delivery and peak memory at each rate."""
-    seconds = 15.0 if quick else 60.0
+    seconds = 10.0 if quick else 25.0
     results: dict[str, Any] = {"seconds": seconds, "rates": {}}
     async with running_system() as system:
         stores = [await system.connect_woocommerce(f"http://127.0.0.1:{port}") for port in (9, 10)]
