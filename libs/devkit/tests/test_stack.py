@@ -51,21 +51,17 @@ async def test_each_service_is_told_what_it_needs(tmp_path: Path, environ: dict[
             assert variables["LONGSHORE_TOPIC_PREFIX"] == ""
             assert variables["LONGSHORE_SHOPIFY_CLIENT_ID"] == "app"
         assert len({variables["LONGSHORE_HTTP_PORT"] for variables in told.values()}) == 5
-        assert len({variables["LONGSHORE_INSTANCE_ID"] for variables in told.values()}) == 5
         for name in ("order-sync", "inventory", "connector-shopify", "connector-woo"):
             variable = f"LONGSHORE_{name.upper().replace('-', '_')}_URL"
             assert told["gateway"][variable] == stack.urls[name]
             assert variable not in told["inventory"]
 
 
-async def test_ports_keys_and_instances_stay_over_a_restart(tmp_path: Path, environ: dict[str, str]) -> None:
-    instances = []
+async def test_ports_and_keys_stay_over_a_restart(tmp_path: Path, environ: dict[str, str]) -> None:
     async with Stack(DataDir(tmp_path / "data"), environ) as first:
-        instances.append(environment_of(first.urls["inventory"])["LONGSHORE_INSTANCE_ID"])
+        pass
     async with Stack(DataDir(tmp_path / "data"), environ) as second:
         assert (second.urls, second.keys, second.api_key) == (first.urls, first.keys, first.api_key)
-        instances.append(environment_of(second.urls["inventory"])["LONGSHORE_INSTANCE_ID"])
-    assert instances[0] == instances[1]
 
 
 async def test_two_stacks_do_not_disturb_each_other(tmp_path: Path, environ: dict[str, str]) -> None:
@@ -73,8 +69,6 @@ async def test_two_stacks_do_not_disturb_each_other(tmp_path: Path, environ: dic
     async with Stack(DataDir(tmp_path / "one"), environ) as one, Stack(DataDir(tmp_path / "two"), other) as two:
         assert not set(one.urls.values()) & set(two.urls.values())
         assert one.api_key != two.api_key
-        instances = [environment_of(each.urls["inventory"])["LONGSHORE_INSTANCE_ID"] for each in (one, two)]
-        assert instances[0] != instances[1]
 
 
 async def test_a_service_that_dies_comes_back_on_its_port(tmp_path: Path, environ: dict[str, str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,6 @@ from longshore_devkit.supervisor import OnEvent, Supervisor
 
 DEFAULT_HTTP_PORT = 8000
 HTTP_PORT_VARIABLE = "LONGSHORE_HTTP_PORT"
-INSTANCE_VARIABLE = "LONGSHORE_INSTANCE_ID"
 
 
 @dataclass(frozen=True)
@@ -146,10 +144,6 @@ class Stack:
 
     def _service_env(self, service: Service) -> dict[str, str]:
         others = {other.url_variable: self.urls[other.name] for other in self._services if other != GATEWAY}
-        port = self.urls[service.name].rpartition(":")[2]
-        # The same after a restart, so that a service that died has its partitions back at once; and another's in a
-        # second stack on the same Kafka.
-        instance = f"{self._environ.get(INSTANCE_VARIABLE) or socket.gethostname()}-{port}"
         return (
             {"LONGSHORE_PUBLIC_URL": self.url, "LONGSHORE_TOPIC_PREFIX": ""}
             | self._environ
@@ -158,8 +152,7 @@ class Stack:
             | {
                 "PYTHONUNBUFFERED": "1",
                 "LONGSHORE_HTTP_HOST": HOST,
-                HTTP_PORT_VARIABLE: port,
-                INSTANCE_VARIABLE: instance,
+                HTTP_PORT_VARIABLE: self.urls[service.name].rpartition(":")[2],
             }
             | (others if service == GATEWAY else {})
         )
