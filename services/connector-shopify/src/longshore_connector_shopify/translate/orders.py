@@ -21,12 +21,12 @@ from longshore.contracts import (
     FulfillmentState,
     FulfillmentStatus,
     OrderSnapshot,
-    Platform,
     content_digest,
     discrepancies,
 )
 from longshore.ids import OrderId, order_id, part_id
 from longshore.money import InvalidAmount, money
+from longshore.platforms.events import snapshot_head
 from longshore.platforms.protocols import RawRecord, Untranslatable
 from longshore_connector_shopify.translate.amounts import MOST_MINOR, Amounts, FinerAmount
 from longshore_connector_shopify.translate.goods import Goods, read_goods
@@ -96,12 +96,7 @@ def _build(order: Json, record: RawRecord, exponent: int | None) -> OrderSnapsho
     )
     status = order_status(financial, fulfillment, cancelled=cancelled, delivered=delivered)
     content = {
-        "org_id": record.org_id,
-        "integration_id": record.integration_id,
-        "platform": Platform.SHOPIFY,
-        "external_id": external_id,
-        "version": {"updated_at": updated_at, "observed_at": record.received_at, "offset": record.ref.offset},
-        "raw": record.ref,
+        **snapshot_head(record, external_id, updated_at),
         "number": notes.text(order, "name") or notes.text(order, "order_number") or external_id,
         "status": status,
         "platform_status": platform_status,
@@ -124,7 +119,6 @@ def _build(order: Json, record: RawRecord, exponent: int | None) -> OrderSnapsho
         "notes": [{"text": text, "author": "customer"}] if (text := notes.text(order, "note")) else [],
         "tags": _tags(order, notes),
         "placed_at": notes.moment(order, "processed_at") or notes.moment(order, "created_at") or updated_at,
-        "updated_at": updated_at,
         "cancelled_at": cancelled_at,
         "problems": notes.problems,
     }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from longshore.contracts import CustomerSnapshot, Platform, content_digest
+from longshore.contracts import CustomerSnapshot, content_digest
+from longshore.platforms.events import snapshot_head
 from longshore.platforms.protocols import RawRecord, Untranslatable
 from longshore_connector_shopify.translate.reading import Json, Notes
 
@@ -65,18 +66,12 @@ def build_customer(node: Json, record: RawRecord) -> CustomerSnapshot:
     updated_at = notes.moment(node, "updated_at") or record.received_at
     snapshot = CustomerSnapshot.model_validate(
         {
-            "org_id": record.org_id,
-            "integration_id": record.integration_id,
-            "platform": Platform.SHOPIFY,
-            "external_id": external_id,
-            "version": {"updated_at": updated_at, "observed_at": record.received_at, "offset": record.ref.offset},
-            "raw": record.ref,
+            **snapshot_head(record, external_id, updated_at),
             "email": notes.text(node, "email"),
             "first_name": notes.text(node, "first_name"),
             "last_name": notes.text(node, "last_name"),
             "phone": notes.text(node, "phone"),
             "created_at": notes.moment(node, "created_at"),
-            "updated_at": updated_at,
             "problems": notes.problems,
         }
     )

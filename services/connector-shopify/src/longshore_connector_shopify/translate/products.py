@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from longshore.contracts import Platform, ProductSnapshot, ProductStatus, StockLevel, content_digest
+from longshore.contracts import ProductSnapshot, ProductStatus, StockLevel, content_digest
 from longshore.money import InvalidAmount, money
+from longshore.platforms.events import snapshot_head
 from longshore.platforms.protocols import RawRecord, Untranslatable
 from longshore_connector_shopify.translate.reading import Json, Notes, by_id
 
@@ -37,18 +38,12 @@ def build_product(product: Json, record: RawRecord) -> ProductSnapshot:
     variants = [_variant(node, currency, notes, at) for at, node in notes.nodes(product, "variants")]
     snapshot = ProductSnapshot.model_validate(
         {
-            "org_id": record.org_id,
-            "integration_id": record.integration_id,
-            "platform": Platform.SHOPIFY,
-            "external_id": external_id,
-            "version": {"updated_at": updated_at, "observed_at": record.received_at, "offset": record.ref.offset},
-            "raw": record.ref,
+            **snapshot_head(record, external_id, updated_at),
             "title": notes.text(product, "title") or "",
             "status": status,
             "platform_status": word,
             "currency": currency,
             "variants": by_id([each for each in variants if each is not None]),
-            "updated_at": updated_at,
             "problems": notes.problems,
         }
     )
@@ -69,16 +64,10 @@ def build_level(
     updated_at = notes.moment(level, "updated_at") or record.received_at
     snapshot = StockLevel.model_validate(
         {
-            "org_id": record.org_id,
-            "integration_id": record.integration_id,
-            "platform": Platform.SHOPIFY,
-            "external_id": f"{inventory_id}@{location_id}",
-            "version": {"updated_at": updated_at, "observed_at": record.received_at, "offset": record.ref.offset},
-            "raw": record.ref,
+            **snapshot_head(record, f"{inventory_id}@{location_id}", updated_at),
             "inventory_external_id": inventory_id,
             "location_external_id": location_id,
             "quantity": quantity,
-            "updated_at": updated_at,
             "problems": notes.problems,
         }
     )

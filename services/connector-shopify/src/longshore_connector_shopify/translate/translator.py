@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from longshore.contracts import OrderDeleted, Origin, Platform, ProductDeleted
+from longshore.contracts import Origin
+from longshore.platforms.events import order_deleted, product_deleted
 from longshore.platforms.protocols import FetchRequest, NormalizedEvent, RawRecord, Translation, Untranslatable
 from longshore_connector_shopify.translate.answers import answers
 from longshore_connector_shopify.translate.fetched import (
@@ -67,9 +68,9 @@ def _delivered(record: RawRecord, body: Any) -> Translation:
     if topic in PART_TOPICS:
         return Translation(fetches=[FetchRequest("order", _order_of(topic, body))])
     if topic == "orders/delete":
-        return Translation([_order_gone(record, _id(body))])
+        return Translation([order_deleted(record, _id(body))])
     if topic == "products/delete":
-        return Translation([_product_gone(record, _id(body))])
+        return Translation([product_deleted(record, _id(body))])
     if topic in CUSTOMER_TOPICS:
         return Translation([build_customer(body, record)])
     return Translation(ignored=f"{topic or 'a record without a topic'} is not followed")
@@ -91,9 +92,9 @@ def _gone(record: RawRecord) -> Translation:
     if external_id is None:
         raise Untranslatable("a record of something gone without its id")
     if record.resource == "order":
-        return Translation([_order_gone(record, external_id)])
+        return Translation([order_deleted(record, external_id)])
     if record.resource == "product":
-        return Translation([_product_gone(record, external_id)])
+        return Translation([product_deleted(record, external_id)])
     return Translation(ignored=f"the {record.resource} is gone")
 
 
@@ -141,25 +142,3 @@ def _id(body: Json) -> str:
     if found is None:
         raise Untranslatable("id is missing or unreadable")
     return found
-
-
-def _order_gone(record: RawRecord, external_id: str) -> OrderDeleted:
-    return OrderDeleted(
-        org_id=record.org_id,
-        integration_id=record.integration_id,
-        platform=Platform.SHOPIFY,
-        external_id=external_id,
-        observed_at=record.received_at,
-        raw=record.ref,
-    )
-
-
-def _product_gone(record: RawRecord, external_id: str) -> ProductDeleted:
-    return ProductDeleted(
-        org_id=record.org_id,
-        integration_id=record.integration_id,
-        platform=Platform.SHOPIFY,
-        external_id=external_id,
-        observed_at=record.received_at,
-        raw=record.ref,
-    )

@@ -6,8 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from longshore import ids
-from longshore.contracts import OrderSnapshot, OrderStatus, Platform, discrepancies
+from longshore.contracts import OrderSnapshot, OrderStatus, discrepancies
 from longshore.money import InvalidAmount
+from longshore.platforms.events import snapshot_head
 from longshore.platforms.protocols import RawRecord, Untranslatable
 from longshore_connector_woo.translate.amounts import Amounts, Charge, Unit, read_amounts, unit_of
 from longshore_connector_woo.translate.digest import order_digest
@@ -44,12 +45,7 @@ def order_snapshot(record: RawRecord, body: dict[str, Any], refund_records: list
         order.unreadable("date_modified_gmt")
         updated = created or record.received_at
     content = {
-        "org_id": record.org_id,
-        "integration_id": record.integration_id,
-        "platform": Platform.WOOCOMMERCE,
-        "external_id": external_id,
-        "version": {"updated_at": updated, "observed_at": record.received_at, "offset": record.ref.offset},
-        "raw": record.ref,
+        **snapshot_head(record, external_id, updated),
         "number": order.text("number") or external_id,
         "currency": currency,
         "exponent": unit.exponent,
@@ -63,7 +59,6 @@ def order_snapshot(record: RawRecord, body: dict[str, Any], refund_records: list
         "discounts": _discounts(order, unit),
         "notes": _notes(order),
         "placed_at": created or updated,
-        "updated_at": updated,
         "problems": problems,
     }
     shipments = fulfillments(order, order_id, line_ids)

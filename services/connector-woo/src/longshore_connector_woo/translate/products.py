@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 from longshore.contracts import (
     CustomerSnapshot,
-    Platform,
     ProductDeleted,
     ProductSnapshot,
     ProductStatus,
@@ -15,6 +14,7 @@ from longshore.contracts import (
     StockLevel,
     content_digest,
 )
+from longshore.platforms.events import product_deleted, snapshot_head
 from longshore.platforms.protocols import RawRecord, Untranslatable
 from longshore_connector_woo.translate.reading import Fields
 
@@ -58,7 +58,7 @@ def product_events(
         )
     word = product.text("status") or ""
     snapshot: ProductSnapshot = ProductSnapshot.__pydantic_validator__.validate_python(
-        _head(record, external_id, updated)
+        snapshot_head(record, external_id, updated)
         | {
             "parent_external_id": parent,
             "title": title,
@@ -77,25 +77,13 @@ def product_events(
     return events
 
 
-def product_deleted(record: RawRecord, external_id: str) -> ProductDeleted:
-    """The store does not have it any more, or has it in its trash."""
-    return ProductDeleted(
-        org_id=record.org_id,
-        integration_id=record.integration_id,
-        platform=Platform.WOOCOMMERCE,
-        external_id=external_id,
-        observed_at=record.received_at,
-        raw=record.ref,
-    )
-
-
 def customer_snapshot(record: RawRecord, body: dict[str, Any]) -> CustomerSnapshot:
     """A customer with an account. Raises Untranslatable without an id."""
     customer = Fields(body, [])
     external_id = _identity(customer, "a customer")
     billing = customer.object("billing")
     snapshot: CustomerSnapshot = CustomerSnapshot.__pydantic_validator__.validate_python(
-        _head(record, external_id, _updated(customer, record))
+        snapshot_head(record, external_id, _updated(customer, record))
         | {
             "email": customer.text("email") or billing.text("email"),
             "first_name": customer.name("first_name") or billing.name("first_name"),
@@ -110,7 +98,7 @@ def customer_snapshot(record: RawRecord, body: dict[str, Any]) -> CustomerSnapsh
 
 def _stock(record: RawRecord, external_id: str, updated: datetime, quantity: int) -> StockLevel:
     level: StockLevel = StockLevel.__pydantic_validator__.validate_python(
-        _head(record, external_id, updated) | {"inventory_external_id": external_id, "quantity": quantity}
+        snapshot_head(record, external_id, updated) | {"inventory_external_id": external_id, "quantity": quantity}
     )
     return _digested(level)
 
@@ -118,18 +106,6 @@ def _stock(record: RawRecord, external_id: str, updated: datetime, quantity: int
 def _digested(snapshot: S) -> S:
     snapshot.digest = content_digest(snapshot)
     return snapshot
-
-
-def _head(record: RawRecord, external_id: str, updated: datetime) -> dict[str, Any]:
-    return {
-        "org_id": record.org_id,
-        "integration_id": record.integration_id,
-        "platform": Platform.WOOCOMMERCE,
-        "external_id": external_id,
-        "version": {"updated_at": updated, "observed_at": record.received_at, "offset": record.ref.offset},
-        "raw": record.ref,
-        "updated_at": updated,
-    }
 
 
 def _identity(entity: Fields, what: str) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import html
 from typing import Any
 
-from longshore.contracts import OrderDeleted, Origin, Platform
+from longshore.contracts import Origin
+from longshore.platforms.events import order_deleted, product_deleted
 from longshore.platforms.protocols import FetchRequest, RawRecord, Translation, Untranslatable
 from longshore_connector_woo.translate.orders import order_snapshot
-from longshore_connector_woo.translate.products import customer_snapshot, product_deleted, product_events
+from longshore_connector_woo.translate.products import customer_snapshot, product_events
 from longshore_connector_woo.translate.reading import Fields, parse_json
 
 # Topics whose body is the whole entity, whatever the topic's word: a new order sends two with the same bytes.
@@ -64,7 +65,7 @@ def _deleted(record: RawRecord, resource: str, body: Json) -> Translation:
     if external_id is None:
         raise Untranslatable(f"{resource}.deleted without an id")
     if resource == "order":
-        return Translation(events=[_order_deleted(record, external_id)], fetches=[FetchRequest("order", external_id)])
+        return Translation(events=[order_deleted(record, external_id)], fetches=[FetchRequest("order", external_id)])
     if resource == "product":
         return Translation(events=[product_deleted(record, external_id)])
     return Translation(ignored="a deleted customer keeps the orders; there is nothing to change")
@@ -76,7 +77,7 @@ def _fetched(record: RawRecord) -> Translation:
         raise Untranslatable("a fetched record names a resource and an id")
     if record.gone:
         if record.resource == "order":
-            return Translation(events=[_order_deleted(record, external_id)])
+            return Translation(events=[order_deleted(record, external_id)])
         if record.resource in ("product", "stock"):
             return Translation(events=[product_deleted(record, external_id)])
         return Translation(ignored="a customer that is gone keeps the orders; there is nothing to change")
@@ -102,14 +103,3 @@ def _order(record: RawRecord, body: Json, refunds: list[Any] | None) -> Translat
     snapshot = order_snapshot(record, body, refunds or [])
     fetches = [FetchRequest("order", snapshot.external_id)] if refunds is None and snapshot.refunds else []
     return Translation(events=[snapshot], fetches=fetches)
-
-
-def _order_deleted(record: RawRecord, external_id: str) -> OrderDeleted:
-    return OrderDeleted(
-        org_id=record.org_id,
-        integration_id=record.integration_id,
-        platform=Platform.WOOCOMMERCE,
-        external_id=external_id,
-        observed_at=record.received_at,
-        raw=record.ref,
-    )

@@ -1,0 +1,46 @@
+"""What every translator's events begin with: whose they are, of which raw record, how new."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from longshore.contracts import OrderDeleted, ProductDeleted
+from longshore.platforms.protocols import RawRecord
+
+
+def snapshot_head(record: RawRecord, external_id: str, updated_at: datetime) -> dict[str, Any]:
+    """The fields of contracts.Snapshot, but digest and problems, and `updated_at`."""
+    return {
+        "org_id": record.org_id,
+        "integration_id": record.integration_id,
+        "platform": record.platform,
+        "external_id": external_id,
+        "version": {"updated_at": updated_at, "observed_at": record.received_at, "offset": record.ref.offset},
+        "raw": record.ref,
+        "updated_at": updated_at,
+    }
+
+
+def order_deleted(record: RawRecord, external_id: str) -> OrderDeleted:
+    """The store does not have the order any more, or has it in its trash."""
+    return OrderDeleted(
+        org_id=record.org_id,
+        integration_id=record.integration_id,
+        platform=record.platform,
+        external_id=external_id,
+        observed_at=record.received_at,
+        raw=record.ref,
+    )
+
+
+def product_deleted(record: RawRecord, external_id: str) -> ProductDeleted:
+    """The store does not have the product any more, or has it in its trash."""
+    return ProductDeleted(
+        org_id=record.org_id,
+        integration_id=record.integration_id,
+        platform=record.platform,
+        external_id=external_id,
+        observed_at=record.received_at,
+        raw=record.ref,
+    )
