@@ -14,6 +14,7 @@ from longshore.broker.errors import (
 from longshore.broker.metrics import StreamMetrics
 from longshore.broker.policy import ConsumerPolicy, PoisonGuard, Rejected
 from longshore.broker.producer import Producer
+from longshore.broker.reading import read_contracts
 from longshore.broker.records import (
     INTEGRATION_ID_HEADER,
     ORG_ID_HEADER,
@@ -79,6 +80,7 @@ __all__ = [
     "is_transient",
     "make_broker",
     "newest_per_key",
+    "read_contracts",
     "revived",
     "stack_of",
     "subscribe",

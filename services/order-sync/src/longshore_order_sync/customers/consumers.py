@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import ValidationError
-
-from longshore.broker import Record, Rejected, describe
+from longshore.broker import Record, Rejected, read_contracts
 from longshore.contracts import CustomerSnapshot
 from longshore_order_sync.customers.service import ApplyCustomers
+
+_TYPES = {CustomerSnapshot.event_type: CustomerSnapshot}
 
 
 class CustomersConsumer:
@@ -19,12 +19,7 @@ class CustomersConsumer:
 
     async def apply(self, records: Sequence[Record]) -> list[Rejected]:
         """All that can be read, in one transaction; the others are poison."""
-        snapshots: list[tuple[CustomerSnapshot, bytes]] = []
         rejected: list[Rejected] = []
-        for record in records:
-            try:
-                snapshots.append((CustomerSnapshot.from_json(record.value), record.value))
-            except ValidationError as error:
-                rejected.append(Rejected(record, describe(error), error))
-        await self._service.apply(snapshots)
+        read = read_contracts(records, _TYPES, rejected, nothing_else=True)
+        await self._service.apply([(snapshot, record.value) for record, snapshot in read])
         return rejected

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from pydantic import ValidationError
-
-from longshore.broker import Record, Rejected, describe
+from longshore.broker import Record, Rejected, read_contracts
 from longshore.contracts import CommandOutcome, FulfillmentRequested, FulfillmentSettled
 from longshore_order_sync.fulfillments.restore import Decision, RestoreFulfillments
 from longshore_order_sync.fulfillments.service import Fulfillments
+
+_OUTCOMES = {CommandOutcome.event_type: CommandOutcome}
+_DECISIONS: Mapping[str, type[Decision]] = {
+    FulfillmentRequested.event_type: FulfillmentRequested,
+    FulfillmentSettled.event_type: FulfillmentSettled,
+}
 
 
 class OutcomesConsumer:
@@ -20,14 +24,8 @@ class OutcomesConsumer:
 
     async def apply(self, records: Sequence[Record]) -> list[Rejected]:
         """All that can be read, in one transaction; the others are poison."""
-        outcomes: list[CommandOutcome] = []
         rejected: list[Rejected] = []
-        for record in records:
-            try:
-                outcomes.append(CommandOutcome.from_json(record.value))
-            except ValidationError as error:
-                rejected.append(Rejected(record, describe(error), error))
-        await self._service.settle(outcomes)
+        await self._service.settle([each for _, each in read_contracts(records, _OUTCOMES, rejected)])
         return rejected
 
 
@@ -39,17 +37,7 @@ class DecisionsConsumer:
 
     async def apply(self, records: Sequence[Record]) -> list[Rejected]:
         """All that can be read, in order; the others are poison."""
-        decisions: list[Decision] = []
         rejected: list[Rejected] = []
-        for record in records:
-            kind = record.headers.get("ce_type")
-            try:
-                if kind == FulfillmentRequested.event_type:
-                    decisions.append(FulfillmentRequested.from_json(record.value))
-                elif kind == FulfillmentSettled.event_type:
-                    decisions.append(FulfillmentSettled.from_json(record.value))
-            except ValidationError as error:
-                rejected.append(Rejected(record, describe(error), error))
-        if decisions:
+        if decisions := [each for _, each in read_contracts(records, _DECISIONS, rejected)]:
             await self._service.apply(decisions)
         return rejected

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from pydantic import ValidationError
-
-from longshore.broker import Record, Rejected, describe
+from longshore.broker import Record, Rejected, read_contracts
 from longshore.contracts import OrderDeleted, OrderOversold, OrderSnapshot
 from longshore_order_sync.orders.oversold import MarkOversold
 from longshore_order_sync.orders.rules import with_digest
 from longshore_order_sync.orders.service import ApplyOrders
 from longshore_order_sync.orders.state import Delivery, delivery_of
+
+_ORDERS: Mapping[str, type[OrderSnapshot | OrderDeleted]] = {
+    OrderSnapshot.event_type: OrderSnapshot,
+    OrderDeleted.event_type: OrderDeleted,
+}
+_OVERSOLD = {OrderOversold.event_type: OrderOversold}
 
 
 class OrdersConsumer:
@@ -24,18 +28,11 @@ class OrdersConsumer:
         """All that can be read, in one transaction; the others are poison."""
         deliveries: list[Delivery | OrderDeleted] = []
         rejected: list[Rejected] = []
-        for record in records:
-            kind = record.headers.get("ce_type")
-            try:
-                if kind == OrderSnapshot.event_type:
-                    snapshot = with_digest(OrderSnapshot.from_json(record.value))
-                    deliveries.append(delivery_of(snapshot, record.value))
-                elif kind == OrderDeleted.event_type:
-                    deliveries.append(OrderDeleted.from_json(record.value))
-                else:
-                    rejected.append(Rejected(record, "no type that is known on this topic"))
-            except ValidationError as error:
-                rejected.append(Rejected(record, describe(error), error))
+        for record, each in read_contracts(records, _ORDERS, rejected, nothing_else=True):
+            if isinstance(each, OrderSnapshot):
+                deliveries.append(delivery_of(with_digest(each), record.value))
+            else:
+                deliveries.append(each)
         await self._service.apply(deliveries)
         return rejected
 
@@ -48,14 +45,6 @@ class OversoldConsumer:
 
     async def apply(self, records: Sequence[Record]) -> list[Rejected]:
         """All that can be read, in one transaction; the others are poison."""
-        events: list[OrderOversold] = []
         rejected: list[Rejected] = []
-        for record in records:
-            if record.headers.get("ce_type") != OrderOversold.event_type:
-                continue
-            try:
-                events.append(OrderOversold.from_json(record.value))
-            except ValidationError as error:
-                rejected.append(Rejected(record, describe(error), error))
-        await self._service.apply(events)
+        await self._service.apply([each for _, each in read_contracts(records, _OVERSOLD, rejected)])
         return rejected
