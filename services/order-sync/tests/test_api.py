@@ -11,10 +11,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from longshore.commands import commands_router
 from longshore.contracts import CustomerRef, OrderStatus, Platform
 from longshore.internal import internal_headers, internal_tokens
 from longshore.problems import install_problem_handlers
-from longshore_order_sync.commands.api import commands_router
+from longshore_order_sync.commands.models import commands
 from longshore_order_sync.customers.api import customers_router
 from longshore_order_sync.fulfillments.api import fulfillments_router
 from longshore_order_sync.orders.api import orders_router
@@ -28,8 +29,9 @@ async def app(hub: Any) -> AsyncIterator[httpx.AsyncClient]:
     api = FastAPI()
     api.state.internal_tokens = internal_tokens(KEYS)
     install_problem_handlers(api)
-    for router in (orders_router, commands_router, customers_router, state_hash_router):
+    for router in (orders_router, customers_router, state_hash_router):
         api.include_router(router(hub.engine))
+    api.include_router(commands_router(hub.engine, commands))
     api.include_router(fulfillments_router(hub.fulfillments))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://order-sync") as client:
         yield client
@@ -220,6 +222,8 @@ class TestCommands:
         of_one = await call.all_pages("/api/v1/commands", order_id=shop.order_id("3"))
         assert [each["order_id"] for each in of_one] == [str(shop.order_id("3"))]
         assert await call.all_pages("/api/v1/commands", status="failed") == []
+        assert len(await call.all_pages("/api/v1/commands", integration_id=shop.integration_id)) == 5
+        assert await call.all_pages("/api/v1/commands", integration_id=uuid4()) == []
 
 
 class TestCustomers:

@@ -12,6 +12,7 @@ from longshore.broker import (
     INVENTORY_EVENTS,
     ORDERS_EVENTS,
 )
+from longshore.commands import commands_router
 from longshore.contracts import (
     CommandOutcome,
     CustomerSnapshot,
@@ -23,7 +24,7 @@ from longshore.contracts import (
 from longshore.db import migrations_path
 from longshore.runtime import Service
 from longshore_order_sync import __version__
-from longshore_order_sync.commands.api import commands_router
+from longshore_order_sync.commands.models import commands
 from longshore_order_sync.customers.api import customers_router
 from longshore_order_sync.customers.consumers import CustomersConsumer
 from longshore_order_sync.customers.service import ApplyCustomers
@@ -88,7 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
     return service.app(
         orders_router(service.engine),
         fulfillments_router(fulfillments),
-        commands_router(service.engine),
+        commands_router(service.engine, commands),
         customers_router(service.engine),
         state_hash_router(service.engine),
     )

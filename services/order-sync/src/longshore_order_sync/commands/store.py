@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Row, select, tuple_, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from longshore.commands import command_view
 from longshore.contracts import CommandError, CommandStatus, CommandView
 from longshore.db import for_org
-from longshore.paging import Place
 from longshore_order_sync.commands.models import commands
 from longshore_order_sync.commands.rules import CommandState
 
@@ -39,7 +39,7 @@ async def create_command(conn: AsyncConnection, org_id: UUID, command: CommandVi
 async def get_command(conn: AsyncConnection, org_id: UUID, command_id: UUID) -> CommandView:
     """One command of an organisation. Raises NoResultFound."""
     query = for_org(select(commands), commands, org_id).where(commands.c.id == command_id)
-    return _view((await conn.execute(query)).one())
+    return command_view((await conn.execute(query)).one())
 
 
 async def get_states(conn: AsyncConnection, command_ids: Sequence[UUID]) -> dict[UUID, CommandState]:
@@ -62,41 +62,6 @@ async def update_command(conn: AsyncConnection, command_id: UUID, state: Command
             error=None if state.error is None else state.error.model_dump(mode="json"),
             finished_at=state.finished_at,
         )
-    )
-
-
-async def list_commands(
-    conn: AsyncConnection,
-    org_id: UUID,
-    *,
-    order_id: UUID | None,
-    status: CommandStatus | None,
-    after: Place | None,
-    limit: int,
-) -> list[CommandView]:
-    """Newest first, by (created_at, id)."""
-    query = for_org(select(commands), commands, org_id)
-    if order_id is not None:
-        query = query.where(commands.c.order_id == order_id)
-    if status is not None:
-        query = query.where(commands.c.status == status.value)
-    if after is not None:
-        query = query.where(tuple_(commands.c.created_at, commands.c.id) < tuple_(*after))
-    query = query.order_by(commands.c.created_at.desc(), commands.c.id.desc()).limit(limit)
-    return [_view(row) for row in await conn.execute(query)]
-
-
-def _view(row: Row[tuple[object, ...]]) -> CommandView:
-    return CommandView(
-        id=row.id,
-        type=row.type,
-        order_id=row.order_id,
-        integration_id=row.integration_id,
-        status=CommandStatus(row.status),
-        attempts=row.attempts,
-        error=_error(row.error),
-        created_at=row.created_at,
-        finished_at=row.finished_at,
     )
 
 

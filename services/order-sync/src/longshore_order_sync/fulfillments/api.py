@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter
 from pydantic import BaseModel, Field, field_validator
 
 from longshore.contracts import CommandView, Fulfillment, Tracking
+from longshore.idempotency import IdempotencyKey
 from longshore.internal import OrgDep
 from longshore_order_sync.fulfillments.rules import Shipment
 from longshore_order_sync.fulfillments.service import Fulfillments
@@ -57,7 +57,7 @@ def fulfillments_router(service: Fulfillments) -> APIRouter:
         org_id: OrgDep,
         order_id: UUID,
         wanted: FulfillmentCreate,
-        idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> FulfillmentAccepted:
         """The store is told in the background; the same Idempotency-Key gives the same fulfilment."""
         shipment = Shipment(

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from longshore import outbox
 from longshore.broker import Message
 from longshore.clock import Clock, utc_now
+from longshore.commands import command_message
 from longshore.contracts import (
     Command,
     CommandOutcome,
@@ -24,8 +25,9 @@ from longshore.contracts import (
     FulfillmentState,
     OrderSnapshot,
 )
+from longshore.idempotency import key_reused
 from longshore.ids import OrgId, uuid7
-from longshore.problems import Problem, not_found
+from longshore.problems import not_found
 from longshore_order_sync.commands.rules import CommandState, settle
 from longshore_order_sync.commands.store import create_command, get_command, get_states, update_command
 from longshore_order_sync.database import SCHEMA
@@ -42,7 +44,7 @@ from longshore_order_sync.metrics import OrderMetrics
 from longshore_order_sync.orders import store
 from longshore_order_sync.orders.canonical import HubFulfillment, as_contract, canonical, status_of
 from longshore_order_sync.orders.changes import changed
-from longshore_order_sync.orders.messages import REPLY_TO, command_message, fulfillment_event, order_changed
+from longshore_order_sync.orders.messages import REPLY_TO, fulfillment_event, order_changed
 from longshore_order_sync.orders.state import Head, Known, facts_of, summary_of
 
 
@@ -232,9 +234,7 @@ async def _repeat(
     conn: AsyncConnection, org_id: OrgId, hub: HubFulfillment, digest: str, wanted: Shipment
 ) -> Requested:
     if digest != wanted.digest():
-        raise Problem(
-            422, "This Idempotency-Key was used for another fulfilment of this order.", type="idempotency-key-reused"
-        )
+        raise key_reused("another fulfilment of this order")
     return Requested(as_contract(hub), await get_command(conn, org_id, hub.command_id))
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from longshore.broker import COMMANDS, ORDERS_EVENTS, Message, cloudevent_headers
-from longshore.contracts import Command, FulfillmentRequested, FulfillmentSettled, OrderChanged
+from longshore.broker import ORDERS_EVENTS, Message, cloudevent_headers
+from longshore.contracts import FulfillmentRequested, FulfillmentSettled, OrderChanged
 
-SOURCE = "/order-sync"
 REPLY_TO = "order-sync"
+SOURCE = f"/{REPLY_TO}"
 
 
 def stream_key(integration_id: UUID, external_id: str) -> str:
@@ -53,23 +53,5 @@ def fulfillment_event(event: FulfillmentRequested | FulfillmentSettled, order_ex
             time=event.requested_at if isinstance(event, FulfillmentRequested) else event.at,
             org_id=event.org_id,
             integration_id=event.integration_id,
-        ),
-    )
-
-
-def command_message(command: Command) -> Message:
-    """A command for the connector of its platform, keyed by integration."""
-    return Message(
-        COMMANDS(command.platform.value).name,
-        str(command.integration_id),
-        command.to_json(),
-        cloudevent_headers(
-            type=command.event_type,
-            source=SOURCE,
-            subject=str(command.id),
-            id=str(command.id),
-            time=command.created_at,
-            org_id=command.org_id,
-            integration_id=command.integration_id,
         ),
     )

@@ -12,13 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from longshore import ids, outbox
 from longshore.broker import Message, Transient
 from longshore.clock import Clock, utc_now
+from longshore.commands import command_message
 from longshore.contracts import Command, EntityFetch, OrderDeleted, OrderSnapshot, Platform
 from longshore_order_sync.database import SCHEMA
 from longshore_order_sync.fulfillments.store import get_hub_fulfillments
 from longshore_order_sync.metrics import OrderMetrics
 from longshore_order_sync.orders import store
 from longshore_order_sync.orders.changes import Change, Delivered, Needed, by_order, decide, needs
-from longshore_order_sync.orders.messages import REPLY_TO, command_message, order_changed
+from longshore_order_sync.orders.messages import REPLY_TO, order_changed
 from longshore_order_sync.orders.rules import Seen, fetch_id, with_digest
 from longshore_order_sync.orders.search import terms_of
 from longshore_order_sync.orders.state import NOTHING_KNOWN, Delivery, delivery_of
