@@ -30,7 +30,7 @@ OFFERED = 2_000
 
 async def run(*, quick: bool) -> dict[str, Any]:
     """Capacity of both, their ratio, and latency at 2,000/s offered."""
-    rounds, orders, seconds = (3, 10_000, 3.0) if quick else (5, 20_000, 8.0)
+    rounds, orders, seconds = (3, 10_000, 3.0) if quick else (4, 12_000, 5.0)
     async with running_system(services=(GATEWAY,)) as system, _bare(system) as bare_url:
         store = await system.connect_woocommerce()
         urls = {"gateway": store["webhook_url"], "bare": bare_url}
