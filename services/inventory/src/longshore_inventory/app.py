@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from longshore.broker import COMMANDS, INVENTORY_EVENTS
+from longshore.commands import commands_router
 from longshore.contracts import Platform
 from longshore.db import migrations_path
 from longshore.runtime import Service
@@ -18,8 +19,9 @@ from longshore_inventory.listings.service import Catalogue
 from longshore_inventory.metrics import InventoryMetrics
 from longshore_inventory.orders.consumers import subscribe_fulfillments, subscribe_orders
 from longshore_inventory.orders.service import OrderStock
-from longshore_inventory.pushes.api import commands_router
 from longshore_inventory.pushes.consumers import subscribe_outcomes
+from longshore_inventory.pushes.models import commands
+from longshore_inventory.pushes.rules import STOCK_SET
 from longshore_inventory.pushes.service import Pushes
 from longshore_inventory.settings import Settings
 from longshore_inventory.stock.api import inventory_router
@@ -55,7 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
     return service.app(
         inventory_router(engine, ledger, variant_ids),
         catalogue_router(engine),
-        commands_router(engine),
+        commands_router(engine, commands, STOCK_SET),
         system_router(engine),
         title="Longshore inventory",
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from longshore.broker import COMMANDS, INVENTORY_EVENTS, Message, cloudevent_headers
-from longshore.contracts import AvailabilityChanged, Command, OrderOversold, StockAdjusted
+from longshore.broker import INVENTORY_EVENTS, Message, cloudevent_headers
+from longshore.contracts import AvailabilityChanged, OrderOversold, StockAdjusted
 
-SOURCE = "/longshore/inventory"
+SOURCE = "/inventory"
 
 
 def adjusted_message(event: StockAdjusted) -> Message:
@@ -35,20 +35,6 @@ def oversold_message(event: OrderOversold) -> Message:
         integration_id=event.integration_id,
     )
     return Message(INVENTORY_EVENTS.name, key, event.to_json(), headers)
-
-
-def command_message(command: Command) -> Message:
-    """A command to a store, keyed by its integration."""
-    headers = cloudevent_headers(
-        type=command.event_type,
-        source=SOURCE,
-        subject=str(command.id),
-        id=str(command.id),
-        time=command.created_at,
-        org_id=command.org_id,
-        integration_id=command.integration_id,
-    )
-    return Message(COMMANDS(command.platform.value).name, str(command.integration_id), command.to_json(), headers)
 
 
 def _event(type: str, key: str, org_id: UUID, at: datetime, body: bytes, id: str | None = None) -> Message:

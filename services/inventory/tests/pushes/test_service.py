@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from longshore.contracts import STALE, CommandStatus, Platform
-from longshore_inventory.pushes.store import list_commands
+from longshore_inventory.pushes.models import commands
 
 from ..conftest import SETTLE_S, Store, World, at, line  # noqa: TID252  (tests are no package of their own)
 
@@ -24,8 +25,13 @@ async def stores(world: World) -> tuple[Store, Store]:
 
 async def statuses(world: World) -> list[str]:
     async with world.engine.connect() as conn:
-        found = await list_commands(conn, world.org, status=None, after=None, limit=50)
-    return [each.status.value for each in sorted(found, key=lambda each: each.id)]
+        return list(
+            (
+                await conn.scalars(
+                    select(commands.c.status).where(commands.c.org_id == world.org).order_by(commands.c.id)
+                )
+            ).all()
+        )
 
 
 class TestOutcomes:

@@ -11,11 +11,13 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from longshore.commands import commands_router
 from longshore.internal import internal_headers, internal_tokens
 from longshore.problems import install_problem_handlers
 from longshore_inventory.listings.api import catalogue_router
 from longshore_inventory.listings.rules import VariantIds
-from longshore_inventory.pushes.api import commands_router
+from longshore_inventory.pushes.models import commands
+from longshore_inventory.pushes.rules import STOCK_SET
 from longshore_inventory.stock.api import inventory_router
 from longshore_inventory.system.api import system_router
 
@@ -31,7 +33,7 @@ def app(world: World) -> FastAPI:
     install_problem_handlers(app)
     app.include_router(inventory_router(world.engine, world.ledger, VariantIds()))
     app.include_router(catalogue_router(world.engine))
-    app.include_router(commands_router(world.engine))
+    app.include_router(commands_router(world.engine, commands, STOCK_SET))
     app.include_router(system_router(world.engine))
     return app
 

@@ -49,7 +49,7 @@ class TestAdjust:
         await world.ledger.adjust(world.org, Adjustment("HAT", "default", 1, None, "found one"), "k1")
         with pytest.raises(Problem) as problem:
             await world.ledger.adjust(world.org, Adjustment("HAT", "default", 2, None, "found two"), "k1")
-        assert problem.value.status == 409
+        assert problem.value.status == 422
 
     @pytest.mark.parametrize(
         ("sku", "location", "status"), [("NONE", "default", 404), (" ", "default", 404), ("HAT", "2", 422)]

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from longshore.broker import INTEGRATIONS_EVENTS, Record, Rejected
-from longshore.contracts import Contract, IntegrationChanged
+from longshore.broker import INTEGRATIONS_EVENTS, Record, Rejected, read_contracts
+from longshore.contracts import IntegrationChanged
 from longshore.runtime import Service
 from longshore_inventory.channels.service import Channels
-from longshore_inventory.consuming import parse
 
-_TYPES: dict[str, type[Contract]] = {IntegrationChanged.event_type: IntegrationChanged}
+_TYPES = {IntegrationChanged.event_type: IntegrationChanged}
 
 
 def subscribe_integrations(service: Service, channels: Channels) -> None:
     """Mode and buffer of each store follow its settings."""
 
     async def apply_integrations(records: Sequence[Record]) -> list[Rejected]:
-        read, rejected = parse(records, _TYPES)
-        await channels.apply(each for _, each in read if isinstance(each, IntegrationChanged))
+        rejected: list[Rejected] = []
+        await channels.apply([each for _, each in read_contracts(records, _TYPES, rejected)])
         return rejected
 
     service.subscribe(

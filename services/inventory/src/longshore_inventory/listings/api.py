@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from longshore.contracts import Platform, ProductStatus
 from longshore.internal import OrgDep
 from longshore.money import Money
-from longshore_inventory.paging import DEFAULT_LIMIT, CursorText, Limit, encode_cursor, page, text_cursor
+from longshore.paging import DEFAULT_LIMIT, Cursor, Limit, page, read_text_cursor, write_cursor
 
 
 class ListingView(BaseModel):
@@ -99,21 +99,21 @@ def catalogue_router(engine: AsyncEngine) -> APIRouter:
         org_id: OrgDep,
         sku: str | None = None,
         integration_id: UUID | None = None,
-        cursor: CursorText = None,
+        cursor: Cursor = None,
         limit: Limit = DEFAULT_LIMIT,
     ) -> ListingPage:
         """What each store sells, inactive listings too."""
         given = {"org": org_id, "after": _after(cursor), "integration": integration_id, "sku": sku, "limit": limit + 1}
         async with engine.connect() as conn:
             rows = (await conn.execute(_LISTINGS, given)).all()
-        items, following = page([_listing(row) for row in rows], limit, lambda each: encode_cursor("", each.id))
+        items, following = page([_listing(row) for row in rows], limit, lambda each: write_cursor("", each.id))
         return ListingPage(items=items, next_cursor=following)
 
     @router.get("/products", summary="List products")
     async def get_products(
         org_id: OrgDep,
         integration_id: UUID | None = None,
-        cursor: CursorText = None,
+        cursor: Cursor = None,
         limit: Limit = DEFAULT_LIMIT,
     ) -> ProductPage:
         """Products that stores have now, with their active listings."""
@@ -125,14 +125,14 @@ def catalogue_router(engine: AsyncEngine) -> APIRouter:
             for row in await conn.execute(_LISTINGS_OF, {"org": org_id, "products": ids}):
                 listings.setdefault(row.product_id, []).append(_listing(row))
         found = [_product(row, listings.get(row.id, [])) for row in rows]
-        items, following = page(found, limit, lambda each: encode_cursor("", each.id))
+        items, following = page(found, limit, lambda each: write_cursor("", each.id))
         return ProductPage(items=items, next_cursor=following)
 
     return router
 
 
 def _after(cursor: str | None) -> UUID:
-    place = text_cursor(cursor)
+    place = read_text_cursor(cursor)
     return UUID(int=0) if place is None else place[1]
 
 

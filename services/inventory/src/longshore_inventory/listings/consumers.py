@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from longshore.broker import COMMERCE_PRODUCTS, Record, Rejected
-from longshore.contracts import Contract, ProductDeleted, ProductSnapshot
+from longshore.broker import COMMERCE_PRODUCTS, Record, Rejected, read_contracts
+from longshore.contracts import ProductDeleted, ProductSnapshot
 from longshore.runtime import Service
-from longshore_inventory.consuming import parse
 from longshore_inventory.listings.service import Catalogue
 
-_TYPES: dict[str, type[Contract]] = {
+_TYPES: Mapping[str, type[ProductSnapshot | ProductDeleted]] = {
     ProductSnapshot.event_type: ProductSnapshot,
     ProductDeleted.event_type: ProductDeleted,
 }
@@ -20,7 +19,8 @@ def subscribe_products(service: Service, catalogue: Catalogue) -> None:
     """Variants and listings follow the newest snapshot of each product."""
 
     async def apply_products(records: Sequence[Record]) -> list[Rejected]:
-        read, rejected = parse(records, _TYPES)
+        rejected: list[Rejected] = []
+        read = list(read_contracts(records, _TYPES, rejected))
         await catalogue.apply(
             [each for _, each in read if isinstance(each, ProductSnapshot)],
             [each for _, each in read if isinstance(each, ProductDeleted)],

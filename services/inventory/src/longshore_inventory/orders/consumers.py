@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from pydantic import ValidationError
-
-from longshore.broker import COMMERCE_ORDERS, ORDERS_EVENTS, Record, Rejected, describe
+from longshore.broker import COMMERCE_ORDERS, ORDERS_EVENTS, Record, Rejected, read_contracts
 from longshore.contracts import (
     FulfillmentRequested,
     FulfillmentSettled,
@@ -22,6 +20,14 @@ from longshore_inventory.orders.facts import OrderFacts
 from longshore_inventory.orders.service import OrderStock
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ORDERS: Mapping[str, type[OrderFacts | OrderDeleted]] = {
+    OrderSnapshot.event_type: OrderFacts,
+    OrderDeleted.event_type: OrderDeleted,
+}
+_FULFILLMENTS: Mapping[str, type[FulfillmentRequested | FulfillmentSettled]] = {
+    FulfillmentRequested.event_type: FulfillmentRequested,
+    FulfillmentSettled.event_type: FulfillmentSettled,
+}
 
 
 def subscribe_orders(service: Service, stock: OrderStock) -> None:
@@ -31,15 +37,11 @@ def subscribe_orders(service: Service, stock: OrderStock) -> None:
         rejected: list[Rejected] = []
         snapshots: list[OrderFacts] = []
         tombstones: list[OrderDeleted] = []
-        for record in records:
-            kind = record.headers.get("ce_type")
-            try:
-                if kind == OrderSnapshot.event_type:
-                    snapshots.append(OrderFacts.from_json(record.value))
-                elif kind == OrderDeleted.event_type:
-                    tombstones.append(OrderDeleted.from_json(record.value))
-            except ValidationError as error:
-                rejected.append(Rejected(record, describe(error), error))
+        for _, each in read_contracts(records, _ORDERS, rejected):
+            if isinstance(each, OrderFacts):
+                snapshots.append(each)
+            else:
+                tombstones.append(each)
         if snapshots or tombstones:
             await stock.apply(snapshots, tombstones)
         return rejected
@@ -62,23 +64,17 @@ def subscribe_fulfillments(service: Service, stock: OrderStock) -> None:
         settled: dict[UUID, tuple[UUID, UUID, bool, str | None]] = {}
         orders: dict[UUID, OrderRow] = {}
         at = _EPOCH
-        for record in records:
-            kind = record.headers.get("ce_type")
-            try:
-                if kind == FulfillmentRequested.event_type:
-                    asked = FulfillmentRequested.from_json(record.value)
-                    pieces: dict[str, int] = {}
-                    for line in asked.lines:
-                        pieces[str(line.line_id)] = pieces.get(str(line.line_id), 0) + line.quantity
-                    requested[asked.fulfillment_id] = (asked.org_id, asked.order_id, json.dumps(pieces))
-                    orders[asked.order_id] = _bare(asked, asked.order_external_id)
-                elif kind == FulfillmentSettled.event_type:
-                    done = FulfillmentSettled.from_json(record.value)
-                    settled[done.fulfillment_id] = (done.org_id, done.order_id, done.succeeded, done.external_id)
-                    orders.setdefault(done.order_id, _bare(done, _external_id(record)))
-                    at = max(at, done.at)
-            except ValidationError as error:
-                rejected.append(Rejected(record, describe(error), error))
+        for record, each in read_contracts(records, _FULFILLMENTS, rejected):
+            if isinstance(each, FulfillmentRequested):
+                pieces: dict[str, int] = {}
+                for line in each.lines:
+                    pieces[str(line.line_id)] = pieces.get(str(line.line_id), 0) + line.quantity
+                requested[each.fulfillment_id] = (each.org_id, each.order_id, json.dumps(pieces))
+                orders[each.order_id] = _bare(each, each.order_external_id)
+            else:
+                settled[each.fulfillment_id] = (each.org_id, each.order_id, each.succeeded, each.external_id)
+                orders.setdefault(each.order_id, _bare(each, _external_id(record)))
+                at = max(at, each.at)
         if orders:
             await stock.apply_fulfillments(requested, settled, list(orders.values()), at)
         return rejected

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from longshore.broker import COMMANDS_OUTCOMES, Record, Rejected
-from longshore.contracts import CommandOutcome, Contract
+from longshore.broker import COMMANDS_OUTCOMES, Record, Rejected, read_contracts
+from longshore.contracts import CommandOutcome
 from longshore.runtime import Service
-from longshore_inventory.consuming import parse
 from longshore_inventory.pushes.rules import STOCK_SET
 from longshore_inventory.pushes.service import Pushes
 from longshore_inventory.stock.closing import REPLY_TO
 
-_TYPES: dict[str, type[Contract]] = {CommandOutcome.event_type: CommandOutcome}
+_TYPES = {CommandOutcome.event_type: CommandOutcome}
 
 
 def subscribe_outcomes(service: Service, pushes: Pushes) -> None:
     """What became of the pushes that we asked for."""
 
     async def apply_outcomes(records: Sequence[Record]) -> list[Rejected]:
-        read, rejected = parse(records, _TYPES)
-        await pushes.apply(
-            each
-            for _, each in read
-            if isinstance(each, CommandOutcome) and each.reply_to == REPLY_TO and each.type == STOCK_SET
-        )
+        rejected: list[Rejected] = []
+        outcomes = [each for _, each in read_contracts(records, _TYPES, rejected)]
+        await pushes.apply([each for each in outcomes if each.reply_to == REPLY_TO and each.type == STOCK_SET])
         return rejected
 
     service.subscribe(

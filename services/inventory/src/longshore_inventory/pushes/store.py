@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Row, select, text, tuple_
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from longshore.contracts import Command, CommandError, CommandOutcome, CommandStatus, CommandView, StockSet
-from longshore.db import for_org
-from longshore_inventory.pushes.models import commands
+from longshore.contracts import Command, CommandOutcome, CommandStatus, StockSet
 
 _INSERT = text(
     """
@@ -139,35 +137,3 @@ async def unanswered(conn: AsyncConnection, found: Sequence[tuple[UUID, int]]) -
         _UNANSWERED, {"listings": [each[0] for each in found], "quantities": [each[1] for each in found]}
     )
     return {row.listing_id: row.sequence for row in rows}
-
-
-async def list_commands(
-    conn: AsyncConnection,
-    org_id: UUID,
-    *,
-    status: CommandStatus | None,
-    after: tuple[datetime, UUID] | None,
-    limit: int,
-) -> list[CommandView]:
-    """Newest first, by (created_at, id)."""
-    query = for_org(select(commands), commands, org_id)
-    if status is not None:
-        query = query.where(commands.c.status == status.value)
-    if after is not None:
-        query = query.where(tuple_(commands.c.created_at, commands.c.id) < tuple_(*after))
-    query = query.order_by(commands.c.created_at.desc(), commands.c.id.desc()).limit(limit)
-    return [_view(row) for row in await conn.execute(query)]
-
-
-def _view(row: Row[tuple[object, ...]]) -> CommandView:
-    return CommandView(
-        id=row.id,
-        type="stock.set",
-        order_id=None,
-        integration_id=row.integration_id,
-        status=CommandStatus(row.status),
-        attempts=row.attempts,
-        error=None if row.error is None else CommandError.model_validate(row.error),
-        created_at=row.created_at,
-        finished_at=row.finished_at,
-    )

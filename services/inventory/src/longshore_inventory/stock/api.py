@@ -5,25 +5,26 @@ from __future__ import annotations
 from typing import Annotated, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from longshore.db import transaction
+from longshore.idempotency import IdempotencyKey
 from longshore.ids import VariantId
 from longshore.internal import OrgDep
+from longshore.paging import (
+    DEFAULT_LIMIT,
+    Cursor,
+    Limit,
+    page,
+    read_cursor,
+    read_number_cursor,
+    read_text_cursor,
+    write_cursor,
+)
 from longshore.problems import not_found
 from longshore_inventory.listings.rules import VariantIds, clean_sku
-from longshore_inventory.paging import (
-    DEFAULT_LIMIT,
-    CursorText,
-    Limit,
-    encode_cursor,
-    number_cursor,
-    page,
-    text_cursor,
-    time_cursor,
-)
 from longshore_inventory.stock import views
 from longshore_inventory.stock.rules import LOCATION
 from longshore_inventory.stock.service import Adjustment, Ledger
@@ -87,22 +88,22 @@ def inventory_router(engine: AsyncEngine, ledger: Ledger, variant_ids: VariantId
 
     @router.get("", summary="Stock by SKU")
     async def get_inventory(
-        org_id: OrgDep, sku: str | None = None, cursor: CursorText = None, limit: Limit = DEFAULT_LIMIT
+        org_id: OrgDep, sku: str | None = None, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
     ) -> LevelPage:
         """All SKUs of the catalogue, by SKU; with `sku` that one, or none."""
-        place = text_cursor(cursor)
+        place = read_text_cursor(cursor)
         wanted = None if sku is None else clean_sku(sku) or ""
         async with engine.connect() as conn:
             after = None if place is None else place[0]
             found = await views.list_levels(conn, org_id, sku=wanted, after=after, limit=limit + 1)
-        items, following = page(found, limit, lambda each: encode_cursor(each.sku, each.variant_id))
+        items, following = page(found, limit, lambda each: write_cursor(each.sku, each.variant_id))
         return LevelPage(items=items, next_cursor=following)
 
     @router.post("/adjustments", status_code=201, summary="Adjust stock")
     async def create_adjustment(
         org_id: OrgDep,
         body: AdjustmentBody,
-        idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> Adjusted:
         """Changes on-hand and tells every store. With the same Idempotency-Key it is done once."""
         asked = Adjustment(body.sku, body.location, body.delta, body.to, body.reason)
@@ -113,23 +114,23 @@ def inventory_router(engine: AsyncEngine, ledger: Ledger, variant_ids: VariantId
 
     @router.get("/movements", summary="List movements")
     async def get_movements(
-        org_id: OrgDep, sku: str | None = None, cursor: CursorText = None, limit: Limit = DEFAULT_LIMIT
+        org_id: OrgDep, sku: str | None = None, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
     ) -> MovementPage:
         """What moved stock and why, the last entered first."""
         wanted = None if sku is None else VariantId(variant_ids.of(org_id, clean_sku(sku) or ""))
         async with engine.connect() as conn:
             found = await views.list_movements(
-                conn, org_id, variant_id=wanted, before=number_cursor(cursor), limit=limit + 1
+                conn, org_id, variant_id=wanted, before=read_number_cursor(cursor), limit=limit + 1
             )
-        items, following = page(found, limit, lambda each: encode_cursor(str(each.number), each.id))
+        items, following = page(found, limit, lambda each: write_cursor(each.number, each.id))
         return MovementPage(items=items, next_cursor=following)
 
     @router.get("/alerts", summary="List alerts")
-    async def get_alerts(org_id: OrgDep, cursor: CursorText = None, limit: Limit = DEFAULT_LIMIT) -> AlertPage:
+    async def get_alerts(org_id: OrgDep, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT) -> AlertPage:
         """Orders that stock does not cover, and stores that do not take stock."""
         async with engine.connect() as conn:
-            found = await views.list_alerts(conn, org_id, after=time_cursor(cursor), limit=limit + 1)
-        items, following = page(found, limit, lambda each: encode_cursor(each.created_at, each.id))
+            found = await views.list_alerts(conn, org_id, after=read_cursor(cursor), limit=limit + 1)
+        items, following = page(found, limit, lambda each: write_cursor(each.created_at, each.id))
         return AlertPage(items=items, next_cursor=following)
 
     @router.delete("/alerts/{alert_id}", status_code=204, summary="Dismiss an alert")

@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
-from uuid import UUID, uuid5
+from uuid import UUID
 
+from longshore.ids import uuid5
 from longshore_inventory.orders.rules import NOTHING, Claim, Linked, Target, opening_of, target_of
 from longshore_inventory.stock.rules import (
     LOCATION,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from longshore.commands import command_message
 from longshore.contracts import AvailabilityChanged, Command, StockAdjusted, StockSet
 from longshore.db import UnitOfWork
 from longshore.ids import uuid7
-from longshore_inventory.messages import adjusted_message, available_message, command_message, oversold_message
+from longshore_inventory.messages import adjusted_message, available_message, oversold_message
 from longshore_inventory.metrics import InventoryMetrics
 from longshore_inventory.pushes.store import add_commands
 from longshore_inventory.stock.book import Book, Movement, Push

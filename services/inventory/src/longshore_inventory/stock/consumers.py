@@ -5,21 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from longshore.broker import COMMERCE_STOCK, Record, Rejected
-from longshore.contracts import Contract, StockLevel
+from longshore.broker import COMMERCE_STOCK, Record, Rejected, read_contracts
+from longshore.contracts import StockLevel
 from longshore.runtime import Service
-from longshore_inventory.consuming import parse
 from longshore_inventory.stock.reports import MATURE_BATCH, Reports
 
-_TYPES: dict[str, type[Contract]] = {StockLevel.event_type: StockLevel}
+_TYPES = {StockLevel.event_type: StockLevel}
 
 
 def subscribe_stock(service: Service, reports: Reports) -> None:
     """Each store's report is compared with what we expect it to have."""
 
     async def apply_stock(records: Sequence[Record]) -> list[Rejected]:
-        read, rejected = parse(records, _TYPES)
-        await reports.apply(each for _, each in read if isinstance(each, StockLevel))
+        rejected: list[Rejected] = []
+        await reports.apply([each for _, each in read_contracts(records, _TYPES, rejected)])
         return rejected
 
     service.subscribe(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from longshore.clock import Clock, utc_now
 from longshore.db import unit_of_work
-from longshore.ids import OrgId, uuid7
+from longshore.idempotency import key_reused
+from longshore.ids import OrgId, uuid5, uuid7
 from longshore.problems import Problem, not_found
 from longshore_inventory.database import SCHEMA
 from longshore_inventory.listings.rules import VariantIds, clean_sku
@@ -53,7 +54,7 @@ class Ledger:
     async def adjust(self, org_id: OrgId, asked: Adjustment, idempotency_key: str | None = None) -> UUID:
         """Make an adjustment; answers its movement's id. The same key again answers the first one's.
 
-        Raises problems: 404 for an unknown SKU, 422 for another location than the one pool, 409 for a key that was
+        Raises problems: 404 for an unknown SKU, 422 for another location than the one pool, 422 for a key that was
         used for something else.
         """
         sku = clean_sku(asked.sku)
@@ -69,7 +70,7 @@ class Ledger:
             before = await _movement(work.conn, org_id, id)
             if before is not None:
                 if before[1] != json.loads(asked.as_json()):
-                    raise Problem(409, "This Idempotency-Key was used for another adjustment.", type="key-reused")
+                    raise key_reused("another adjustment")
                 return before[0]
             now = self._clock()
             delta = asked.delta if asked.delta is not None else (asked.to or 0) - book.levels[variant_id].on_hand
