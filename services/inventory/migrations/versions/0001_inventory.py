@@ -109,6 +109,7 @@ def upgrade() -> None:
         sa.Column("placed_at", sa.DateTime(timezone=True)),
         sa.Column("cancelled_at", sa.DateTime(timezone=True)),
         sa.Column("void_fulfillments", postgresql.ARRAY(sa.Text), nullable=False),
+        sa.Column("details", postgresql.JSONB),
         schema=SCHEMA,
     )
     op.create_table(

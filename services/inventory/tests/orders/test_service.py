@@ -83,6 +83,26 @@ class TestApply:
             )
         assert await world.figures("HAT") == (8, 0, 8)
 
+    async def test_a_detail_is_kept_and_taken_whenever_it_comes(
+        self, world: World, stores: tuple[Store, Store]
+    ) -> None:
+        """A webhook that names a refund without its lines says the same as the fetch that has them."""
+        a, _ = stores
+        whole, refunded = [line("1", "HAT", 3)], [line("1", "HAT", 3, refunded=1)]
+        await world.order(a, "1", whole, updated=110, observed=112, digest="x")
+        assert await world.figures("HAT") == (10, 3, 7)
+        await world.order(a, "1", refunded, updated=110, observed=111, digest="x+1")
+        assert await world.figures("HAT") == (9, 2, 7)
+        before = await world.hashes()
+        for updated in (110, 120):
+            await world.order(a, "1", whole, updated=updated, observed=125, digest="x")
+            assert await world.hashes() == before
+        # Another content, and back to the one that is known in detail.
+        await world.order(a, "1", [line("1", "HAT", 2)], updated=130, digest="y")
+        assert await world.figures("HAT") == (10, 2, 8)
+        await world.order(a, "1", whole, updated=140, digest="x")
+        assert await world.figures("HAT") == (9, 2, 7)
+
     async def test_cancelling_releases(self, world: World, stores: tuple[Store, Store]) -> None:
         a, _ = stores
         await world.order(a, "1", [line("1", "HAT", 3)])
@@ -232,13 +252,14 @@ class TestAnyOrder:
             one.snapshot(
                 a if number % 2 else b,
                 str(number),
-                [line("1", "HAT", chance.randint(1, 4), fulfilled=step)],
+                [line("1", "HAT", 4 - number % 3, fulfilled=step // 2, refunded=detail)],
                 placed=100 + number,
                 updated=100 + number + step,
                 offset=step,
+                digest=f"{number}-{step // 2}" + (f"+{detail}" if detail else ""),
             )
             for number in range(12)
-            for step in range(3)
+            for step, detail in ((0, 0), (1, 1), (2, 0), (3, 2), (4, 0), (5, 0))
         ]
         states = []
         for _ in range(3):

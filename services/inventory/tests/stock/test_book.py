@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from longshore import ids
 from longshore.contracts import OrderDeleted, OrderStatus, Platform, RawRef, Version
-from longshore_inventory.orders.changes import Affected, OrderRow, merge, move_order, planned, row_of
+from longshore_inventory.orders.changes import Affected, OrderRow, Told, completed, merge, move_order, planned, row_of
 from longshore_inventory.orders.facts import LineFacts, OrderFacts
-from longshore_inventory.orders.rules import Claim, Rank, target_of
+from longshore_inventory.orders.rules import Claim, target_of
 from longshore_inventory.stock.book import Book, Line, Movement
 from longshore_inventory.stock.rules import Level, Stated, StoreListing, push_of
 
@@ -78,37 +78,31 @@ class MemoryHub:
 
     def apply(self, batch: Sequence[object]) -> None:
         book = self.book()
-        newest: dict[UUID, tuple[Rank, OrderFacts]] = {}
-        gone: dict[UUID, OrderDeleted] = {}
+        told: dict[UUID, Told] = {}
         for each in batch:
             if isinstance(each, OrderFacts):
-                version = each.version
-                rank = Rank(version.updated_at, version.observed_at, version.offset, each.digest)
-                if order_of(each) not in newest or rank > newest[order_of(each)][0]:
-                    newest[order_of(each)] = (rank, each)
+                told.setdefault(order_of(each), Told()).add(each)
             elif isinstance(each, OrderDeleted):
-                known = gone.get(order_of(each))
-                gone[order_of(each)] = each if known is None or each.observed_at > known.observed_at else known
+                told.setdefault(order_of(each), Told()).delete(each)
             elif isinstance(each, Adjusted) and each.id not in self.adjusted:
                 self.adjusted.add(each.id)
                 book.adjust(variant(each.sku), each.delta, id=each.id, source="test", reason="counted", at=each.at)
-        for id in sorted({*newest, *gone}):
-            self._apply_order(book, id, newest.get(id), gone.get(id))
+        for id in sorted(told):
+            self._apply_order(book, id, told[id])
         self.close(book)
 
-    def _apply_order(
-        self, book: Book, id: UUID, snapshot: tuple[Rank, OrderFacts] | None, gone: OrderDeleted | None
-    ) -> None:
+    def _apply_order(self, book: Book, id: UUID, told: Told) -> None:
         each: Affected | None
         if id in self.orders:
-            each = merge(self.orders[id], snapshot, gone)
+            each = merge(self.orders[id], told)
             if each is None or (each.facts is None and each.caused_at is None) or each.order.rank is None:
                 return
         else:
-            row = self.orders[id] = row_of(id, snapshot, gone)
-            if snapshot is None:
+            row = self.orders[id] = row_of(id, told)
+            if told.newest is None:
                 return
-            each = Affected(row, snapshot[1], True, snapshot[0].updated_at, snapshot[0].observed_at)
+            rank, facts = told.newest
+            each = Affected(row, completed(row, facts), True, rank.updated_at, rank.observed_at)
         known = self.lines.setdefault(id, {})
         lines = None if each.facts is None else [line_of(row_lines, each) for row_lines in each.facts.lines]
         for line in move_order(book, each, known, planned(lines, known), {}):
@@ -164,6 +158,24 @@ def line_of(facts: LineFacts, each: Affected) -> Line:
 
 
 @st.composite
+def the_same(draw: st.DrawFn, snapshot: OrderFacts) -> OrderFacts:
+    """The same content once more at some time, perhaps in detail: with what was paid back of each line."""
+    updated = draw(st.integers(0, 70))
+    observed = updated + draw(st.integers(0, 5))
+    detail = draw(st.sampled_from([0, 0, 1, 2]))
+    return snapshot.model_copy(
+        update={
+            "version": Version(updated_at=at(updated), observed_at=at(observed), offset=draw(st.integers(5, 8))),
+            "digest": f"{snapshot.digest}+{detail}" if detail else snapshot.digest,
+            "lines": [
+                each.model_copy(update={"refunded_quantity": each.refunded_quantity + detail})
+                for each in snapshot.lines
+            ],
+        }
+    )
+
+
+@st.composite
 def snapshots(draw: st.DrawFn, store: UUID, number: str) -> list[object]:
     """Deliveries of one order: its states over time, with edits, and perhaps its deletion."""
     placed = draw(st.integers(0, 40))
@@ -202,6 +214,8 @@ def snapshots(draw: st.DrawFn, store: UUID, number: str) -> list[object]:
                 placed_at=at(placed),
             )
         )
+    for each in [each for each in found if isinstance(each, OrderFacts) and each.digest]:
+        found += draw(st.lists(the_same(each), max_size=3))
     if draw(st.booleans()):
         found.append(
             OrderDeleted(

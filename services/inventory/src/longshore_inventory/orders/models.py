@@ -25,6 +25,8 @@ orders = Table(
     Column("cancelled_at", DateTime(timezone=True)),
     # The store's ids of fulfilments that it has called off.
     Column("void_fulfillments", ARRAY(Text), nullable=False),
+    # What only some snapshots of a content tell, by digest without detail: [updated at, digest, {line: refunded}].
+    Column("details", JSONB),
 )
 
 order_lines = Table(

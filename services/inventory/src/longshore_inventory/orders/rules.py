@@ -72,12 +72,24 @@ def claim_of(platform: Platform, platform_status: str, status: OrderStatus) -> C
 
 
 class Rank(NamedTuple):
-    """How new a snapshot is; the digest decides only between two translations of one raw record."""
+    """How new a snapshot is; the digest (without detail) decides only between two translations of one raw record."""
 
     updated_at: datetime
     observed_at: datetime
     offset: int
     digest: str
+
+
+class Detail(NamedTuple):
+    """What a snapshot with a detailed digest (`X+Y`, see contracts.Snapshot) tells more than the others that say X.
+
+    It holds for all of them, whenever they were observed: of two, the later by (updated_at, digest). `refunded` is in
+    pieces by line.
+    """
+
+    updated_at: datetime
+    digest: str
+    refunded: dict[str, int]
 
 
 def is_deleted(observed_at: datetime | None, tombstone: datetime | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -18,9 +19,9 @@ from longshore_inventory.listings.locks import share_catalogues
 from longshore_inventory.listings.rules import VariantIds, clean_sku
 from longshore_inventory.metrics import InventoryMetrics
 from longshore_inventory.orders import store
-from longshore_inventory.orders.changes import Affected, OrderRow, merge, move_order, planned, row_of
+from longshore_inventory.orders.changes import Affected, OrderRow, Told, completed, merge, move_order, planned, row_of
 from longshore_inventory.orders.facts import LineFacts, OrderFacts
-from longshore_inventory.orders.rules import Rank, settled_pieces
+from longshore_inventory.orders.rules import settled_pieces
 from longshore_inventory.pushes.store import variants_of
 from longshore_inventory.stock.book import Line
 from longshore_inventory.stock.closing import close_book
@@ -41,21 +42,13 @@ class OrderStock:
 
     async def apply(self, snapshots: Iterable[OrderFacts], tombstones: Iterable[OrderDeleted]) -> None:
         """Take in snapshots and deletions, any number per order, in any order."""
-        newest: dict[UUID, tuple[Rank, OrderFacts]] = {}
+        told: dict[UUID, Told] = defaultdict(Told)
         for facts in snapshots:
-            id = ids.order_id(ids.IntegrationId(facts.integration_id), facts.external_id)
-            version = facts.version
-            rank = Rank(version.updated_at, version.observed_at, version.offset, facts.digest)
-            known = newest.get(id)
-            if known is None or rank > known[0]:
-                newest[id] = (rank, facts)
-        gone: dict[UUID, OrderDeleted] = {}
-        for each in tombstones:
-            id = ids.order_id(ids.IntegrationId(each.integration_id), each.external_id)
-            if id not in gone or each.observed_at > gone[id].observed_at:
-                gone[id] = each
+            told[ids.order_id(ids.IntegrationId(facts.integration_id), facts.external_id)].add(facts)
+        for gone in tombstones:
+            told[ids.order_id(ids.IntegrationId(gone.integration_id), gone.external_id)].delete(gone)
         async with unit_of_work(self._engine, SCHEMA) as work:
-            affected = await _take(work.conn, newest, gone)
+            affected = await _take(work.conn, told)
             await self._move(work, affected)
 
     async def apply_fulfillments(
@@ -150,23 +143,20 @@ def _listing_id(line: Line) -> UUID:
     return ids.listing_id(ids.IntegrationId(line.integration_id), line.variant_external_id or "")
 
 
-async def _take(
-    conn: AsyncConnection,
-    newest: Mapping[UUID, tuple[Rank, OrderFacts]],
-    gone: Mapping[UUID, OrderDeleted],
-) -> list[Affected]:
+async def _take(conn: AsyncConnection, told: Mapping[UUID, Told]) -> list[Affected]:
     """Write what is newer than what we have; answers the orders whose stock that may change."""
-    given = [row_of(id, newest.get(id), gone.get(id)) for id in sorted({*newest, *gone})]
+    given = [row_of(id, told[id]) for id in sorted(told)]
     new = await store.insert_new(conn, given)
     affected = []
     for row in given:
-        if row.id in new and row.id in newest:
-            rank, facts = newest[row.id]
-            affected.append(Affected(row, facts, True, rank.updated_at, rank.observed_at))
+        snapshot = told[row.id].newest
+        if row.id in new and snapshot is not None:
+            rank, facts = snapshot
+            affected.append(Affected(row, completed(row, facts), True, rank.updated_at, rank.observed_at))
     known = await store.lock_orders(conn, [row.id for row in given if row.id not in new])
     moved = []
     for id, row in known.items():
-        found = merge(row, newest.get(id), gone.get(id))
+        found = merge(row, told[id])
         if found is not None:
             moved.append(row)
             if found.order.rank is not None and (found.facts is not None or found.caused_at is not None):

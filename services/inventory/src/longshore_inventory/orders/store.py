@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,23 +12,23 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from longshore_inventory.orders.changes import OrderRow
-from longshore_inventory.orders.rules import Claim, Rank, Target
+from longshore_inventory.orders.rules import Claim, Detail, Rank, Target
 from longshore_inventory.stock.book import Line
 from longshore_inventory.stock.store import Wanted
 
 _UNNEST = """
     SELECT id, org_id, integration_id, external_id, updated_at, observed_at, raw_offset, digest, gone_at, claim,
-        placed_at, cancelled_at, string_to_array(void, E'\\x1f')
+        placed_at, cancelled_at, string_to_array(void, E'\\x1f'), details::jsonb
     FROM unnest(CAST(:ids AS uuid[]), CAST(:orgs AS uuid[]), CAST(:integrations AS uuid[]), CAST(:externals AS text[]),
         CAST(:updated AS timestamptz[]), CAST(:observed AS timestamptz[]), CAST(:offsets AS bigint[]),
         CAST(:digests AS text[]), CAST(:gone AS timestamptz[]), CAST(:claims AS text[]), CAST(:placed AS timestamptz[]),
-        CAST(:cancelled AS timestamptz[]), CAST(:voids AS text[]))
+        CAST(:cancelled AS timestamptz[]), CAST(:voids AS text[]), CAST(:details AS text[]))
         AS n (id, org_id, integration_id, external_id, updated_at, observed_at, raw_offset, digest, gone_at, claim,
-            placed_at, cancelled_at, void)
+            placed_at, cancelled_at, void, details)
 """
 
 _COLUMNS = """(id, org_id, integration_id, external_id, updated_at, observed_at, raw_offset, digest, gone_at, claim,
-    placed_at, cancelled_at, void_fulfillments)"""
+    placed_at, cancelled_at, void_fulfillments, details)"""
 
 _INSERT_NEW = text(f"INSERT INTO inventory.orders {_COLUMNS} {_UNNEST} ORDER BY id ON CONFLICT DO NOTHING RETURNING id")
 
@@ -38,9 +39,9 @@ _UPDATE = text(
     UPDATE inventory.orders o
     SET updated_at = n.updated_at, observed_at = n.observed_at, raw_offset = n.raw_offset, digest = n.digest,
         gone_at = n.gone_at, claim = n.claim, placed_at = n.placed_at, cancelled_at = n.cancelled_at,
-        void_fulfillments = n.void
+        void_fulfillments = n.void, details = n.details
     FROM ({_UNNEST}) AS n (id, org_id, integration_id, external_id, updated_at, observed_at, raw_offset, digest,
-        gone_at, claim, placed_at, cancelled_at, void)
+        gone_at, claim, placed_at, cancelled_at, void, details)
     WHERE o.id = n.id
     """  # noqa: S608
 )
@@ -108,6 +109,17 @@ def _parameters(rows: Sequence[OrderRow]) -> dict[str, Any]:
         "cancelled": [each.cancelled_at for each in rows],
         # PostgreSQL has no arrays of arrays of different lengths.
         "voids": ["\x1f".join(each.void) for each in rows],
+        "details": [_write_details(each.details) if each.details else None for each in rows],
+    }
+
+
+def _write_details(details: Mapping[str, Detail]) -> str:
+    return json.dumps({base: [each[0].isoformat(), *each[1:]] for base, each in details.items()})
+
+
+def _read_details(stored: Mapping[str, Any]) -> dict[str, Detail]:
+    return {
+        base: Detail(datetime.fromisoformat(at), digest, refunded) for base, (at, digest, refunded) in stored.items()
     }
 
 
@@ -124,6 +136,7 @@ def _order(row: Any) -> OrderRow:
         row.placed_at,
         row.cancelled_at,
         tuple(row.void_fulfillments),
+        _read_details(row.details or {}),
     )
 
 
