@@ -8,10 +8,10 @@ PACKAGES := libs/common libs/devkit services/gateway services/order-sync service
 SOURCES := $(foreach package,$(PACKAGES),$(package)/src)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check format lint types bench lock docs clean
+.PHONY: help setup demo run test test-faults check format lint types bench lock docs clean
 
 help: ## what there is
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: $(VENV)/.installed libs/devkit/npm/node_modules/.installed ## install all that the other targets need
 
@@ -37,6 +37,9 @@ run: setup ## Kafka, PostgreSQL and the five services
 
 test: setup ## the whole suite, on real Kafka and real PostgreSQL (ARGS="-k name" to choose)
 	$(BIN)/python -m pytest -q $(ARGS)
+
+test-faults: setup ## the fault suite in its long form: longer outages, more load (ARGS="-k name" to choose)
+	LONGSHORE_FAULTS=long $(BIN)/python -m pytest -q tests/faults $(ARGS)
 
 check: setup lint types docs-check deploy-check ## lint, types, generated documents, deployment files
 

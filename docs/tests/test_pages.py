@@ -45,6 +45,7 @@ def test_every_setting_is_told_of(settings: type[GatewaySettings]) -> None:
 def test_no_setting_is_invented() -> None:
     known = {f"{ENV_PREFIX}{name.upper()}" for each in (GatewaySettings, InventorySettings, ShopifySettings)
              for name in each.model_fields} | {"LONGSHORE_DATA_DIR", "LONGSHORE_MIGRATIONS_DIR"}  # fmt: skip
+    known |= {"LONGSHORE_TEST_SEED", "LONGSHORE_FAULTS"}  # the fault suite's
     # The architecture also names what is still to come.
     pages = [page.read_text() for page in PAGES if page.name != "ARCHITECTURE.md"]
     told = {name for text in pages for name in re.findall(r"LONGSHORE_[A-Z_]+[A-Z]", text)}
@@ -65,3 +66,16 @@ def test_decisions_are_numbered_without_gaps_and_say_what_would_change_them() ->
         assert text.startswith(f"# {page.name[:4]} ")
         for part in ("**Context.**", "**Choice.**", "**What would change our mind.**"):
             assert part in text, page.name
+
+
+def test_every_promise_names_a_test_that_is_there() -> None:
+    """docs/reliability.md: `path::name`, or `path::Class::name`."""
+    named = re.findall(r"`([\w/.-]+\.py)::([\w:]+)`", (ROOT / "docs/reliability.md").read_text())
+    assert named
+
+    def is_there(path: str, name: str) -> bool:
+        text = (ROOT / path).read_text() if (ROOT / path).is_file() else ""
+        parts = name.split("::")
+        return all(re.search(rf"^\s*(class|def|async def) {part}\b", text, re.MULTILINE) for part in parts)
+
+    assert not [f"{path}::{name}" for path, name in named if not is_there(path, name)]
