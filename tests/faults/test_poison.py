@@ -7,20 +7,33 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import random
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
+import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
 
 from longshore.broker import INTEGRATION_ID_HEADER, ORG_ID_HEADER
+from longshore.contracts import OrderSnapshot, Origin, Platform, RawRef
+from longshore.ids import IntegrationId, OrgId
+from longshore.platforms.protocols import RawRecord, Untranslatable
+from longshore_connector_shopify.translate import ShopifyTranslator
+from longshore_connector_woo.translate import WooTranslator
+from longshore_devkit.broken import Signed, break_body, break_headers, signed
 from longshore_devkit.testing import eventually
 
 pytestmark = pytest.mark.e2e
 
 CONNECTORS = {"woocommerce": "connector-woo", "shopify": "connector-shopify"}
 SKUS = ("POISON-1", "POISON-2")
+SECRET = "mute-secret"
 
 MOST_SET_ASIDE = 100
 """The kit's limit (ConsumerPolicy.poison_max_count): from so many on it halts."""
@@ -137,6 +150,111 @@ class TestSome:
 
     async def letters(self, hub: Any, store: Any, **which: Any) -> list[dict[str, Any]]:
         return [letter for letter in await hub.all("dead-letters", **which) if letter["integration_id"] == store.id]
+
+
+class TestBroken:
+    """Signed deliveries with broken content among good ones, through all of it (test_broken_deliveries.py has the same
+    in process, by the hundred thousand)."""
+
+    EACH = 1_500 if os.environ.get("LONGSHORE_FAULTS") == "long" else 150
+
+    @pytest.mark.parametrize("platform", sorted(CONNECTORS))
+    async def test_each_is_an_order_or_ignored_or_a_dead_letter_and_no_neighbour_is_lost(
+        self, hub: Any, stack: Any, mute: Any, account: Any, rows: Any, platform: Any, seed: int
+    ) -> None:
+        chance = random.Random(seed)
+        store = await mute(platform, SKUS)
+        before = (await hub.settled())["dead_letters"]
+        # Two in three are good: a consumer halts when half of what it takes is poison.
+        numbers = range(3 * self.EACH)
+        broken = {n: break_body(store.body(n), chance) for n in numbers if n % 3 == 1}
+        expected = Expected(store)
+        async with httpx.AsyncClient(timeout=20) as client:
+            for start in range(0, len(numbers), 30):
+                part = numbers[start : start + 30]
+                bodies = [broken.get(n, store.body(n)) for n in part]
+                answers = await asyncio.gather(*[send(client, store, body, chance) for body in bodies])
+                for n, body, answer in zip(part, bodies, answers, strict=True):
+                    assert answer == 200 or (n in broken and answer in (400, 413)), (answer, body[:200])
+                    if n in broken and answer == 200:
+                        expected.add(body)
+        state = await hub.settled(timeout=120)
+        assert state["halted"] == []
+        assert [end for name in CONNECTORS.values() for end in stack.ends_of(name)] == []
+
+        good = {str(store.order_id(n)) for n in numbers if n not in broken}
+        found = await account.orders(store)
+        assert set(found) == good | expected.orders
+        letters = [each for each in await hub.all("dead-letters") if each["integration_id"] == store.id]
+        # What a connector lets through, nobody behind it chokes on.
+        assert {(each["topic"], each["consumer_group"]) for each in letters} <= {
+            (f"raw.{platform}", f"{CONNECTORS[platform]}.raw")
+        }, letters
+        assert len(letters) == expected.dead
+        assert (await hub.get("system"))["dead_letters"] == before + expected.dead
+        assert expected.dead > 0
+        assert expected.orders > set()
+        # The good ones are reserved to the piece, whatever the broken ones claim of the same goods.
+        (reserved,) = await rows(
+            "SELECT count(DISTINCT o.external_id) AS orders FROM inventory.orders o"
+            " WHERE o.integration_id = $1::uuid AND o.external_id = ANY($2::text[])",
+            store.id,
+            sorted(good),
+        )
+        assert reserved["orders"] == len(good)
+
+
+class Expected:
+    """What has to come of broken bodies, by the connector's own translator: it is pure, so it says the same here."""
+
+    def __init__(self, store: Any) -> None:
+        self.orders: set[str] = set()
+        self.dead = 0
+        self._store = store
+        self._translator = WooTranslator() if store.platform == "woocommerce" else ShopifyTranslator()
+
+    def add(self, body: bytes) -> None:
+        """One that the gateway took."""
+        raw = RawRecord(
+            platform=Platform(self._store.platform),
+            org_id=OrgId(UUID(self._store.integration["org_id"])),
+            integration_id=IntegrationId(UUID(self._store.id)),
+            origin=Origin.WEBHOOK,
+            topic_name="order.updated" if self._store.platform == "woocommerce" else "orders/updated",
+            resource=None,
+            external_id=None,
+            gone=False,
+            received_at=datetime.now(UTC),
+            headers={},
+            body=body,
+            ref=RawRef(topic="raw", partition=0, offset=0),
+        )
+        try:
+            translation = self._translator.translate(raw)
+        except Untranslatable:
+            self.dead += 1
+            return
+        self.orders |= {each.external_id for each in translation.events if isinstance(each, OrderSnapshot)}
+
+
+async def send(client: httpx.AsyncClient, store: Any, body: bytes, chance: random.Random) -> int:
+    """Deliver one; a third of them with odd headers, but those that name it."""
+    platform, shop = store.platform, store.integration["store_url"].removeprefix("https://")
+    topic = "order.updated" if platform == "woocommerce" else "orders/updated"
+    delivery = signed(platform, topic, body, secret=SECRET, shop=shop)
+    if chance.random() < 0.33:
+        delivery = odd_headers(delivery, chance)
+    url = store.integration["webhook_url"]
+    return (await client.post(url, content=delivery.body, headers=list(delivery.headers))).status_code
+
+
+def odd_headers(delivery: Signed, chance: random.Random) -> Signed:
+    """Broken as `break_headers` does, with the topic as it was."""
+    topic = next(pair for pair in delivery.headers if pair[0].endswith(b"topic"))
+    odd = break_headers(delivery, chance)
+    # No client sends spaces at the ends of a value, or letters in a name that HTTP does not have.
+    others = tuple((name, value.strip()) for name, value in odd.headers if name != topic[0] and b"\xff" not in name)
+    return replace(odd, headers=(topic, *others))
 
 
 class TestFlood:

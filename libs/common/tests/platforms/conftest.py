@@ -32,9 +32,10 @@ from longshore.platforms.accepting import AcceptCommands
 from longshore.platforms.clients import Clients
 from longshore.platforms.connecting import ConnectStore
 from longshore.platforms.job_runner import JobQueue
-from longshore.platforms.jobs import Lane, RunningJob
+from longshore.platforms.jobs import JobTables, Lane, RunningJob
 from longshore.platforms.metrics import ConnectorMetrics
 from longshore.platforms.running import RunJobs
+from longshore.platforms.standing import Standing
 from longshore.platforms.tables import ConnectorStore
 from longshore.platforms.work import CommandWork, StockWork, Work
 from longshore.vault import MIGRATIONS as VAULT_MIGRATIONS
@@ -83,14 +84,14 @@ async def engine(url: str) -> AsyncIterator[AsyncEngine]:
 class Connector:
     """The parts of a connector, wired as connector.py does, with toy shops and no Kafka."""
 
-    def __init__(self, url: str, engine: AsyncEngine) -> None:
+    def __init__(self, url: str, engine: AsyncEngine, vault: Vault | None = None) -> None:
         self.engine = engine
         self.now = NOW
         self.shops = Shops()
         self.raw = KeptMessages()
         self.registry = CollectorRegistry()
         metrics = ConnectorMetrics(self.registry)
-        self.vault = Vault(Sealer([Fernet.generate_key().decode()]))
+        self.vault = vault or Vault(Sealer([Fernet.generate_key().decode()]))
         self.store = ConnectorStore(SCHEMA)
         self.clients = Clients(self.shops.make_client, metrics)
         parts: dict[str, Any] = {
@@ -103,7 +104,9 @@ class Connector:
             "clock": self.clock,
         }
         self.connect = ConnectStore(**parts, public_url="https://hub.example/")
-        self.run = RunJobs(**parts, store=self.store, connect=self.connect, metrics=metrics)
+        standing = {name: parts[name] for name in ("schema", "engine", "vault", "clients", "clock")}
+        self.standing = Standing(**standing, jobs=JobTables(url, SCHEMA))
+        self.run = RunJobs(**parts, store=self.store, connect=self.connect, standing=self.standing, metrics=metrics)
         self.jobs = JobQueue(url, SCHEMA, self.run, paused=self.clients.paused, heartbeat_s=2.0, grace_s=1.0)
         self.accept = AcceptCommands(SCHEMA, engine, self.store, self.jobs, self.clock)
         self._offset = 0

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from longshore.contracts import FinancialStatus, FulfillmentState, FulfillmentStatus, OrderStatus
+from longshore.contracts import FinancialStatus, FulfillmentState, FulfillmentStatus, OrderSnapshot, OrderStatus
 from longshore.ids import line_id, order_id
 from longshore.platforms.protocols import Untranslatable
+from longshore_connector_shopify.translate import ShopifyTranslator
 
 
 def test_a_plain_order_is_read_whole(make: Any, translated: Any) -> None:
@@ -384,3 +386,23 @@ def test_what_no_database_takes_is_replaced(make: Any, translated: Any) -> None:
     order = translated(make.order(note="a\0b\ud800c"))
     assert order.notes[0].text == "ab?c"
     assert order.notes[0].author == "customer"
+
+
+@pytest.mark.parametrize("amount", [b"1e999999999", b"-1e999999999", b"1e15"])
+def test_an_amount_beyond_all_measure_is_named(make: Any, amount: bytes) -> None:
+    body = json.dumps(make.order(total_tip_received="TIP")).encode().replace(b'"TIP"', amount)
+    (order,) = ShopifyTranslator().translate(make.record(body)).events
+    assert isinstance(order, OrderSnapshot)
+    assert (order.totals.tip.amount, order.problems) == (0, ["total_tip_received"])
+
+
+def test_a_time_far_ahead_does_not_outrank_what_the_store_says_later(make: Any, translated: Any) -> None:
+    order = translated(make.order(updated_at="9999-12-31T23:59:59Z"))
+    assert order.version.updated_at == order.placed_at
+    assert order.problems == ["updated_at"]
+
+
+def test_what_is_too_long_to_be_a_sku_is_none(make: Any, translated: Any) -> None:
+    order = translated(make.order(line_items=[make.line(1, "28.90", sku="x" * 256)]))
+    assert order.lines[0].sku is None
+    assert "line_items[0].sku" in order.problems

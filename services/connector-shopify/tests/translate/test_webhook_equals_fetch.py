@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -35,6 +36,8 @@ EVERYTHING = Habits(
     note=0.3,
 )
 ORDERS = 40
+# When `make.record` was received.
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 def _ship_one(shop: Shop, order: Order, rng: random.Random) -> None:
@@ -87,7 +90,9 @@ def _both(make: Any, engine: Engine, order: Order) -> tuple[OrderSnapshot, Order
 
 @pytest.mark.parametrize(("seed", "currency"), [(1, "USD"), (2, "JPY"), (3, "KWD"), (4, "EUR")])
 def test_orders(make: Any, seed: int, currency: str) -> None:
-    shop = Shop(ShopConfig(seed=seed, currency=currency, locations=2, plan="enterprise", habits=EVERYTHING))
+    shop = Shop(
+        ShopConfig(seed=seed, currency=currency, locations=2, plan="enterprise", habits=EVERYTHING), now=lambda: NOW
+    )
     engine = Engine(shop)
     for order in _orders(shop, seed):
         webhook, fetch = _both(make, engine, order)
@@ -99,7 +104,7 @@ def test_orders(make: Any, seed: int, currency: str) -> None:
 
 
 def test_the_digest_tells_content_apart(make: Any) -> None:
-    shop = Shop(ShopConfig())
+    shop = Shop(ShopConfig(), now=lambda: NOW)
     engine = Engine(shop)
     order = shop.place_order([("LS-0001", 2)])
     before, _ = _both(make, engine, order)
@@ -110,7 +115,7 @@ def test_the_digest_tells_content_apart(make: Any) -> None:
 
 
 def test_products_and_stock(make: Any) -> None:
-    shop = Shop(ShopConfig(products=12, locations=3))
+    shop = Shop(ShopConfig(products=12, locations=3), now=lambda: NOW)
     engine = Engine(shop)
     for product in shop.products.values():
         told = make.record(orjson.dumps(rest.product_payload(product, "USD")), "products/update")
@@ -139,7 +144,7 @@ def test_products_and_stock(make: Any) -> None:
 
 def test_an_order_in_several_answers(make: Any) -> None:
     """Lines, shipments and refunds that the first answer cuts off come in answers of their own."""
-    shop = Shop(ShopConfig(products=60, plan="enterprise"))
+    shop = Shop(ShopConfig(products=60, plan="enterprise"), now=lambda: NOW)
     engine = Engine(shop)
     order = shop.place_order([(variant.sku or "", 1) for variant in shop.variants[:45]])
     whole = order.fulfillment_orders[0]

@@ -48,6 +48,27 @@ class TestIdentity:
             ("14", "14", "TSHIRT-1"),
         ]
 
+    @pytest.mark.parametrize("moment", ["9999-12-31T23:59:59", "2026-11-23T12:00:01"])
+    def test_a_time_far_ahead_does_not_outrank_what_the_store_says_later(
+        self, recordings: Any, snapshot: Any, moment: str
+    ) -> None:
+        order = snapshot(recordings.order("025") | {"date_modified_gmt": moment})
+        assert order.version.updated_at == datetime(2026, 11, 20, 21, 30, 19, tzinfo=UTC)
+        assert order.problems == ["date_modified_gmt"]
+
+    def test_a_clock_that_is_a_day_off_counts(self, recordings: Any, snapshot: Any) -> None:
+        order = snapshot(recordings.order("025") | {"date_modified_gmt": "2026-11-22T12:00:00"})
+        assert order.version.updated_at == datetime(2026, 11, 22, 12, tzinfo=UTC)
+        assert order.problems == []
+
+    def test_what_is_too_long_to_be_a_sku_is_none(self, recordings: Any, snapshot: Any) -> None:
+        body = recordings.order("018")
+        body["line_items"][0]["sku"] = "x" * 256
+        order = snapshot(body)
+        assert (order.lines[0].sku, order.problems) == (None, ["line_items[0].sku"])
+        body["line_items"][0]["sku"] = "x" * 255
+        assert snapshot(body).lines[0].sku == "x" * 255
+
     def test_deleted_product(self, recordings: Any, snapshot: Any) -> None:
         body = recordings.order("018")
         body["line_items"][0] |= {"product_id": 0, "variation_id": 0, "sku": None}

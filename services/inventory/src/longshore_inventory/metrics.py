@@ -20,7 +20,7 @@ class InventoryMetrics:
         )
         self.pushes = Counter(
             "longshore_stock_pushes_total",
-            "Stock pushes sent (pending), and what became of them.",
+            "Stock pushes sent (pending), and what became of them; stale: the store had sold one meanwhile.",
             ["status"],
             registry=registry,
         )

@@ -22,10 +22,11 @@ from longshore.platforms.accepting import AcceptCommands, FollowIntegrations
 from longshore.platforms.clients import Clients, MakeClient
 from longshore.platforms.connecting import ConnectStore
 from longshore.platforms.job_runner import JobQueue
-from longshore.platforms.jobs import RunningJob
+from longshore.platforms.jobs import JobTables, RunningJob
 from longshore.platforms.metrics import ConnectorMetrics
 from longshore.platforms.protocols import Translator
 from longshore.platforms.running import RunJobs
+from longshore.platforms.standing import Standing
 from longshore.platforms.tables import ConnectorStore
 from longshore.platforms.translating import TranslateRaw
 from longshore.runtime import Service
@@ -77,6 +78,13 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
         clients=clients,
         public_url=settings.public_url,
     )
+    standing = Standing(
+        schema=connector.schema,
+        engine=service.engine,
+        vault=vault,
+        clients=clients,
+        jobs=JobTables(settings.database_url, connector.schema),
+    )
     run = RunJobs(
         platform=connector.platform,
         schema=connector.schema,
@@ -86,6 +94,7 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
         store=store,
         clients=clients,
         connect=connect,
+        standing=standing,
         metrics=metrics,
     )
 

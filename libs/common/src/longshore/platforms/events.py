@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from longshore.contracts import OrderDeleted, ProductDeleted
 from longshore.platforms.protocols import RawRecord
+
+# A store's clock may be an hour off, or read its own zone as UTC. What is further ahead is no time of an update.
+MOST_AHEAD = timedelta(days=2)
+# Stores themselves bound a SKU at 255 characters (Shopify) or 100; it is the key of our variants.
+LONGEST_SKU = 255
+
+
+def is_far_ahead(moment: datetime, record: RawRecord) -> bool:
+    """Whether a store's time lies so far after its delivery that it would outrank all that the store says later."""
+    return moment > record.received_at + MOST_AHEAD
 
 
 def snapshot_head(record: RawRecord, external_id: str, updated_at: datetime) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class ConnectorMetrics:
         )
         self.commands = Counter(
             "longshore_commands_total",
-            "Commands by type and by what became of them at the store.",
+            "Commands by type and by what became of them at the store; stale: a compare-and-set that a sale overtook.",
             ["platform", "type", "status"],
             registry=registry,
         )

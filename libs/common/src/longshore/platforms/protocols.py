@@ -178,7 +178,14 @@ class StoreRefused(StoreError):
 
 
 class StoreUnauthorized(StoreRefused):
-    """The credentials are not (or no longer) good, or lack a permission."""
+    """The credentials are not (or no longer) good, or lack a permission.
+
+    `partial`: only for what was asked; the store lets us in for other things.
+    """
+
+    def __init__(self, code: str, detail: str, *, partial: bool = False) -> None:
+        super().__init__(code, detail)
+        self.partial = partial
 
 
 class StoreClient(Protocol):

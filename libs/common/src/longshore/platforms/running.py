@@ -13,6 +13,7 @@ from longshore import outbox
 from longshore.broker import Producer
 from longshore.clock import Clock, utc_now
 from longshore.contracts import (
+    STALE,
     Command,
     CommandError,
     CommandOutcome,
@@ -38,8 +39,17 @@ from longshore.platforms.protocols import (
     StoreUnavailable,
 )
 from longshore.platforms.raw import fetched_message
+from longshore.platforms.standing import Standing
 from longshore.platforms.tables import ConnectorStore, Target
-from longshore.platforms.work import CommandWork, ConnectWork, DisconnectWork, FetchWork, StockWork, read_work
+from longshore.platforms.work import (
+    CommandWork,
+    ConnectWork,
+    DisconnectWork,
+    FetchWork,
+    ProbeWork,
+    StockWork,
+    read_work,
+)
 from longshore.vault import Vault
 
 log = structlog.get_logger(__name__)
@@ -73,6 +83,7 @@ class RunJobs:
         store: ConnectorStore,
         clients: Clients,
         connect: ConnectStore,
+        standing: Standing,
         metrics: ConnectorMetrics,
         clock: Clock = utc_now,
     ) -> None:
@@ -84,6 +95,7 @@ class RunJobs:
         self._store = store
         self._clients = clients
         self._connect = connect
+        self._standing = standing
         self._metrics = metrics
         self._clock = clock
 
@@ -104,6 +116,8 @@ class RunJobs:
                     await self._fetch(integration, FetchRequest(work.resource, work.external_id))
                 case ConnectWork() if integration is not None:
                     await self._connect.connect(integration)
+                case ProbeWork() if integration is not None and found:
+                    await self._standing.probe(integration, found[1])
                 case DisconnectWork() if integration is not None and found and found[1] is IntegrationStatus.DELETED:
                     await self._connect.disconnect(integration, last=job.attempts + 1 >= MOST_FAREWELLS)
                 case _:
@@ -117,7 +131,7 @@ class RunJobs:
             log.warning("the store refused", code=error.code, kind=work.kind, integration_id=str(job.integration_id))
 
     async def _fetch(self, integration: Integration, request: FetchRequest) -> None:
-        async with self._clients.calling(integration) as client:
+        async with self._standing.calling(integration) as client:
             entities = await client.fetch(request)
         await self._to_raw(integration, entities)
 
@@ -166,7 +180,7 @@ class RunJobs:
     async def _carry_out(self, integration: Integration, command: Command) -> str | None:
         payload = command.payload
         if isinstance(payload, FulfillmentCreate):
-            async with self._clients.calling(integration) as client:
+            async with self._standing.calling(integration) as client:
                 result = await client.create_fulfillment(payload)
             return result.external_id
         if isinstance(payload, EntityFetch):
@@ -198,7 +212,7 @@ class RunJobs:
             ]
         else:
             try:
-                async with self._clients.calling(integration) as client:
+                async with self._standing.calling(integration) as client:
                     results = await client.set_stock(payloads)
             except StoreUnavailable as error:
                 if attempts == 0:
@@ -275,7 +289,10 @@ class RunJobs:
 
     def _count(self, outcomes: Sequence[CommandOutcome]) -> None:
         for outcome in outcomes:
-            self._metrics.commands.labels(self._platform.value, outcome.type, outcome.status.value).inc()
+            # A sale has overtaken the push: no failure, and no news that a person should look at.
+            stale = outcome.error is not None and outcome.error.code == STALE
+            status = STALE if stale else outcome.status.value
+            self._metrics.commands.labels(self._platform.value, outcome.type, status).inc()
 
     def _count_failure(self, error: StoreError) -> None:
         self._metrics.store_failures.labels(self._platform.value, error.code).inc()

@@ -37,13 +37,19 @@ class ConnectWork(Contract):
     kind: Literal["connect"] = "connect"
 
 
+class ProbeWork(Contract):
+    """See whether a store that has shut us out lets us in again."""
+
+    kind: Literal["probe"] = "probe"
+
+
 class DisconnectWork(Contract):
     """Remove the webhooks at the store, then forget the credentials."""
 
     kind: Literal["disconnect"] = "disconnect"
 
 
-Work = FetchWork | CommandWork | StockWork | ConnectWork | DisconnectWork
+Work = FetchWork | CommandWork | StockWork | ConnectWork | ProbeWork | DisconnectWork
 
 _work: TypeAdapter[Work] = TypeAdapter(Annotated[Work, Field(discriminator="kind")])
 

@@ -203,6 +203,31 @@ class Vault:
         )
         return (await conn.execute(statement)).one_or_none() is not None
 
+    async def turn(
+        self,
+        conn: AsyncConnection,
+        id: UUID,
+        before: IntegrationStatus,
+        after: IntegrationStatus,
+        reason: str | None,
+        now: datetime,
+        *,
+        reason_begins: str = "",
+    ) -> bool:
+        """From one status to another, if it is in the first (and its reason begins so); answers whether it was."""
+        statement = (
+            update(integrations)
+            .where(
+                integrations.c.id == id,
+                integrations.c.deleted_at.is_(None),
+                integrations.c.status == before.value,
+                func.coalesce(integrations.c.status_reason, "").startswith(reason_begins, autoescape=True),
+            )
+            .values(status=after.value, status_reason=reason, updated_at=now)
+            .returning(integrations.c.id)
+        )
+        return (await conn.execute(statement)).one_or_none() is not None
+
     def _opened(self, row: Row[*tuple[Any, ...]]) -> Integration:
         return Integration(
             id=IntegrationId(row.id),

@@ -235,7 +235,8 @@ def _answer(body: bytes, parsed: Mapping[str, Any], codes: list[str]) -> Answer:
         return Answer(body, data, _paths(parsed))
     if denied:
         fields = ", ".join(_paths(parsed)) or "something"
-        raise StoreUnauthorized("access-denied", f"The access token may not read or write: {fields}.")
+        detail = f"The access token may not read or write: {fields}."
+        raise StoreUnauthorized("access-denied", detail, partial=True)
     if any(code in {"INTERNAL_SERVER_ERROR", "TIMEOUT", "BUSY"} for code in codes):
         raise StoreUnavailable("store-error", "The store failed inside.")
     if "SHOP_INACTIVE" in codes:

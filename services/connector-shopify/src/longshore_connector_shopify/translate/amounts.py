@@ -86,7 +86,8 @@ class Amounts:
         if value is None:
             return None
         try:
-            if isinstance(value, Decimal) and value.is_finite() and abs(value) < MOST_MINOR:
+            # Compared, not abs(): that rounds, and overflows at 1e999999999.
+            if isinstance(value, Decimal) and value.is_finite() and -MOST_MINOR < value < MOST_MINOR:
                 return self.minor(round(value, self.exponent))
             return self.minor(value)
         except InvalidAmount:

@@ -187,7 +187,7 @@ def _line(
         "external_id": external_id,
         "product_external_id": notes.external_id(node, "product_id", at),
         "variant_external_id": notes.external_id(node, "variant_id", at),
-        "sku": notes.text(node, "sku", at),
+        "sku": notes.sku(node, at),
         "title": notes.text(node, "title", at) or notes.text(node, "name", at) or "",
         "quantity": kept.quantity,
         "unit_price": money(price),

@@ -85,7 +85,7 @@ def _build(order: Json, record: RawRecord, exponent: int | None) -> OrderSnapsho
     sums = _sums(order, goods, refunds, amounts, notes, taxes_included)
     shipments, delivered = _fulfillments(order, ours, goods.line_ids, notes)
     financial, fulfillment, platform_status = _statuses(order, goods, notes)
-    updated_at = notes.moment(order, "updated_at") or notes.moment(order, "created_at") or record.received_at
+    updated_at = notes.updated(order, record, "updated_at", "created_at")
     refunded = refund_parts(
         refunds,
         ours,

@@ -63,7 +63,7 @@ def build_customer(node: Json, record: RawRecord) -> CustomerSnapshot:
     external_id = notes.external_id(node)
     if external_id is None:
         raise Untranslatable("id is missing or unreadable")
-    updated_at = notes.moment(node, "updated_at") or record.received_at
+    updated_at = notes.updated(node, record)
     snapshot = CustomerSnapshot.model_validate(
         {
             **snapshot_head(record, external_id, updated_at),

@@ -34,7 +34,7 @@ def build_product(product: Json, record: RawRecord) -> ProductSnapshot:
         notes.unreadable("status")
         status = ProductStatus.ACTIVE
     currency = notes.text(product, "currency")
-    updated_at = notes.moment(product, "updated_at") or record.received_at
+    updated_at = notes.updated(product, record)
     variants = [_variant(node, currency, notes, at) for at, node in notes.nodes(product, "variants")]
     snapshot = ProductSnapshot.model_validate(
         {
@@ -61,7 +61,7 @@ def build_level(
     inventory_id: str, location_id: str, quantity: int, level: Json, record: RawRecord, notes: Notes
 ) -> StockLevel:
     """What the store can sell of an item at a location."""
-    updated_at = notes.moment(level, "updated_at") or record.received_at
+    updated_at = notes.updated(level, record)
     snapshot = StockLevel.model_validate(
         {
             **snapshot_head(record, f"{inventory_id}@{location_id}", updated_at),
@@ -93,7 +93,7 @@ def _variant(node: Json, currency: str | None, notes: Notes, at: str) -> dict[st
     return {
         "external_id": external_id,
         "inventory_external_id": inventory_id,
-        "sku": notes.text(node, "sku", at),
+        "sku": notes.sku(node, at),
         "barcode": notes.text(node, "barcode", at),
         "title": notes.text(node, "title", at) or "",
         "price": price,

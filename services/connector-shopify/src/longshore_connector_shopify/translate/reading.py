@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from longshore.platforms.protocols import Untranslatable
+from longshore.platforms.events import LONGEST_SKU, is_far_ahead
+from longshore.platforms.protocols import RawRecord, Untranslatable
 
 Json = Mapping[str, Any]
 
@@ -69,6 +70,14 @@ class Notes:
             self.unreadable(at + key)
         return None
 
+    def sku(self, node: Json, at: str = "") -> str | None:
+        """A SKU; one that is too long to be one counts as missing."""
+        value = self.text(node, "sku", at)
+        if value is not None and len(value) > LONGEST_SKU:
+            self.unreadable(at + "sku")
+            return None
+        return value
+
     def word(self, node: Json, key: str) -> str:
         """A word of an open enum; "" if there is none."""
         value = node.get(key)
@@ -111,6 +120,17 @@ class Notes:
         if found is None:
             self.unreadable(at + key)
         return found
+
+    def updated(self, node: Json, record: RawRecord, *keys: str) -> datetime:
+        """When the store last changed the entity, by the first of `keys` that tells (updated_at unless others are
+        given); when we heard of it, if none does or they name a far future."""
+        for key in keys or ("updated_at",):
+            moment = self.moment(node, key)
+            if moment is not None and not is_far_ahead(moment, record):
+                return moment
+            if moment is not None:
+                self.unreadable(key)
+        return record.received_at
 
     def nodes(self, node: Json, key: str, at: str = "") -> Iterator[tuple[str, Json]]:
         """The objects of a list with the name of each ("line_items[2]."); anything else in it is noted."""

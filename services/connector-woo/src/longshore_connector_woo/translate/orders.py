@@ -40,10 +40,9 @@ def order_snapshot(record: RawRecord, body: dict[str, Any], refund_records: list
         raise Untranslatable(f"amounts: {error}") from None
     line_ids: dict[str, UUID] = {key: ids.line_id(order_id, key) for key in keys}
     created = order.moment("date_created_gmt")
-    updated = order.moment("date_modified_gmt")
-    if updated is None:
+    updated = order.updated(record) or record.received_at
+    if not body.get("date_modified_gmt"):
         order.unreadable("date_modified_gmt")
-        updated = created or record.received_at
     content = {
         **snapshot_head(record, external_id, updated),
         "number": order.text("number") or external_id,
@@ -169,7 +168,7 @@ def _line(
         "external_id": key,
         "product_external_id": product,
         "variant_external_id": variation or product,
-        "sku": item.text("sku"),
+        "sku": item.sku(),
         "title": item.name("name") or "",
         "quantity": quantity,
         "unit_price": unit.rounded(before / quantity if quantity else before),

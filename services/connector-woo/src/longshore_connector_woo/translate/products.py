@@ -50,7 +50,7 @@ def product_events(
             {
                 "external_id": external_id,
                 "inventory_external_id": stock_id,
-                "sku": product.text("sku"),
+                "sku": product.sku(),
                 "barcode": product.text("global_unique_id"),
                 "title": variant_title,
                 "tracked": managed is True or managed == "parent",
@@ -116,7 +116,7 @@ def _identity(entity: Fields, what: str) -> str:
 
 
 def _updated(entity: Fields, record: RawRecord) -> datetime:
-    return entity.moment("date_modified_gmt") or entity.moment("date_created_gmt") or record.received_at
+    return entity.updated(record) or record.received_at
 
 
 def _titles(product: Fields, parent_name: str | None) -> tuple[str, str]:

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from longshore.platforms.protocols import Untranslatable
+from longshore.platforms.events import LONGEST_SKU, is_far_ahead
+from longshore.platforms.protocols import RawRecord, Untranslatable
 
 # What consumers count in: PostgreSQL integers and bigints.
 MOST_PIECES = 2**31 - 1
@@ -99,6 +100,14 @@ class Fields:
         self.unreadable(key)
         return None
 
+    def sku(self, key: str = "sku") -> str | None:
+        """A SKU; one that is too long to be one counts as missing."""
+        value = self.text(key)
+        if value is not None and len(value) > LONGEST_SKU:
+            self.unreadable(key)
+            return None
+        return value
+
     def name(self, key: str) -> str | None:
         """A string for people: WooCommerce keeps names with HTML entities."""
         value = self.text(key)
@@ -168,6 +177,16 @@ class Fields:
         elif not value:
             return None
         self.unreadable(key)
+        return None
+
+    def updated(self, record: RawRecord) -> datetime | None:
+        """When the store last changed the entity, or made it; None when it does not say, or names a far future."""
+        for key in ("date_modified_gmt", "date_created_gmt"):
+            moment = self.moment(key)
+            if moment is not None and not is_far_ahead(moment, record):
+                return moment
+            if moment is not None:
+                self.unreadable(key)
         return None
 
     def object(self, key: str) -> Fields:

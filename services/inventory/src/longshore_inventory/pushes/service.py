@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from longshore.clock import Clock, utc_now
-from longshore.contracts import CommandOutcome, CommandStatus
+from longshore.contracts import STALE, CommandOutcome, CommandStatus
 from longshore.db import unit_of_work
 from longshore_inventory.database import SCHEMA
 from longshore_inventory.metrics import InventoryMetrics
@@ -46,7 +46,7 @@ class Pushes:
             changed = await update_commands(work.conn, newest)
             for each in newest:
                 if each.command_id in changed and each.status is not CommandStatus.RUNNING:
-                    self._metrics.pushes.labels(each.status.value).inc()
+                    self._metrics.pushes.labels(STALE if is_stale(each) else each.status.value).inc()
             now = self._clock()
             await self._acknowledge(work.conn, book, newest, now)
             await close_book(work, book, now, self._metrics)

@@ -62,6 +62,9 @@ _DROP = text(
     """
 )
 
+# What the column holds: the lines of one order may sum to more.
+_MOST = 2**31 - 1
+
 OVERSOLD = "oversold"
 PUSH_FAILED = "push_failed"
 
@@ -95,7 +98,7 @@ async def raise_alerts(conn: AsyncConnection, alerts: Sequence[Alert], now: date
                 "variants": [each.variant_id for each in alerts],
                 "orders": [each.order_id for each in alerts],
                 "integrations": [each.integration_id for each in alerts],
-                "quantities": [each.quantity for each in alerts],
+                "quantities": [None if each.quantity is None else min(each.quantity, _MOST) for each in alerts],
                 "details": [each.detail for each in alerts],
                 "now": now,
             },
