@@ -57,6 +57,13 @@ async def test_each_service_is_told_what_it_needs(tmp_path: Path, environ: dict[
             assert variable not in told["inventory"]
 
 
+async def test_a_service_may_have_variables_of_its_own(tmp_path: Path, environ: dict[str, str]) -> None:
+    own = {"order-sync": {"LONGSHORE_KAFKA_BOOTSTRAP_SERVERS": "proxy:1"}}
+    async with Stack(DataDir(tmp_path / "data"), environ, service_environ=own) as stack:
+        servers = {name: environment_of(url)["LONGSHORE_KAFKA_BOOTSTRAP_SERVERS"] for name, url in stack.urls.items()}
+    assert servers == dict.fromkeys(servers, "broker:9092") | {"order-sync": "proxy:1"}
+
+
 async def test_ports_and_keys_stay_over_a_restart(tmp_path: Path, environ: dict[str, str]) -> None:
     async with Stack(DataDir(tmp_path / "data"), environ) as first:
         pass

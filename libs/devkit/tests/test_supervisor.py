@@ -134,6 +134,30 @@ class TestRestart:
         assert pauses[:2] == ["in 0.2 s", "in 0.4 s"]
 
 
+class TestHold:
+    async def test_what_is_held_stays_away_until_it_is_released(self) -> None:
+        events: list[Event] = []
+        supervisor = Supervisor([sleeper("worker")], on_event=events.append)
+        await supervisor.start()
+        supervisor.hold("worker")
+        # Its pause is over, and it would have started.
+        await eventually(lambda: any(event.kind == "restarting" for event in events))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(supervisor.wait_ready("worker"), 0.6)
+        assert (supervisor.pid("worker"), supervisor.starts("worker")) == (None, 1)
+        supervisor.release("worker")
+        await supervisor.wait_ready("worker")
+        assert supervisor.starts("worker") == 2
+        await supervisor.stop()
+
+    async def test_a_held_one_does_not_keep_the_others_from_stopping(self) -> None:
+        supervisor = Supervisor([sleeper("worker"), sleeper("other")])
+        await supervisor.start()
+        supervisor.hold("worker")
+        await eventually(lambda: supervisor.pid("worker") is None)
+        await asyncio.wait_for(supervisor.stop(), 5)
+
+
 class TestStop:
     async def test_dependents_stop_first(self) -> None:
         events: list[Event] = []

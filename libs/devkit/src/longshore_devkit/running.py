@@ -52,6 +52,24 @@ class Running:
 
         self.call(send())
 
+    def hold(self, *names: str) -> None:
+        """kill -9, and no new start before `release`: an outage."""
+
+        async def hold() -> None:
+            for name in names:
+                self._supervisor.hold(name)
+
+        self.call(hold())
+
+    def release(self, *names: str) -> None:
+        """After `hold`: let them start again; does not wait for that."""
+
+        async def release() -> None:
+            for name in names:
+                self._supervisor.release(name)
+
+        self.call(release())
+
     def wait_ready(self, *names: str) -> None:
         """Wait until the named processes (all, if none is named) are ready. Raises TimeoutError after 60 s."""
 

@@ -42,7 +42,8 @@ class Stack:
     """Infrastructure and services, supervised. Use as `async with`, or call `start` and `stop`.
 
     `environ` is what the services inherit; every `LONGSHORE_*` variable in it reaches them. `beside`: more processes
-    to run with it (simulated stores). `python` runs the services."""
+    to run with it (simulated stores). `python` runs the services. `service_environ`: variables of single services, by
+    name, which win over all else (a proxy between one service and Kafka)."""
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class Stack:
         beside: Sequence[ProcessSpec] = (),
         durable: bool = True,
         python: Sequence[str] = (sys.executable,),
+        service_environ: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         self.data_dir = data_dir
         self.http_port = http_port(environ)
@@ -64,6 +66,7 @@ class Stack:
         self._beside = tuple(beside)
         self._durable = durable
         self._python = tuple(python)
+        self._service_environ = dict(service_environ or {})
         self._ports = PortBook(data_dir.path / "ports.json")
         self._infra: Infra | None = None
         self._supervisor: Supervisor | None = None
@@ -155,6 +158,7 @@ class Stack:
                 HTTP_PORT_VARIABLE: self.urls[service.name].rpartition(":")[2],
             }
             | (others if service == GATEWAY else {})
+            | dict(self._service_environ.get(service.name, {}))
         )
 
 

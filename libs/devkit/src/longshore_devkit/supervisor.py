@@ -49,6 +49,10 @@ class _Child:
     failed_starts: int = 0
     stopping: bool = False
     starts: int = 0
+    may_run: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.may_run.set()
 
 
 class Supervisor:
@@ -122,6 +126,15 @@ class Supervisor:
                 self._children[name].ready.clear()
             kill_group(pid, sig)
 
+    def hold(self, name: str) -> None:
+        """kill -9, and do not start it again before `release` (faults: an outage)."""
+        self._children[name].may_run.clear()
+        self.signal(name, signal.SIGKILL)
+
+    def release(self, name: str) -> None:
+        """After `hold`: start it again."""
+        self._children[name].may_run.set()
+
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(self._children)
@@ -133,6 +146,7 @@ class Supervisor:
             await spec.prepare()
         backoff = FIRST_BACKOFF_S
         while not child.stopping:
+            await child.may_run.wait()
             began = time.monotonic()
             try:
                 await self._run_once(child, began)

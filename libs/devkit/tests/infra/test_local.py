@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import signal
 import tempfile
@@ -15,8 +16,11 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from longshore_devkit.infra import Infra, find_infra
+from longshore_devkit.infra import Infra, find_infra, local_kafka
+from longshore_devkit.infra.kafka_broker import Listener
 from longshore_devkit.infra.postgres import asyncpg_dsn
+from longshore_devkit.ports import HOST, PortBook, free_port
+from longshore_devkit.proxy import Proxy
 from longshore_devkit.running import RunningInfra
 from longshore_devkit.supervisor import Supervisor
 
@@ -118,3 +122,30 @@ async def test_a_pid_file_that_names_another_program_does_not_stop_postgres(data
     supervisor = Supervisor((await find_infra(data_dir, environ, durable=False)).specs)
     await supervisor.start()
     await supervisor.stop()
+
+
+async def test_kafka_by_way_of_a_proxy_only(data_dir: Path) -> None:
+    """Clients come back to the address that the listener advertises, so nothing of theirs passes beside the proxy."""
+    ports = PortBook(data_dir / "ports.json")
+    own = free_port()
+    async with Proxy((HOST, own)) as proxy:
+        kafka = dataclasses.replace(
+            local_kafka(data_dir, ports, os.environ), listeners=(Listener("OUTSIDE", own, proxy.port),)
+        )
+        supervisor = Supervisor([await kafka.spec()])
+        await supervisor.start()
+        try:
+            admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
+            await admin.start()
+            await admin.create_topics([NewTopic("far", num_partitions=1, replication_factor=1)])
+            await admin.close()
+            async with AIOKafkaProducer(bootstrap_servers=proxy.address, acks="all", request_timeout_ms=2_000) as far:
+                await far.send_and_wait("far", b"by the proxy")
+                assert proxy.connections > 0
+                proxy.black_hole()
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(far.send_and_wait("far", b"swallowed"), 0.5)
+                proxy.heal()
+                await far.send_and_wait("far", b"after")
+        finally:
+            await supervisor.stop()

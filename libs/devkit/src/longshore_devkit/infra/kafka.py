@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from longshore_devkit.infra.kafka_archive import with_archive
-from longshore_devkit.infra.kafka_broker import broker_argv, format_storage, kafka_is_ready
+from longshore_devkit.infra.kafka_broker import Listener, broker_argv, format_storage, kafka_is_ready
 from longshore_devkit.infra.kafka_jars import KafkaJars, find_kafka
 from longshore_devkit.ports import HOST
 from longshore_devkit.processes import ProcessSpec
@@ -25,6 +25,8 @@ class LocalKafka:
     log_file: Path
     environ: Mapping[str, str]
     heap_mb: int = DEFAULT_HEAP_MB
+    listeners: tuple[Listener, ...] = ()
+    """More ways in, each behind a proxy."""
 
     @property
     def bootstrap_servers(self) -> str:
@@ -50,4 +52,4 @@ class LocalKafka:
         return self.data_dir / "server.properties"
 
     async def _prepare(self, jars: KafkaJars) -> None:
-        await format_storage(jars, self.data_dir, self.port, self.controller_port, self.environ)
+        await format_storage(jars, self.data_dir, self.port, self.controller_port, self.environ, self.listeners)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from aiokafka.client import AIOKafkaClient
@@ -18,10 +19,24 @@ from longshore_devkit.processes import run_tool
 MAX_MESSAGE_BYTES = 10 * 1024 * 1024
 """An 8 MiB webhook body with its headers fits."""
 
+PROTOCOLS = "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"
+
+
+@dataclass(frozen=True)
+class Listener:
+    """One more way in: who comes by it is told to come back to `advertised_port`, behind which a proxy leads to `port`.
+
+    `name`: letters and underscores."""
+
+    name: str
+    port: int
+    advertised_port: int
+
+
 BROKER_SETTINGS: Mapping[str, object] = {
     "process.roles": "broker,controller",
     "node.id": 1,
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "listener.security.protocol.map": PROTOCOLS,
     "controller.listener.names": "CONTROLLER",
     "auto.create.topics.enable": "false",
     # One node: what is kept in several copies elsewhere has one here.
@@ -83,13 +98,18 @@ def broker_argv(jars: KafkaJars, config: Path, heap_mb: int, *extra: str) -> tup
 
 
 async def format_storage(
-    jars: KafkaJars, data_dir: Path, port: int, controller_port: int, environ: Mapping[str, str]
+    jars: KafkaJars,
+    data_dir: Path,
+    port: int,
+    controller_port: int,
+    environ: Mapping[str, str],
+    listeners: Sequence[Listener] = (),
 ) -> None:
     """Write the configuration for these ports; format the log directory unless that was done before."""
     logs = data_dir / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     config = data_dir / "server.properties"
-    config.write_text(server_properties(logs, port, controller_port))
+    config.write_text(server_properties(logs, port, controller_port, listeners))
     if (logs / "meta.properties").exists():
         return
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
@@ -104,12 +124,15 @@ async def format_storage(
     )  # fmt: skip
 
 
-def server_properties(logs: Path, port: int, controller_port: int) -> str:
+def server_properties(logs: Path, port: int, controller_port: int, listeners: Sequence[Listener] = ()) -> str:
     """The configuration file: loopback only."""
+    bound = {"PLAINTEXT": port, "CONTROLLER": controller_port} | {each.name: each.port for each in listeners}
+    told = {"PLAINTEXT": port} | {each.name: each.advertised_port for each in listeners}
     settings = dict(BROKER_SETTINGS) | {
         "controller.quorum.voters": f"1@{HOST}:{controller_port}",
-        "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
+        "listener.security.protocol.map": ",".join([PROTOCOLS, *(f"{each.name}:PLAINTEXT" for each in listeners)]),
+        "listeners": ",".join(f"{name}://{HOST}:{number}" for name, number in bound.items()),
+        "advertised.listeners": ",".join(f"{name}://{HOST}:{number}" for name, number in told.items()),
         "log.dirs": logs,
     }
     return "".join(f"{key}={_escape(str(value))}\n" for key, value in settings.items())
