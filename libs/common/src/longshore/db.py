@@ -119,7 +119,8 @@ def migrations_path(package_file: str, env: str = "LONGSHORE_MIGRATIONS_DIR") ->
 async def migrate(url: str, script_location: Path | str, schema: str, version_table: str = "alembic_version") -> None:
     """Bring `schema` to its newest version; creates it first. Waits until PostgreSQL answers.
 
-    Safe when several processes do it at once. All of it is one transaction: it happens whole or not at all.
+    Safe when several processes do it at once. All of it is one transaction: it happens whole or not at all. A schema
+    that a newer version has migrated is left as it is.
     Raises FileNotFoundError where there are no migrations.
     """
     location = Path(script_location)
@@ -144,7 +145,7 @@ async def _migrate_once(url: str, script_location: Path, schema: str, version_ta
     try:
         async with engine.begin() as conn:
             # As nearly always when a process starts: there is nothing to do, and Alembic need not be loaded.
-            if await _is_newest(conn, script_location, schema, version_table):
+            if await _is_new_enough(conn, script_location, schema, version_table):
                 return
             await conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
             await conn.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
@@ -155,19 +156,31 @@ async def _migrate_once(url: str, script_location: Path, schema: str, version_ta
         await engine.dispose()
 
 
-async def _is_newest(conn: AsyncConnection, script_location: Path, schema: str, version_table: str) -> bool:
+async def _is_new_enough(conn: AsyncConnection, script_location: Path, schema: str, version_table: str) -> bool:
+    """Whether the schema is of our version, or of a newer one: then a newer process has migrated it while we run on
+    (or start once more), and its migrations suit us (CONTRIBUTING)."""
     table = f'"{schema}"."{version_table}"'
     if await conn.scalar(text("SELECT to_regclass(:name)"), {"name": table}) is None:
         return False
     applied = set(await conn.scalars(text(f"SELECT version_num FROM {table}")))  # noqa: S608  (names of our own)
-    return applied == newest_revisions(script_location)
+    known, followed = _revisions(script_location)
+    if applied - known:
+        log.warning("the schema is of a newer version than this process", schema=schema, version=sorted(applied))
+        return True
+    return applied == known - followed
 
 
 def newest_revisions(script_location: Path) -> set[str]:
     """The revisions that no other follows, read from the migrations' own lines `revision = ` and `down_revision = `."""
+    known, followed = _revisions(script_location)
+    return known - followed
+
+
+def _revisions(script_location: Path) -> tuple[set[str], set[str]]:
+    """All revisions, and those that another follows."""
     scripts = [path.read_text() for path in (script_location / "versions").glob("*.py")]
-    revisions = {each for script in scripts for each in _REVISION.findall(script)}
-    return revisions - {each for script in scripts for each in _DOWN_REVISION.findall(script)}
+    known = {each for script in scripts for each in _REVISION.findall(script)}
+    return known, {each for script in scripts for each in _DOWN_REVISION.findall(script)}
 
 
 def _upgrade(conn: Connection, script_location: Path, schema: str, version_table: str) -> None:

@@ -50,6 +50,7 @@ from longshore.observability import configure_logging
 from longshore.ops import TraceMiddleware, ops_router
 from longshore.outbox import OutboxRelay
 from longshore.problems import install_problem_handlers
+from longshore.serving import SharedDoorServer, inherited_socket
 from longshore.settings import ServiceSettings
 
 __all__ = [
@@ -365,7 +366,8 @@ class Service:
 def serve(app: FastAPI, settings: ServiceSettings, front: Callable[[FastAPI], ASGIApp] | None = None) -> None:
     """Serve `app` in this process until SIGTERM or SIGINT; then finish within ten seconds and return code 0.
 
-    `front` puts an ASGI application before `app`, for a route that FastAPI's own layers would slow down.
+    `front` puts an ASGI application before `app`, for a route that FastAPI's own layers would slow down. With
+    LONGSHORE_HTTP_FD it serves at that shared socket too, from when it is ready.
     """
     service: Service = app.state.service
     configure_logging(settings.log_level, service.name)
@@ -388,7 +390,10 @@ def serve(app: FastAPI, settings: ServiceSettings, front: Callable[[FastAPI], AS
         timeout_keep_alive=30,
         timeout_graceful_shutdown=2,
     )
-    uvicorn.Server(config).run()
+    if settings.http_fd is None:
+        uvicorn.Server(config).run()
+    else:
+        SharedDoorServer(config, inherited_socket(settings.http_fd), ready=lambda: not service.missing()).run()
 
 
 def _spare_the_collector() -> None:

@@ -26,6 +26,9 @@ class ServiceSettings(BaseSettings):
 
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8000, ge=0, le=65535)
+    # A listening socket left open by whoever started this process and shared with others: the public door, beside
+    # this process's own address.
+    http_fd: int | None = Field(default=None, ge=3)
     kafka_bootstrap_servers: str = Field(min_length=1)
     database_url: str = Field(min_length=1, repr=False)
     encryption_keys: Annotated[tuple[str, ...], NoDecode] = Field(min_length=1, repr=False)
