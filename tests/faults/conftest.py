@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import asyncpg
 import httpx
@@ -36,6 +39,9 @@ FIRST_MOMENT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 PLENTY = 1_000_000
 """More pieces than any test sells."""
 
+INJECTED = Path(__file__).with_name("injected.py")
+INJECTIONS = "injections.json"
+
 LONG_FORM = os.environ.get("LONGSHORE_FAULTS") == "long"
 
 PATIENCE_S = 900.0 if LONG_FORM else 120.0
@@ -56,6 +62,7 @@ class WatchedStack(RunningStack):
 
     def __init__(self, stack: Stack, loop: LoopThread, ends: list[Ended], environ: Mapping[str, str]) -> None:
         super().__init__(stack, loop)
+        self.processes_of = stack.processes_of
         self.ends = ends
         self.bootstrap_servers = environ["LONGSHORE_KAFKA_BOOTSTRAP_SERVERS"]
         self.database_url = environ["LONGSHORE_DATABASE_URL"]
@@ -65,8 +72,20 @@ class WatchedStack(RunningStack):
         """How often and how one service ended."""
         return [end for end in self.ends if end.name == name]
 
+    def inject(self, **by_service: dict[str, Any]) -> None:
+        """What is wrong with each service (`order_sync={"clock_s": 3600}`, see injected.py) from its next start on;
+        the others are as they should be."""
+        path = self.logs.parent / INJECTIONS
+        path.write_text(json.dumps({f"longshore_{name}": what for name, what in by_service.items()}))
 
-MakeStack = Callable[[], AbstractContextManager[WatchedStack]]
+
+class MakeStack(Protocol):
+    """Starts five services, and stops them; `options` are the devkit's `Stack`'s, `more` is
+    environment."""
+
+    def __call__(
+        self, more: Mapping[str, str] | None = ..., **options: Any
+    ) -> AbstractContextManager[WatchedStack]: ...
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +104,8 @@ def make_stack(
     """Starts the five services as the devkit's `stack` does, and stops them."""
 
     @contextmanager
-    def start() -> Iterator[WatchedStack]:
+    def start(more: Mapping[str, str] | None = None, **options: Any) -> Iterator[WatchedStack]:
+        data_dir = DataDir(tmp_path_factory.mktemp("stack"))
         environ = (
             dict(os.environ)
             | infra.environ
@@ -96,7 +116,9 @@ def make_stack(
                 "LONGSHORE_ALLOW_PRIVATE_STORES": "1",
                 "LONGSHORE_SHOPIFY_ADMIN_ORIGIN": f"http://127.0.0.1:{shopify_port}",
                 "LONGSHORE_STOCK_SETTLE_S": "2",
+                "LONGSHORE_TEST_INJECTIONS": str(data_dir.path / INJECTIONS),
             }
+            | dict(more or {})
         )
         ends: list[Ended] = []
 
@@ -105,7 +127,7 @@ def make_stack(
                 ends.append(Ended(event.name, event.detail, time.monotonic()))
 
         with LoopThread() as loop:
-            services = Stack(DataDir(tmp_path_factory.mktemp("stack")), environ, on_event=note)
+            services = Stack(data_dir, environ, on_event=note, python=(sys.executable, str(INJECTED)), **options)
             try:
                 loop.call(services.start())
                 yield WatchedStack(services, loop, ends, environ)
@@ -322,12 +344,29 @@ class Account:
         )
         assert count == {"orders": len(orders), "ids": len(orders), "revisions": len(orders)}
 
-    async def assert_stock(self, stores: Any, sold: Mapping[str, int]) -> None:
-        """Of each SKU so many pieces are reserved, in the hub as in the sum of its lines, and both stores know."""
+    async def state_of(self, store: MuteStore) -> str:
+        """A hash of a store's canonical orders and customers: the product's own, without ids of ours."""
+        line = "concat_ws(' ', external_id, digest, extract(epoch FROM updated_at), status, deleted)"
+        (found,) = await self._rows(
+            f"SELECT (SELECT md5(string_agg({line}, ';' ORDER BY external_id)) FROM order_sync.orders"
+            "  WHERE integration_id = $1::uuid) AS orders,"
+            " (SELECT md5(string_agg(concat_ws(' ', external_id, digest), ';' ORDER BY external_id))"
+            "  FROM order_sync.customers WHERE integration_id = $1::uuid) AS customers",
+            store.id,
+        )
+        assert found["orders"]
+        return f"{found['orders']} {found['customers']}"
+
+    async def assert_stock(
+        self, stores: Any, sold: Mapping[str, int], shipped: Mapping[str, int] | None = None
+    ) -> None:
+        """Of each SKU so many pieces are reserved, in the hub as in the sum of its lines, and both stores know; so many
+        have left the shelf."""
+        gone = dict.fromkeys(sold, 0) | dict(shipped or {})
         levels = {level["sku"]: level for level in await self._hub.all("inventory") if level["sku"] in sold}
         assert {sku: level["reserved"] for sku, level in levels.items()} == dict(sold)
-        assert {sku: level["on_hand"] for sku, level in levels.items()} == dict.fromkeys(sold, PLENTY)
-        left = {sku: PLENTY - pieces for sku, pieces in sold.items()}
+        assert {sku: level["on_hand"] for sku, level in levels.items()} == {sku: PLENTY - gone[sku] for sku in sold}
+        left = {sku: PLENTY - pieces - gone[sku] for sku, pieces in sold.items()}
         assert {sku: level["available"] for sku, level in levels.items()} == left
 
         async def told() -> bool:

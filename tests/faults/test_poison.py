@@ -1,4 +1,5 @@
-"""Records that nobody can apply: some of them are set aside and the stream goes on, a flood of them halts the consumer.
+"""Records that nobody can apply: some of them are set aside and the stream goes on, a flood of them halts the consumer,
+and so does a deploy that can apply nothing.
 
 This module has a stack of its own: after the flood a consumer of it stays halted, as it should.
 """
@@ -13,11 +14,13 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
+import yaml
 from aiokafka import AIOKafkaProducer
 
 from longshore.broker import INTEGRATION_ID_HEADER, ORG_ID_HEADER
@@ -27,6 +30,7 @@ from longshore.platforms.protocols import RawRecord, Untranslatable
 from longshore_connector_shopify.translate import ShopifyTranslator
 from longshore_connector_woo.translate import WooTranslator
 from longshore_devkit.broken import Signed, break_body, break_headers, signed
+from longshore_devkit.loadgen import run_load
 from longshore_devkit.testing import eventually
 
 pytestmark = pytest.mark.e2e
@@ -34,6 +38,9 @@ pytestmark = pytest.mark.e2e
 CONNECTORS = {"woocommerce": "connector-woo", "shopify": "connector-shopify"}
 SKUS = ("POISON-1", "POISON-2")
 SECRET = "mute-secret"
+
+HALTED = "longshore_consumer_halted"
+RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "rules" / "longshore.yml"
 
 MOST_SET_ASIDE = 100
 """The kit's limit (ConsumerPolicy.poison_max_count): from so many on it halts."""
@@ -255,6 +262,75 @@ def odd_headers(delivery: Signed, chance: random.Random) -> Signed:
     # No client sends spaces at the ends of a value, or letters in a name that HTTP does not have.
     others = tuple((name, value.strip()) for name, value in odd.headers if name != topic[0] and b"\xff" not in name)
     return replace(odd, headers=(topic, *others))
+class TestBadDeploy:
+    async def test_a_translator_that_fails_at_everything_halts_and_goes_on_when_mended(
+        self, hub: Any, stack: Any, mute: Any, account: Any
+    ) -> None:
+        woo, shopify = await mute("woocommerce", SKUS), await mute("shopify", SKUS)
+        before = (await hub.settled())["dead_letters"]
+        poisoned, first = 7, range(50)
+        await shopify.deliver(
+            first, pair=False, body=lambda n: poison(shopify, n) if n == poisoned else shopify.body(n), connections=1
+        )
+        assert (await hub.settled())["dead_letters"] == before + 1
+
+        stack.inject(connector_shopify={"raises": "longshore_connector_shopify.translate:ShopifyTranslator.translate"})
+        await asyncio.to_thread(stack.restart, "connector-shopify")
+        meanwhile = range(50, 450)
+        # Slowly, so that it meets them in many batches: only their sum says that it is the deploy, not the records.
+        await run_load(shopify.plan(meanwhile, rate=300, pair=False))
+
+        async def halted() -> dict[str, Any]:
+            state: dict[str, Any] = await hub.get("system")
+            assert state["halted"] == ["connector-shopify.raw"], state
+            return state
+
+        async def counted() -> tuple[int, int]:
+            """Of what came meanwhile: set aside, and still waiting in the topic."""
+            state = await halted()
+            assert not state["ready"]
+            aside, waiting = state["dead_letters"] - before - 1, state["lag"]["connector-shopify.raw"]
+            assert aside + waiting == len(meanwhile)
+            return aside, waiting
+
+        aside, waiting = await eventually(counted, timeout=60)
+        assert aside < MOST_SET_ASIDE
+        await self.assert_shown(stack.own_urls["connector-shopify"])
+        # Stores notice nothing, and the other platform goes on.
+        await shopify.deliver(range(450, 500), pair=False)
+        await woo.deliver(range(50), pair=False)
+
+        async def other_goes_on() -> bool:
+            return len(await account.orders(woo)) == 50
+
+        await eventually(other_goes_on, timeout=60)
+        assert (await halted())["lag"]["connector-shopify.raw"] == waiting + 50
+
+        # Mended, it goes on from where it stood, and what was set aside before it halted is sent back.
+        stack.inject()
+        await asyncio.to_thread(stack.restart, "connector-shopify")
+        state = await hub.settled(timeout=60)
+        assert state["halted"] == []
+        assert state["dead_letters"] == before + 1 + aside
+        letters = [each for each in await hub.all("dead-letters") if each["integration_id"] == shopify.id]
+        ours = [each["id"] for each in letters if each["reason"] == "the translator failed"]
+        assert len(ours) == aside
+        if ours:
+            assert (await hub.post("dead-letters/replay", {"ids": ours}, 202))["replayed"] == aside
+        assert (await hub.settled(timeout=60))["dead_letters"] == before + 1
+        await account.assert_exactly(shopify, [n for n in range(500) if n != poisoned])
+        await account.assert_exactly(woo, range(50))
+
+    async def assert_shown(self, url: str) -> None:
+        """Whoever looks at the halted process sees it, and a rule watches for it."""
+        async with httpx.AsyncClient(base_url=url, timeout=20) as client:
+            ready, metrics = await client.get("/readyz"), await client.get("/metrics")
+        assert ready.status_code == 503
+        assert "halted" in ready.json()["missing"]["consumer connector-shopify.raw"]
+        assert f'{HALTED}{{group="connector-shopify.raw"}} 1.0' in metrics.text
+        rules = yaml.safe_load(RULES.read_text())
+        watching = [rule for group in rules["groups"] for rule in group["rules"] if HALTED in rule["expr"]]
+        assert [rule["labels"]["severity"] for rule in watching] == ["critical"]
 
 
 class TestFlood:

@@ -1,4 +1,4 @@
-"""A process that serves at a shared door: answers its process id, after a moment. `ready` is a file that lets it open."""
+"""A process that serves at a shared door and answers its id, after a moment. `ready` is the file that it waits for."""
 
 from __future__ import annotations
 

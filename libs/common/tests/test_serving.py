@@ -35,9 +35,7 @@ class Door:
         if ready:
             file.touch()
         fd = self.socket.fileno()
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, str(PROGRAM), str(fd), str(file), pass_fds=(fd,)
-        )
+        process = await asyncio.create_subprocess_exec(sys.executable, str(PROGRAM), str(fd), str(file), pass_fds=(fd,))
         self.processes.append(process)
         return process, file
 

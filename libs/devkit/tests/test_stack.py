@@ -13,7 +13,7 @@ import pytest
 
 from longshore_devkit.data_dir import DataDir
 from longshore_devkit.errors import DevkitError
-from longshore_devkit.ports import HOST, free_port
+from longshore_devkit.ports import HOST, free_port, port_is_free
 from longshore_devkit.stack import SERVICES, Stack, http_port
 
 from .fake_services import write_fake_services
@@ -85,6 +85,19 @@ async def test_a_service_that_dies_comes_back_on_its_port(tmp_path: Path, enviro
         await stack.supervisor.wait_ready("inventory")
         assert stack.supervisor.pid("inventory") != before
         assert environment_of(stack.urls["inventory"])["LONGSHORE_HTTP_HOST"] == "127.0.0.1"
+
+
+async def test_several_processes_of_a_service_share_its_door(tmp_path: Path, environ: dict[str, str]) -> None:
+    async with Stack(DataDir(tmp_path / "data"), environ, processes={"gateway": 2}) as stack:
+        assert stack.processes_of("gateway") == ("gateway", "gateway-2")
+        assert stack.processes_of("inventory") == ("inventory",)
+        told = [environment_of(stack.own_urls[name]) for name in stack.processes_of("gateway")]
+        assert len({variables["LONGSHORE_HTTP_FD"] for variables in told}) == 1
+        assert len({stack.url, *(stack.own_urls[name] for name in stack.processes_of("gateway"))}) == 3
+        assert "LONGSHORE_HTTP_FD" not in environment_of(stack.urls["inventory"])
+        # The door stands open whatever becomes of the processes: who comes, waits.
+        socket.create_connection((HOST, stack.http_port), timeout=5).close()
+    assert port_is_free(stack.http_port)
 
 
 async def test_a_taken_port_is_one_clear_sentence(tmp_path: Path, environ: dict[str, str]) -> None:

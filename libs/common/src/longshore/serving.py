@@ -59,12 +59,12 @@ class SharedDoorServer(uvicorn.Server):
             if cycle is not None and not cycle.response_complete:
                 connection.shutdown()
         deadline = time.monotonic() + self._drain_s
-        while self.server_state.connections and time.monotonic() < deadline:
+        while self.server_state.connections and time.monotonic() < deadline:  # noqa: ASYNC110 - uvicorn has no event
             await asyncio.sleep(_LOOK_EVERY_S)
         await super().shutdown(sockets)
 
     async def _open(self) -> None:
-        while not self._ready():
+        while not self._ready():  # noqa: ASYNC110 - readiness is a question, asked of many parts
             await asyncio.sleep(_LOOK_EVERY_S)
         config, loop = self.config, asyncio.get_running_loop()
 

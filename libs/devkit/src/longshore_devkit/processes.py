@@ -42,6 +42,8 @@ class ProcessSpec:
     death_signal: signal.Signals = signal.SIGKILL
     """What the kernel sends when the supervisor is gone."""
     log_file: Path | None = None
+    pass_fds: tuple[int, ...] = ()
+    """Open files that it inherits, under the same numbers (a listening socket, say)."""
 
 
 async def spawn(spec: ProcessSpec) -> asyncio.subprocess.Process:
@@ -56,6 +58,7 @@ async def spawn(spec: ProcessSpec) -> asyncio.subprocess.Process:
             stdout=log,
             stderr=log,
             process_group=0,
+            pass_fds=spec.pass_fds,
         )
     finally:
         if log != asyncio.subprocess.DEVNULL:

@@ -85,6 +85,12 @@ class Running:
         self.signal(signal.SIGKILL, *names)
         self.wait_ready(*names)
 
+    def restart(self, *names: str) -> None:
+        """SIGTERM, then wait until it is ready again; one after the other, as a rolling restart does."""
+        for name in names:
+            self.signal(signal.SIGTERM, name)
+            self.wait_ready(name)
+
 
 class RunningInfra(Running):
     """The session's Kafka and PostgreSQL."""
@@ -104,5 +110,7 @@ class RunningStack(Running):
         self.url = stack.url
         self.api_key = stack.api_key
         self.urls = dict(stack.urls)
-        """Each service's own address, the gateway's included."""
+        """Each service's address, the gateway's included."""
+        self.own_urls = dict(stack.own_urls)
+        """Each process's own, by its name."""
         self.logs = stack.data_dir.logs

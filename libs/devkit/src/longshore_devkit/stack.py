@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,8 @@ from longshore_devkit.supervisor import OnEvent, Supervisor
 
 DEFAULT_HTTP_PORT = 8000
 HTTP_PORT_VARIABLE = "LONGSHORE_HTTP_PORT"
+HTTP_FD_VARIABLE = "LONGSHORE_HTTP_FD"
+_BACKLOG = 2048
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,9 @@ class Stack:
 
     `environ` is what the services inherit; every `LONGSHORE_*` variable in it reaches them. `beside`: more processes
     to run with it (simulated stores). `python` runs the services. `service_environ`: variables of single services, by
-    name, which win over all else (a proxy between one service and Kafka)."""
+    name, which win over all else (a proxy between one service and Kafka). `processes`: how many of a service, by its
+    name; the second is called `gateway-2`. Several share the service's address, and each has one of its own (`own_urls`).
+    """
 
     def __init__(
         self,
@@ -56,6 +61,7 @@ class Stack:
         durable: bool = True,
         python: Sequence[str] = (sys.executable,),
         service_environ: Mapping[str, Mapping[str, str]] | None = None,
+        processes: Mapping[str, int] | None = None,
     ) -> None:
         self.data_dir = data_dir
         self.http_port = http_port(environ)
@@ -67,11 +73,15 @@ class Stack:
         self._durable = durable
         self._python = tuple(python)
         self._service_environ = dict(service_environ or {})
+        self._processes = dict(processes or {})
+        self._doors: dict[str, socket.socket] = {}
         self._ports = PortBook(data_dir.path / "ports.json")
         self._infra: Infra | None = None
         self._supervisor: Supervisor | None = None
         self.urls: dict[str, str] = {}
-        """Each service's own address, filled by `start`; /livez, /readyz and /metrics are there."""
+        """Each service's address, filled by `start`."""
+        self.own_urls: dict[str, str] = {}
+        """Each process's own, by its name: /livez, /readyz and /metrics of just this one."""
 
     @property
     def url(self) -> str:
@@ -110,8 +120,8 @@ class Stack:
             service.name: self.url if service == GATEWAY else f"http://{HOST}:{self._ports.port(service.name)}"
             for service in self._services
         }
-        specs = [*self._beside, *self._infra.specs, *(self._spec(service) for service in self._services)]
-        self._supervisor = Supervisor(specs, on_event=self._on_event)
+        services = [self._spec(service, name) for service in self._services for name in self.processes_of(service.name)]
+        self._supervisor = Supervisor([*self._beside, *self._infra.specs, *services], on_event=self._on_event)
         await self._supervisor.start()
         return time.monotonic() - began
 
@@ -119,6 +129,12 @@ class Stack:
         """Stop services first, then what they stand on. Harmless when nothing runs."""
         if self._supervisor is not None:
             await self._supervisor.stop()
+        while self._doors:
+            self._doors.popitem()[1].close()
+
+    def processes_of(self, service: str) -> tuple[str, ...]:
+        """The names of a service's processes."""
+        return (service, *(f"{service}-{n}" for n in range(2, self._processes.get(service, 1) + 1)))
 
     def kill(self) -> None:
         """End everything at once (a second Ctrl-C)."""
@@ -134,16 +150,30 @@ class Stack:
     ) -> None:
         await self.stop()
 
-    def _spec(self, service: Service) -> ProcessSpec:
-        url = self.urls[service.name]
-        return ProcessSpec(
-            name=service.name,
-            argv=(*self._python, "-m", service.module),
-            env=self._service_env(service),
-            after=tuple(spec.name for spec in self.infra.specs),
-            ready=f"{url}/readyz",
-            log_file=self.data_dir.logs / f"{service.name}.log",
+    def _spec(self, service: Service, name: str) -> ProcessSpec:
+        door = self._door(service)
+        own = self.own_urls[name] = (
+            self.urls[service.name] if door is None else f"http://{HOST}:{self._ports.port(f'{name}.own')}"
         )
+        env = self._service_env(service) | {HTTP_PORT_VARIABLE: own.rpartition(":")[2]}
+        return ProcessSpec(
+            name=name,
+            argv=(*self._python, "-m", service.module),
+            env=env if door is None else env | {HTTP_FD_VARIABLE: str(door.fileno())},
+            after=tuple(spec.name for spec in self.infra.specs),
+            ready=f"{own}/readyz",
+            log_file=self.data_dir.logs / f"{name}.log",
+            pass_fds=() if door is None else (door.fileno(),),
+        )
+
+    def _door(self, service: Service) -> socket.socket | None:
+        """The listening socket that all processes of a service accept from, where there are several."""
+        if self._processes.get(service.name, 1) < 2:
+            return None
+        if service.name not in self._doors:
+            port = int(self.urls[service.name].rpartition(":")[2])
+            self._doors[service.name] = socket.create_server((HOST, port), backlog=_BACKLOG)
+        return self._doors[service.name]
 
     def _service_env(self, service: Service) -> dict[str, str]:
         others = {other.url_variable: self.urls[other.name] for other in self._services if other != GATEWAY}
@@ -152,11 +182,7 @@ class Stack:
             | self._environ
             | self.infra.environ
             | self.keys
-            | {
-                "PYTHONUNBUFFERED": "1",
-                "LONGSHORE_HTTP_HOST": HOST,
-                HTTP_PORT_VARIABLE: self.urls[service.name].rpartition(":")[2],
-            }
+            | {"PYTHONUNBUFFERED": "1", "LONGSHORE_HTTP_HOST": HOST}
             | (others if service == GATEWAY else {})
             | dict(self._service_environ.get(service.name, {}))
         )
