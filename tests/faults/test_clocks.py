@@ -62,7 +62,7 @@ class TestServices:
             stack, gateway=AHEAD, order_sync=BEHIND, inventory=AHEAD, connector_shopify=BEHIND, connector_woo={}
         )
         await store.deliver(range(50, 150), pair=False)
-        parcels = await self.ship(hub, stores)
+        parcels = await self.ship(hub, stores, account)
         await account.assert_nothing_lost_on_the_way()
         ahead = await self.sequences(rows, stores)
         # And back: time stands still, or runs backwards by more than an hour, for whoever compares.
@@ -76,13 +76,13 @@ class TestServices:
         assert set(behind) == set(ahead)
         assert all(behind[listing] > sequence for listing, sequence in ahead.items())
 
-    async def ship(self, hub: Any, stores: Any) -> dict[str, int]:
+    async def ship(self, hub: Any, stores: Any, account: Any) -> dict[str, int]:
         """Some orders at both stores, shipped through the hub once each; the SKUs of one."""
         wanted = {
             stores.woo_integration["id"]: await place(stores.woo, PARCELS, status="processing"),
             stores.shopify_integration["id"]: await place(stores.shopify, PARCELS),
         }
-        await hub.settled()
+        await account.assert_nothing_lost_on_the_way()
         orders = {
             (integration, order["external_id"]): order
             for integration in wanted
@@ -91,7 +91,7 @@ class TestServices:
         await asyncio.gather(
             *[ask(hub, orders[integration, each], number) for integration, each, number in each_of(wanted)]
         )
-        await hub.settled()
+        await account.assert_nothing_lost_on_the_way()
         await assert_woo_shipped_once(stores.woo, wanted[stores.woo_integration["id"]])
         await assert_shopify_shipped_once(stores.shopify, wanted[stores.shopify_integration["id"]])
         (order, *_) = orders.values()
