@@ -262,6 +262,8 @@ def odd_headers(delivery: Signed, chance: random.Random) -> Signed:
     # No client sends spaces at the ends of a value, or letters in a name that HTTP does not have.
     others = tuple((name, value.strip()) for name, value in odd.headers if name != topic[0] and b"\xff" not in name)
     return replace(odd, headers=(topic, *others))
+
+
 class TestBadDeploy:
     async def test_a_translator_that_fails_at_everything_halts_and_goes_on_when_mended(
         self, hub: Any, stack: Any, mute: Any, account: Any

@@ -47,7 +47,7 @@ class Stack:
     `environ` is what the services inherit; every `LONGSHORE_*` variable in it reaches them. `beside`: more processes
     to run with it (simulated stores). `python` runs the services. `service_environ`: variables of single services, by
     name, which win over all else (a proxy between one service and Kafka). `processes`: how many of a service, by its
-    name; the second is called `gateway-2`. Several share the service's address, and each has one of its own (`own_urls`).
+    name; the second is called `gateway-2`. Several share its address, and each has one of its own (`own_urls`).
     """
 
     def __init__(
