@@ -93,6 +93,7 @@ def line(
     refunded: int = 0,
     restocked: int = 0,
     variant: str | None = "",
+    taken: int | None = None,
 ) -> dict[str, Any]:
     """A line of an order. Its variant's external id is that of `World.list_sku` unless told."""
     return {
@@ -102,6 +103,7 @@ def line(
         "fulfilled_quantity": fulfilled,
         "refunded_quantity": refunded,
         "restocked_quantity": restocked,
+        "stock_taken": taken,
         "variant_external_id": f"v-{sku}" if variant == "" else variant,
     }
 

@@ -174,6 +174,39 @@ class TestShipments:
         assert snapshot(recordings.order("020") | {"meta_data": meta}).fulfillments == []
 
 
+class TestStockTaken:
+    """What WooCommerce has taken out of its stock for each line, as recorded at a real store."""
+
+    @pytest.mark.parametrize(
+        ("delivery", "expected"),
+        [
+            ("019", [0]),  # pending
+            ("020", [2]),  # paid
+            ("023", [2]),  # completed
+            ("024", [1, 0, 3]),  # one line's product is not counted by the store
+            ("035", [0]),  # failed
+            ("038", [0]),  # cancelled, never paid
+            ("041", [1]),  # refunded by an amount alone: nothing came back
+            ("045", [2, 0]),  # one of three came back with a refund
+        ],
+    )
+    def test_recorded(self, recordings: Any, snapshot: Any, delivery: str, expected: list[int]) -> None:
+        assert [line.stock_taken for line in snapshot(recordings.order(delivery)).lines] == expected
+
+    def test_what_was_put_back_is_not_known_of_an_order_that_was_paid(self, recordings: Any, snapshot: Any) -> None:
+        paid = recordings.order("038") | {"date_paid_gmt": "2026-11-20T21:30:16"}
+        assert [line.stock_taken for line in snapshot(paid).lines] == [None]
+        trashed = recordings.order("020") | {"status": "trash"}
+        assert [line.stock_taken for line in snapshot(trashed).lines] == [2]
+
+    @pytest.mark.parametrize(("value", "expected"), [("", 0), ("2.0", 2), (-1, 0), ("x", 0), ("1e400", 0), (None, 0)])
+    def test_any_meta(self, recordings: Any, snapshot: Any, value: Any, expected: int) -> None:
+        body = recordings.order("020")
+        body["line_items"][0]["meta_data"] = [{"key": "_reduced_stock", "value": value}]
+        order = snapshot(body)
+        assert [line.stock_taken for line in order.lines] == [expected]
+
+
 class TestRefunds:
     @pytest.fixture
     def translate(self, recordings: Any, record: Any) -> Any:

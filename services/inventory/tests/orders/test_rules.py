@@ -152,6 +152,34 @@ class TestOpeningOf:
         assert self.opening(Claim.GONE, Target(0, 5, 0), placed=50, updated=200, base=True) == 5
         assert self.opening(Claim.RELEASED, NOTHING, placed=50, updated=200, base=True) == 5
 
+    @pytest.mark.parametrize(
+        ("claim", "taken", "returned", "updated", "expected"),
+        [
+            (Claim.OPEN, 5, 0, 60, 5),
+            (Claim.OPEN, 0, 0, 60, 0),  # the store has not taken it
+            (Claim.OPEN, 3, 0, 200, 3),
+            (Claim.OPEN, 3, 2, 200, 5),  # restocked since
+            (Claim.RELEASED, 0, 0, 200, 0),  # never taken
+            (Claim.KEPT, 5, 0, 200, 5),
+            (Claim.GONE, 9, 9, 200, 5),  # no more than was ordered
+        ],
+    )
+    def test_the_first_store_says_what_it_had_taken(
+        self, claim: Claim, taken: int, returned: int, updated: int, expected: int
+    ) -> None:
+        opening = opening_of(
+            claim,
+            Target(5, 0, 0),
+            5,
+            placed_at=NOON,
+            updated_at=NOON + timedelta(seconds=updated),
+            cancelled_at=None,
+            linked=Linked(NOON + timedelta(seconds=100), is_base=True),
+            taken=taken,
+            returned=returned,
+        )
+        assert opening == expected
+
     def test_cancelled_before_the_report_took_nothing(self) -> None:
         assert self.opening(Claim.RELEASED, NOTHING, placed=50, updated=200, base=True, cancelled=60) == 0
 

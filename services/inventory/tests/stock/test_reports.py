@@ -85,6 +85,73 @@ class TestFirstReport:
             await world.reports.apply([world.level(b, "HAT", 4, updated=200)])
         assert await world.figures("HAT") == (10, 2, 8)
 
+    @pytest.mark.parametrize("order_first", [True, False])
+    async def test_an_order_of_its_very_second_is_not_in_it(self, world: World, order_first: bool) -> None:
+        a, b = world.store(Platform.WOOCOMMERCE), world.store()
+        await world.list_sku(b, "HAT")
+        await world.catalogue.apply([world.product(a, "p", [("v-HAT", "HAT")])], [])
+        # Read at 200.3; sold at 200.9, which the store dates 200.
+        level = world.level(a, "HAT", 7, updated=150, observed=200.3, origin=Origin.FETCH)
+        if not order_first:
+            await world.reports.apply([level])
+        await world.order(a, "1", [line("1", "HAT", 2)], placed=200, observed=201)
+        if order_first:
+            await world.reports.apply([level])
+        assert await world.figures("HAT") == (7, 2, 5)
+        # The store's own figure after that sale is what we expect of it.
+        await world.reports.apply([world.level(a, "HAT", 5, updated=200, observed=202)])
+        assert await settle(world) == 0
+        assert await world.figures("HAT") == (7, 2, 5)
+
+    @pytest.mark.parametrize("deleted", [True, False])
+    async def test_an_order_of_before_that_is_trashed_with_its_stock_raises_nothing(
+        self, world: World, deleted: bool
+    ) -> None:
+        """WooCommerce's trash keeps what the order had taken; its line says so."""
+        a = world.store(Platform.WOOCOMMERCE)
+        await world.list_sku(a, "HAT", 7, updated=200)
+        lines, trash = [line("1", "HAT", 2, taken=2)], {"status": OrderStatus.CANCELLED, "word": "trash"}
+        if deleted:
+            await world.orders.apply([], [world.deletion(a, "1", 300)])
+        await world.order(a, "1", lines, placed=100, updated=300, observed=299 if deleted else 301, **trash)
+        assert (await world.figures("HAT"))[2] == 7
+        assert await world.told() == []
+
+    async def test_an_order_of_before_that_was_never_paid_and_is_cancelled_raises_nothing(self, world: World) -> None:
+        a = world.store(Platform.WOOCOMMERCE)
+        await world.list_sku(a, "HAT", 7, updated=200)
+        cancelled = {"status": OrderStatus.CANCELLED, "word": "cancelled"}
+        await world.order(a, "1", [line("1", "HAT", 2, taken=0)], placed=100, updated=300, **cancelled)
+        assert await world.figures("HAT") == (7, 0, 7)
+
+    async def test_an_order_of_before_is_taken_as_far_as_its_lines_say(self, world: World) -> None:
+        a = world.store(Platform.WOOCOMMERCE)
+        await world.list_sku(a, "HAT", 7, updated=200)
+        # Open then and now; one of three pieces was paid back and restocked since.
+        await world.order(a, "1", [line("1", "HAT", 3, refunded=1, restocked=1, taken=2)], placed=100, updated=300)
+        assert await world.figures("HAT") == (10, 2, 8)
+        # The store has not taken this one at all: it is owed on top of what it says it has.
+        await world.order(a, "2", [line("1", "HAT", 1, taken=0)], placed=101, updated=150, word="picking")
+        assert await world.figures("HAT") == (10, 3, 7)
+
+    async def test_what_a_store_takes_for_an_unpaid_order_is_owed(self, world: World) -> None:
+        a = world.store(Platform.WOOCOMMERCE)
+        await world.list_sku(a, "HAT", 7, updated=200)
+        pending = {"status": OrderStatus.PENDING, "word": "pending"}
+        await world.order(a, "1", [line("1", "HAT", 2, taken=2)], placed=300, **pending)
+        assert await world.figures("HAT") == (7, 2, 5)
+
+    async def test_what_the_trash_keeps_is_gone_and_comes_back_with_a_restock(self, world: World) -> None:
+        a = world.store(Platform.WOOCOMMERCE)
+        await world.list_sku(a, "HAT", 7, updated=200)
+        await world.order(a, "1", [line("1", "HAT", 2, taken=2)], placed=300)
+        trash = {"status": OrderStatus.CANCELLED, "word": "trash"}
+        await world.order(a, "1", [line("1", "HAT", 2, taken=2)], placed=300, updated=310, **trash)
+        assert await world.figures("HAT") == (5, 0, 5)
+        cancelled = {"status": OrderStatus.CANCELLED, "word": "cancelled"}
+        await world.order(a, "1", [line("1", "HAT", 2)], placed=300, updated=320, **cancelled)
+        assert await world.figures("HAT") == (7, 0, 7)
+
     async def test_what_changes_after_it_moves_stock(self, world: World) -> None:
         a = world.store()
         await world.list_sku(a, "HAT", 7, updated=200)

@@ -110,10 +110,19 @@ class TestHoldsAsOf:
         assert holds_as_of(platform, origin, NOON, NOON + SECOND) == expected
 
 
+TICK = timedelta(microseconds=1)
+
+
 class TestStated:
+    def test_a_first_report_holds_up_to_the_second_of_it(self) -> None:
+        """Stores date orders to the second: one of that second counts as placed after it."""
+        reports = [report("a", 5, when=3.7)]
+        assert first_stated(reports).as_of == NOON + 3 * SECOND - TICK
+        assert last_stated(reports).as_of == NOON + 3.7 * SECOND
+
     def test_locations_are_summed(self) -> None:
         reports = [report("a", 5, first=7, when=1), report("b", 2, when=3)]
-        assert first_stated(reports) == Stated(9, NOON + 3 * SECOND, NOON + SECOND)
+        assert first_stated(reports) == Stated(9, NOON + 3 * SECOND - TICK, NOON + SECOND)
         assert last_stated(reports) == Stated(7, NOON + 3 * SECOND, NOON + SECOND)
 
     def test_the_main_location_is_where_most_was_first_and_stays(self) -> None:

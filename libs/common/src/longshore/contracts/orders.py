@@ -87,6 +87,9 @@ class OrderLine(Contract):
     `quantity` is what is still ordered after edits (refunds do not lower it); 0 for a line that was removed.
     `unit_price` is before discount; where the store's line does not divide evenly it is rounded half-even and for
     people to read only. `id` is the canonical id.
+
+    `stock_taken`: pieces that the line has taken out of the store's own stock and that it has not put back, where the
+    store says so line by line (WooCommerce); None: it does not say, and the order's state tells.
     """
 
     id: UUID
@@ -106,6 +109,7 @@ class OrderLine(Contract):
     restocked_quantity: int = 0
     oversold_quantity: int = 0
     requires_shipping: bool = True
+    stock_taken: int | None = None
 
 
 class ShippingLine(Contract):

@@ -66,6 +66,8 @@ def order_snapshot(record: RawRecord, body: dict[str, Any], refund_records: list
     content["refunds"] = contract_refunds(refunds, order_id, unit, line_ids, restocked)
     fulfilled = _states(order, content, amounts, refunds, quantities, shipments)
     back = refunded_pieces(refunds)
+    # Cancelled after it was paid: the pieces were taken and put back, and no line says so any more.
+    released = content["status"] is OrderStatus.CANCELLED and order.moment("date_paid_gmt") is not None
     rates = _tax_rates(order)
     content["lines"] = [
         _line(line, key, line_ids[key], quantity, unit, rates)
@@ -73,6 +75,7 @@ def order_snapshot(record: RawRecord, body: dict[str, Any], refund_records: list
             "fulfilled_quantity": quantity if fulfilled is None else min(fulfilled.get(line_ids[key], 0), quantity),
             "refunded_quantity": back.get(key, 0),
             "restocked_quantity": restocked[key],
+            "stock_taken": _taken(line.fields, released=released),
         }
         for line, key, quantity in zip(amounts.lines, keys, quantities, strict=True)
     ]
@@ -248,6 +251,16 @@ def _restocked(item: Fields) -> int:
     """Pieces of a line that refunds put back on the shelf: WooCommerce keeps count in the line's meta."""
     value = Fields({"value": item.meta("_restock_refunded_items")}, []).pieces("value")
     return max(value or 0, 0)
+
+
+def _taken(item: Fields, *, released: bool) -> int | None:
+    """Pieces that WooCommerce has taken out of its stock for a line, by the line's meta: it writes it when it takes
+    them, counts it down when a refund restocks, and removes it when it gives all of them back.
+
+    None where that is not known: `released` orders had taken some, perhaps, and say nothing of it.
+    """
+    value = Fields({"value": item.meta("_reduced_stock")}, []).pieces("value")
+    return max(value, 0) if value is not None else None if released else 0
 
 
 def _customer(order: Fields) -> dict[str, Any] | None:

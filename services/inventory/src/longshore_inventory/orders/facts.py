@@ -20,6 +20,7 @@ class LineFacts(Contract):
     fulfilled_quantity: int = 0
     refunded_quantity: int = 0
     restocked_quantity: int = 0
+    stock_taken: int | None = None
 
 
 class FulfillmentFacts(Contract):

@@ -45,6 +45,8 @@ order_lines = Table(
     Column("fulfilled", Integer, nullable=False),
     Column("refunded", Integer, nullable=False),
     Column("returned", Integer, nullable=False),
+    # Pieces out of the store's own stock, where the store says so.
+    Column("taken", Integer),
     # What the line holds of the stock, from those figures.
     Column("reserved", Integer, nullable=False),
     Column("shipped", Integer, nullable=False),

@@ -22,6 +22,7 @@ class Claim(StrEnum):
     OPEN = "open"  # what is not shipped is owed to the buyer
     GONE = "gone"  # nothing is owed any more, and all that did not come back has left
     RELEASED = "released"  # nothing is owed any more; only what was shipped has left
+    KEPT = "kept"  # nothing is owed any more, but the store counts it as gone (a line's, never an order's)
 
 
 # WooCommerce takes stock on on-hold, processing and completed (and holds it from then on); it gives it back on
@@ -69,6 +70,17 @@ def claim_of(platform: Platform, platform_status: str, status: OrderStatus) -> C
     if platform is Platform.SHOPIFY:
         return Claim.RELEASED if status is OrderStatus.CANCELLED else Claim.OPEN
     return _API[status]
+
+
+def claim_of_line(claim: Claim, taken: int | None) -> Claim:
+    """What a line claims, where the store says what it has `taken` out of its stock for it (None: it does not).
+
+    WooCommerce gives stock back on some changes of state and not on others (the trash keeps it), and plugins take it in
+    states in which the core does not: the pieces that it counts as taken are, whatever the order's word is.
+    """
+    if not taken:
+        return claim
+    return {Claim.NONE: Claim.OPEN, Claim.RELEASED: Claim.KEPT}.get(claim, claim)
 
 
 class Rank(NamedTuple):
@@ -122,7 +134,7 @@ def target_of(claim: Claim, quantity: int, fulfilled: int, refunded: int, restoc
     """
     if claim is Claim.NONE or quantity <= 0:
         return NOTHING
-    gone = quantity if claim is Claim.GONE else min(quantity, max(fulfilled, settled, 0))
+    gone = quantity if claim in (Claim.GONE, Claim.KEPT) else min(quantity, max(fulfilled, settled, 0))
     back = min(quantity, max(restocked, 0))
     waiting = quantity - gone
     paid_back = min(waiting, max(refunded, back, 0))
@@ -147,6 +159,8 @@ def opening_of(
     updated_at: datetime,
     cancelled_at: datetime | None,
     linked: Linked | None,
+    taken: int | None = None,
+    returned: int = 0,
 ) -> int:
     """Pieces of a line that the ledger's beginning already reckons with, so that they are not taken twice.
 
@@ -157,17 +171,21 @@ def opening_of(
     - at another store what had been shipped by then left before the ledger cared; what was open is owed still.
 
     A snapshot of after the report does not say how the line stood then: it counts as whole and unshipped, unless the
-    order was cancelled before. A wrong guess shows as a difference in the store's next report.
+    order was cancelled before. Where the store says what it has `taken` for the line and not put back, it had taken
+    that and what refunds have `returned` since: an order that was never paid, say, had taken nothing. A wrong guess
+    shows as a difference in the store's next report.
     """
     if linked is None or placed_at > linked.as_of:
         return 0
     if updated_at <= linked.as_of:
-        return target.taken if linked.is_base else target.shipped - target.restocked
+        if not linked.is_base:
+            return target.shipped - target.restocked
+        return target.taken if taken is None else max(0, taken)
     if not linked.is_base or claim is Claim.NONE:
         return 0
     if cancelled_at is not None and cancelled_at <= linked.as_of:
         return 0
-    return max(0, quantity)
+    return max(0, quantity if taken is None else min(quantity, taken + max(0, returned)))
 
 
 def settled_pieces(

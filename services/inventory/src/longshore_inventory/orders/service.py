@@ -115,6 +115,7 @@ class OrderStock:
             facts.fulfilled_quantity,
             facts.refunded_quantity,
             facts.restocked_quantity,
+            facts.stock_taken,
         )
 
     async def _resolve(

@@ -49,18 +49,19 @@ _UPDATE = text(
 _SAVE_LINES = text(
     """
     INSERT INTO inventory.order_lines AS l (id, order_id, org_id, integration_id, variant_id, variant_external_id, sku,
-        placed_at, quantity, fulfilled, refunded, returned, reserved, shipped, restocked, opening, moves, oversold)
+        placed_at, quantity, fulfilled, refunded, returned, reserved, shipped, restocked, opening, moves, taken,
+        oversold)
     SELECT n.*, 0 FROM unnest(CAST(:ids AS uuid[]), CAST(:orders AS uuid[]), CAST(:orgs AS uuid[]),
         CAST(:integrations AS uuid[]), CAST(:variants AS uuid[]), CAST(:externals AS text[]), CAST(:skus AS text[]),
         CAST(:placed AS timestamptz[]), CAST(:quantities AS int[]), CAST(:fulfilled AS int[]), CAST(:refunded AS int[]),
         CAST(:returned AS int[]), CAST(:reserved AS int[]), CAST(:shipped AS int[]), CAST(:restocked AS int[]),
-        CAST(:openings AS int[]), CAST(:moves AS int[])) AS n
+        CAST(:openings AS int[]), CAST(:moves AS int[]), CAST(:takens AS int[])) AS n
     ON CONFLICT (order_id, id) DO UPDATE SET variant_id = EXCLUDED.variant_id,
         variant_external_id = EXCLUDED.variant_external_id, sku = EXCLUDED.sku,
         placed_at = EXCLUDED.placed_at, quantity = EXCLUDED.quantity,
         fulfilled = EXCLUDED.fulfilled, refunded = EXCLUDED.refunded, returned = EXCLUDED.returned,
         reserved = EXCLUDED.reserved, shipped = EXCLUDED.shipped, restocked = EXCLUDED.restocked,
-        opening = EXCLUDED.opening, moves = EXCLUDED.moves
+        opening = EXCLUDED.opening, moves = EXCLUDED.moves, taken = EXCLUDED.taken
     """
 )
 
@@ -231,6 +232,7 @@ def _line(row: Any) -> Line:
         row.fulfilled,
         row.refunded,
         row.returned,
+        row.taken,
         Target(row.reserved, row.shipped, row.restocked),
         row.opening,
         row.moves,
@@ -261,6 +263,7 @@ async def save_lines(conn: AsyncConnection, lines: Sequence[Line]) -> None:
             "restocked": [each.target.restocked for each in lines],
             "openings": [each.opening for each in lines],
             "moves": [each.moves for each in lines],
+            "takens": [each.taken for each in lines],
         },
     )
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from longshore.ids import uuid5
-from longshore_inventory.orders.rules import NOTHING, Claim, Linked, Target, opening_of, target_of
+from longshore_inventory.orders.rules import NOTHING, Claim, Linked, Target, claim_of_line, opening_of, target_of
 from longshore_inventory.stock.rules import (
     LOCATION,
     Level,
@@ -58,6 +58,7 @@ class Line:
     fulfilled: int
     refunded: int
     returned: int  # restocked, by the snapshot
+    taken: int | None = None  # out of the store's own stock, where the store says so
     target: Target = NOTHING
     opening: int = 0
     moves: int = 0  # how many movements it has made: names the next
@@ -131,7 +132,9 @@ class Book:
         settled: int = 0,
     ) -> None:
         """Set what `line` holds of the stock, from its figures and its order's; moves nothing yet."""
-        figures = (line.quantity, line.fulfilled, line.refunded, line.returned)
+        claim = claim_of_line(claim, line.taken)
+        quantity = line.quantity if claim is not Claim.KEPT else (line.taken or 0) + max(line.returned, 0)
+        figures = (quantity, line.fulfilled, line.refunded, line.returned)
         line.target = target_of(claim, *figures, settled)
         line.opening = 0
         listing = self.listing_of(line)
@@ -141,6 +144,8 @@ class Book:
             claim,
             target_of(claim, *figures) if settled else line.target,
             line.quantity,
+            taken=line.taken,
+            returned=line.returned,
             placed_at=line.placed_at,
             updated_at=updated_at,
             cancelled_at=cancelled_at,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
@@ -179,10 +179,14 @@ class Stated(NamedTuple):
 
 
 def first_stated(reports: Sequence[Report]) -> Stated:
-    """What the store had when we first heard of the item."""
+    """What the store had when we first heard of the item.
+
+    Stores date orders to the second. One of the second of the report may have been placed before or after it; it counts
+    as placed after: if it was not, we sell a piece too few until the store's next report, and not one too many.
+    """
     return Stated(
         sum(each.first_quantity for each in reports),
-        max(each.first_as_of for each in reports),
+        max(each.first_as_of for each in reports).replace(microsecond=0) - timedelta(microseconds=1),
         min(each.first_observed_at for each in reports),
     )
 
