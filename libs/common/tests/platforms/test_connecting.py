@@ -9,9 +9,9 @@ from sqlalchemy import text
 
 from longshore.contracts import IntegrationStatus
 from longshore.ids import IntegrationId
-from longshore.platforms.jobs import RetryLater
+from longshore.platforms.jobs import Lane, RetryLater, RunningJob
 from longshore.platforms.protocols import FetchedEntity, StoreRefused, StoreUnauthorized, StoreUnavailable
-from longshore.platforms.running import MOST_FAREWELLS
+from longshore.platforms.running import FEWEST_TRIES, LONGEST_TRY, MOST_FAREWELLS
 from longshore.platforms.work import ConnectWork, DisconnectWork
 
 from .conftest import ORG, Connector
@@ -70,6 +70,18 @@ class TestConnect:
         assert await status(connector, store) == expected
         (event,) = await connector.events()
         assert (event.status, event.reason) == expected
+
+    async def test_a_store_that_is_never_reached_is_an_error_in_the_end(self, connector: Connector) -> None:
+        store, shop = await connector.add_store()
+        shop.troubles += [AWAY, AWAY]
+        work = ConnectWork().to_json()
+        with pytest.raises(RetryLater):
+            await connector.run(RunningJob(store, Lane.CONNECT, work, FEWEST_TRIES, connector.now))
+        assert (await status(connector, store))[0] is IntegrationStatus.CONNECTING
+        created = connector.now - LONGEST_TRY
+        await connector.run(RunningJob(store, Lane.CONNECT, work, FEWEST_TRIES, created))
+        assert await status(connector, store) == (IntegrationStatus.ERROR, AWAY.detail)
+        assert [each.status for each in await connector.events()] == [IntegrationStatus.ERROR]
 
     async def test_missing_permissions_are_named(self, connector: Connector) -> None:
         store, shop = await connector.add_store()

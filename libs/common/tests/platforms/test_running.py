@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+from sqlalchemy import text
 
-from longshore.contracts import CommandStatus, EntityFetch, IntegrationStatus, StockSet
+from longshore.contracts import STALE, CommandStatus, EntityFetch, IntegrationStatus, StockSet
 from longshore.ids import IntegrationId
-from longshore.platforms.jobs import RetryLater
+from longshore.platforms.jobs import Lane, RetryLater, RunningJob
 from longshore.platforms.protocols import (
     StockResult,
     StoreRefused,
@@ -19,12 +22,14 @@ from longshore.platforms.protocols import (
     StoreUnauthorized,
     StoreUnavailable,
 )
-from longshore.platforms.running import LONGEST_PAUSE_S, MOST_ATTEMPTS, pause_s
+from longshore.platforms.running import FEWEST_TRIES, LONGEST_PAUSE_S, LONGEST_TRY, pause_s
+from longshore.platforms.tables import MOST_TRIED, past
 from longshore.platforms.work import FetchWork
+from longshore.pruning import Pruner
 from longshore_devkit.testing import eventually
 
-from .conftest import PLATFORM, Connector, command, fulfilment, stock
-from .toy import Shop
+from .conftest import PLATFORM, SCHEMA, Connector, command, fulfilment, stock
+from .toy import NOW, Shop
 
 AWAY = StoreUnavailable("timeout", "The store did not answer.")
 
@@ -106,10 +111,30 @@ class TestFulfilments:
         assert (await connector.outcomes())[-1].attempts == 2
 
     async def test_a_store_that_never_comes_back_fails_it_in_the_end(self, connector: Connector, store: Store) -> None:
-        store[1].troubles.append(AWAY)
         ship = fulfilment(store[0])
-        await connector.do(ship, attempts=MOST_ATTEMPTS - 1)
-        assert await connector.statuses(ship) == ["failed"]
+        # However often the store asks us to come back in a second: it is time that counts.
+        store[1].troubles += [AWAY, AWAY, AWAY]
+        with pytest.raises(RetryLater):
+            await connector.do(ship, attempts=5_000)
+        connector.now += LONGEST_TRY
+        # The hub itself was down all the time: the store gets its tries.
+        with pytest.raises(RetryLater):
+            await connector.do(ship, attempts=0)
+        await connector.do(ship, attempts=FEWEST_TRIES - 1)
+        assert await connector.statuses(ship) == ["running", "running", "failed"]
+        last = (await connector.outcomes())[-1]
+        assert last.error is not None
+        assert (last.error.code, last.error.detail) == (AWAY.code, AWAY.detail)
+
+    async def test_a_fetch_that_never_succeeds_ends(self, connector: Connector, store: Store) -> None:
+        work = FetchWork(resource="order", external_id="29").to_json()
+        store[1].troubles += [AWAY] * 3
+        for attempts, age in ((5_000, LONGEST_TRY / 2), (0, LONGEST_TRY)):
+            with pytest.raises(RetryLater):
+                await connector.run(RunningJob(store[0], Lane.WORK, work, attempts, connector.now - age))
+        await connector.run(RunningJob(store[0], Lane.WORK, work, FEWEST_TRIES, connector.now - LONGEST_TRY))
+        assert store[1].calls == ["fetch"] * 3
+        assert connector.raw.sent == []
 
     async def test_after_a_crash_between_write_and_commit_it_is_shipped_once_and_said_once(
         self, connector: Connector, store: Store
@@ -220,6 +245,84 @@ class TestStock:
         last = (await connector.outcomes())[-1]
         assert (last.listing_id, last.status, last.attempts) == (bad, CommandStatus.SUCCEEDED, 2)
 
+    async def test_a_try_is_noted_before_the_store_is_asked(self, connector: Connector, store: Store) -> None:
+        """So that a push whose answer was lost is known to be one, whatever came in its place."""
+        listing = uuid4()
+        await self.accept(connector, store[0], (listing, 1))
+        store[1].troubles.append(AWAY)
+        with pytest.raises(RetryLater):
+            await connector.push(store[0])
+        # A crash in the middle of the call: nothing is written after it.
+        store[1].gate = asyncio.Event()
+        store[1].asked.clear()
+        crash = asyncio.create_task(connector.push(store[0], attempts=1))
+        await store[1].asked.wait()
+        crash.cancel()
+        await asyncio.gather(crash, return_exceptions=True)
+        store[1].gate = None
+        await self.accept(connector, store[0], (listing, 2))
+        store[1].on_stock[listing] = lambda each: StockResult(
+            each.listing_id, each.sequence, 6, "The level is another.", STALE
+        )
+        await connector.push(store[0], attempts=2)
+        last = (await connector.outcomes())[-1]
+        assert (last.sequence, last.quantity, last.answers_lost) == (2, 6, [1])
+        # What is answered is not lost any more.
+        store[1].on_stock.clear()
+        await self.accept(connector, store[0], (listing, 3))
+        await connector.push(store[0])
+        last = (await connector.outcomes())[-1]
+        assert (last.sequence, last.status, last.answers_lost) == (3, CommandStatus.SUCCEEDED, [])
+
+    async def test_what_was_not_sent_is_not_lost(self, connector: Connector, store: Store) -> None:
+        """A store that throttles has done nothing; one whose breaker is open is not asked at all."""
+        listing = uuid4()
+        await self.accept(connector, store[0], (listing, 1))
+        store[1].troubles.append(StoreThrottled("throttled", "Slow down.", 0))
+        with pytest.raises(RetryLater):
+            await connector.push(store[0])
+        store[1].troubles += [AWAY] * 5
+        for _ in range(5):
+            with pytest.raises(RetryLater):
+                await connector.do(fulfilment(store[0]))
+        asked = len(store[1].pushes)
+        with pytest.raises(RetryLater):
+            await connector.push(store[0], attempts=1)
+        assert len(store[1].pushes) == asked
+        async with connector.engine.connect() as conn:
+            assert await conn.scalar(text(f"SELECT tried FROM {SCHEMA}.stock_targets")) == []
+
+    async def test_of_lost_answers_so_many_are_kept(self, connector: Connector, store: Store) -> None:
+        listing = uuid4()
+        for sequence in range(1, 2 * MOST_TRIED):
+            await self.accept(connector, store[0], (listing, sequence))
+            store[1].troubles.append(AWAY)
+            with pytest.raises(RetryLater):
+                await connector.push(store[0], attempts=sequence)
+            # Something else goes through in between, or the breaker would open.
+            await connector.do(fulfilment(store[0]))
+        await self.accept(connector, store[0], (listing, 2 * MOST_TRIED))
+        await connector.push(store[0], attempts=50)
+        lost = (await connector.outcomes())[-1].answers_lost
+        assert lost == list(range(MOST_TRIED, 2 * MOST_TRIED))
+
+    async def test_stale_is_counted_apart_from_failed(self, connector: Connector, store: Store) -> None:
+        stale, bad = uuid4(), uuid4()
+        for listing, code in ((stale, STALE), (bad, "not-found")):
+            store[1].on_stock[listing] = lambda each, code=code: StockResult(  # type: ignore[misc]
+                each.listing_id, each.sequence, 6, "Not taken.", code
+            )
+        await self.accept(connector, store[0], (stale, 1), (bad, 1))
+        await connector.push(store[0])
+        assert [each.status.value for each in await connector.outcomes()] == ["failed", "failed"]
+        counted = {
+            status: connector.registry.get_sample_value(
+                "longshore_commands_total", {"platform": PLATFORM.value, "type": "stock.set", "status": status}
+            )
+            for status in ("stale", "failed")
+        }
+        assert counted == {"stale": 1, "failed": 1}
+
     async def test_one_listing_that_is_refused_is_final(self, connector: Connector, store: Store) -> None:
         bad = uuid4()
         store[1].on_stock[bad] = lambda each: StockResult(
@@ -251,12 +354,36 @@ class TestStock:
 
     async def test_a_store_that_is_down_is_said_once_and_pushed_later(self, connector: Connector, store: Store) -> None:
         await self.accept(connector, store[0], (uuid4(), 1))
-        for attempt in range(3):
+        for attempt in range(2):
             store[1].troubles.append(AWAY)
             with pytest.raises(RetryLater):
                 await connector.push(store[0], attempts=attempt)
-        await connector.push(store[0], attempts=3)
-        assert [each.status.value for each in await connector.outcomes()] == ["running", "succeeded"]
+        # One that is asked for in the middle of it is said to wait as well, with the reason.
+        await self.accept(connector, store[0], (uuid4(), 1))
+        for attempt in range(2, 4):
+            store[1].troubles.append(AWAY)
+            with pytest.raises(RetryLater):
+                await connector.push(store[0], attempts=attempt)
+        await connector.push(store[0], attempts=4)
+        outcomes = await connector.outcomes()
+        assert [each.status.value for each in outcomes] == ["running", "running", "succeeded", "succeeded"]
+        assert {each.error.code for each in outcomes if each.error} == {AWAY.code}
+
+    async def test_a_listing_that_fails_for_two_days_ends(self, connector: Connector, store: Store) -> None:
+        bad = uuid4()
+        store[1].on_stock[bad] = lambda each: StockResult(
+            each.listing_id, each.sequence, None, "Critical error.", "http-500", retry=True
+        )
+        await self.accept(connector, store[0], (bad, 1))
+        connector.now += LONGEST_TRY
+        for attempt in range(FEWEST_TRIES - 1):
+            with pytest.raises(RetryLater):
+                await connector.push(store[0], attempts=attempt)
+            await connector.let_targets_be_due()
+        await connector.push(store[0], attempts=FEWEST_TRIES)
+        last = (await connector.outcomes())[-1]
+        assert last.error is not None
+        assert (last.status, last.error.code) == (CommandStatus.FAILED, "http-500")
 
     async def test_the_newest_wins_over_a_push_under_way(self, connector: Connector, store: Store) -> None:
         """It is superseded by what came meanwhile: the newer quantity is the store's in the end."""
@@ -377,3 +504,41 @@ class TestAllTogether:
         assert len({each.command_id for each in said}) == 60
         taken = {(each.listing_id, each.sequence) for each in said if each.status is CommandStatus.SUCCEEDED}
         assert taken == {(listing, n) for listing, sequences in pushed.items() for n in sequences}
+
+
+class TestPast:
+    async def test_what_is_done_is_forgotten_after_its_topic_has_forgotten_it(
+        self, connector: Connector, store: Store
+    ) -> None:
+        ship, listing = fulfilment(store[0]), uuid4()
+        await connector.do(ship)
+        open_one = uuid4()
+        await connector.accept.apply(connector.records(stock(store[0], listing, 1), stock(store[0], open_one, 1)))
+        store[1].on_stock[open_one] = lambda each: StockResult(
+            each.listing_id, each.sequence, None, "Not now.", "busy", retry=True
+        )
+        with pytest.raises(RetryLater):
+            await connector.push(store[0])
+        async with connector.engine.begin() as conn:
+            await conn.execute(text(f"UPDATE {SCHEMA}.stock_targets SET due_at = :then"), {"then": NOW})
+
+        async def prune(days: int) -> None:
+            pruner = Pruner(
+                connector.engine, past(SCHEMA, 8), CollectorRegistry(), clock=lambda: NOW + timedelta(days=days)
+            )
+            await pruner.prune()
+
+        await prune(7)
+        await connector.do(ship)
+        assert store[1].calls.count("create_fulfillment") == 1
+        assert await connector.count("stock_targets") == 2
+        await prune(9)
+        assert await connector.count("done_commands") == 0
+        # What a listing is to have, and has not, stays.
+        assert await connector.count("stock_targets") == 1
+        # The other is told again as if for the first time.
+        await connector.accept.apply(connector.records(stock(store[0], listing, 2)))
+        store[1].on_stock.clear()
+        await connector.let_targets_be_due()
+        await connector.push(store[0])
+        assert len(store[1].stock) == 1

@@ -94,6 +94,9 @@ class TestOutcomes:
         (command,) = await world.told()
         stale = world.outcome(command, when=110, status=CommandStatus.FAILED, quantity=9, code=STALE)
         await world.pushes.apply([stale])
+        # By design, and so no failure.
+        assert world.metrics.pushes.labels("stale")._value.get() == 1
+        assert world.metrics.pushes.labels("failed")._value.get() == 0
         # Told now, the sale that is in the difference would be overwritten. Nor when the store's report comes first.
         await world.reports.apply([world.level(b, "HAT", 9, updated=111)])
         assert await world.told() == []
@@ -130,6 +133,47 @@ class TestOutcomes:
         assert await world.figures("HAT") == (10, 3, 7)
         assert await world.quantities() == [(b.id, "HAT", 7, 8)]
         assert await world.reports.settle_due() == 0
+
+    async def test_one_that_took_effect_unheard_of_and_a_sale_of_the_stores_own_after_it(
+        self, world: World, stores: tuple[Store, Store]
+    ) -> None:
+        a, b = stores
+        world.now = at(100)
+        await world.order(a, "1", [line("1", "HAT", 2)], placed=100)
+        await world.order(a, "2", [line("1", "HAT", 1)], placed=101)
+        first, second = await world.told()
+        # The first set 8 and its answer was lost; the store sold two; so it does not take the second.
+        stale = world.outcome(second, when=111, status=CommandStatus.FAILED, quantity=6, code=STALE)
+        lost = stale.model_copy(update={"answers_lost": [first.payload.sequence]})
+        await world.pushes.apply([world.outcome(first, when=110, status=CommandStatus.SUPERSEDED), lost])
+        await self.tell_again(world, b)
+        world.now += timedelta(seconds=SETTLE_S)
+        assert await world.reports.settle_due() == 1
+        # Nothing of it was a stranger's: 10 pieces, five of them sold.
+        assert await world.figures("HAT") == (10, 5, 5)
+        assert [each for each in await world.quantities() if each[0] == b.id] == [(b.id, "HAT", 5, 6)]
+
+    async def test_the_same_difference_is_the_stores_own_when_no_answer_was_lost(
+        self, world: World, stores: tuple[Store, Store]
+    ) -> None:
+        a, b = stores
+        world.now = at(100)
+        await world.order(a, "1", [line("1", "HAT", 2)], placed=100)
+        await world.order(a, "2", [line("1", "HAT", 1)], placed=101)
+        first, second = await world.told()
+        stale = world.outcome(second, when=111, status=CommandStatus.FAILED, quantity=6, code=STALE)
+        await world.pushes.apply([world.outcome(first, when=110, status=CommandStatus.SUPERSEDED), stale])
+        await self.tell_again(world, b)
+        world.now += timedelta(seconds=SETTLE_S)
+        assert await world.reports.settle_due() == 1
+        assert await world.figures("HAT") == (8, 5, 3)
+
+    async def tell_again(self, world: World, b: Store) -> None:
+        """The store's own sale of two is heard of; its store, told what follows, still has something else."""
+        await world.order(b, "9", [line("1", "HAT", 2)], placed=105, observed=112)
+        (third,) = [each for each in await world.told() if each.integration_id == b.id]
+        await world.pushes.apply([world.outcome(third, when=113, status=CommandStatus.FAILED, quantity=6, code=STALE)])
+        assert await world.told() == []
 
     async def test_stale_by_our_own_earlier_push_is_told_again_at_once(
         self, world: World, stores: tuple[Store, Store]

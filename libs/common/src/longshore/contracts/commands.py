@@ -131,6 +131,9 @@ class CommandOutcome(Contract):
     quantity: int | None = None
     sequence: int | None = None
     caused_at: UtcDatetime | None = None
+    # stock.set: sequences of the listing that were sent to the store before this try and whose answers were lost (a
+    # crash, a dropped connection); each may have taken effect.
+    answers_lost: list[int] = []
 
 
 class CommandView(Contract):

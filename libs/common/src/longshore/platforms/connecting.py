@@ -72,6 +72,10 @@ class ConnectStore:
         await self._set_status(integration, IntegrationStatus.ACTIVE, None)
         await self._import(integration)
 
+    async def give_up(self, integration: Integration, error: StoreError) -> None:
+        """A store that could not be reached for so long is in error: somebody has to look, and connect it anew."""
+        await self._set_status(integration, IntegrationStatus.ERROR, error.detail)
+
     async def disconnect(self, integration: Integration, *, last: bool = False) -> None:
         """Remove our webhooks at the store; then forget the credentials, whether the store let us or not.
 

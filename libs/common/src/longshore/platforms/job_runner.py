@@ -248,7 +248,7 @@ class JobQueue:
         store, lane = lane_of(job.entrypoint)
         retry_in: float | None = None
         try:
-            await self._handler(RunningJob(store, lane, job.payload or b"", job.attempts))
+            await self._handler(RunningJob(store, lane, job.payload or b"", job.attempts, job.created))
         except RetryLater as retry:
             retry_in = retry.delay_s
         except Exception as error:

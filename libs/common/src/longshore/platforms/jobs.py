@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -57,12 +58,14 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True)
 class RunningJob:
-    """A job in the hands of its handler; `attempts` counts the tries before this one."""
+    """A job in the hands of its handler; `attempts` counts the tries before this one, `created_at` is when it was
+    queued."""
 
     integration_id: UUID
     lane: Lane
     payload: bytes
     attempts: int
+    created_at: datetime | None = None
 
 
 class RetryLater(Exception):

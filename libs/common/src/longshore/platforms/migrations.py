@@ -1,6 +1,6 @@
-"""The first migration of every connector: its tables of the kit. A connector's 0001 calls `upgrade(schema)`.
+"""The migrations of every connector's tables of the kit: its 0001 calls `upgrade`, its 0002 `upgrade_0002`.
 
-Written out, not made from tables.py: this is what revision 0001 was, whatever the tables become.
+Written out, not made from tables.py: this is what the revisions were, whatever the tables become.
 """
 
 from __future__ import annotations
@@ -57,3 +57,19 @@ def downgrade(schema: str) -> None:
     """Drop them."""
     for name in ("outbox", "done_commands", "stock_targets"):
         op.drop_table(name, schema=schema)
+
+
+def upgrade_0002(schema: str) -> None:
+    """Tries of pushes are noted before they are made; what is done is found by its age, to be pruned."""
+    op.add_column(
+        "stock_targets",
+        sa.Column("tried", postgresql.ARRAY(sa.BigInteger), nullable=False, server_default="{}"),
+        schema=schema,
+    )
+    op.create_index("done_commands_by_age", "done_commands", ["done_at"], schema=schema)
+
+
+def downgrade_0002(schema: str) -> None:
+    """Back to revision 0001."""
+    op.drop_index("done_commands_by_age", "done_commands", schema=schema)
+    op.drop_column("stock_targets", "tried", schema=schema)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from longshore.broker import COMMANDS_OUTCOMES, INTEGRATIONS_EVENTS, Message, cloudevent_headers
@@ -25,6 +26,7 @@ def outcome_of(
     error: CommandError | None = None,
     fulfillment_external_id: str | None = None,
     quantity: int | None = None,
+    answers_lost: Sequence[int] = (),
 ) -> CommandOutcome:
     """The outcome of a command, with what its sender needs to place it."""
     payload = command.payload
@@ -45,6 +47,7 @@ def outcome_of(
         sequence=stock.sequence if stock else None,
         caused_at=stock.caused_at if stock else None,
         quantity=quantity,
+        answers_lost=list(answers_lost),
     )
 
 

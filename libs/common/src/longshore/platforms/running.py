@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -36,6 +37,7 @@ from longshore.platforms.protocols import (
     Integration,
     StockResult,
     StoreError,
+    StoreThrottled,
     StoreUnavailable,
 )
 from longshore.platforms.raw import fetched_message
@@ -55,8 +57,10 @@ from longshore.vault import Vault
 log = structlog.get_logger(__name__)
 
 LONGEST_PAUSE_S = 300.0
-# With pauses growing to five minutes: a store may be away for about two days before a fulfilment is given up.
-MOST_ATTEMPTS = 600
+# For so long a store may be away, or in trouble with one thing, before what was asked of it is given up; and so often
+# it is asked at least, however old the command was when its turn came.
+LONGEST_TRY = timedelta(days=2)
+FEWEST_TRIES = 8
 # A store that is taken down and does not answer for more than an hour keeps our webhooks; we do not keep its key.
 MOST_FAREWELLS = 25
 
@@ -67,6 +71,11 @@ def pause_s(attempts: int, retry_after: float | None = None, chance: float | Non
         return min(retry_after, LONGEST_PAUSE_S)
     chance = random.random() if chance is None else chance  # noqa: S311  (jitter, not a secret)
     return min(0.5 * 2.0 ** min(attempts, 12), LONGEST_PAUSE_S) * (0.75 + 0.5 * chance)
+
+
+def is_given_up(attempts: int, since: datetime, now: datetime) -> bool:
+    """Whether the try after `attempts` others was the last, of what was asked `since`."""
+    return attempts + 1 >= FEWEST_TRIES and now - since >= LONGEST_TRY
 
 
 class RunJobs:
@@ -124,6 +133,14 @@ class RunJobs:
                     log.info("the store is gone, so is its job", integration_id=str(job.integration_id), kind=work.kind)
         except StoreUnavailable as error:
             self._count_failure(error)
+            if job.created_at is not None and is_given_up(job.attempts, job.created_at, self._clock()):
+                # Commands have answered for themselves, and their jobs end by that.
+                if isinstance(work, FetchWork):
+                    log.error("a fetch is given up", code=error.code, integration_id=str(job.integration_id))
+                    return
+                if isinstance(work, ConnectWork) and integration is not None:
+                    await self._connect.give_up(integration, error)
+                    return
             raise RetryLater(pause_s(job.attempts, error.retry_after)) from None
         except StoreError as error:
             # Commands and connecting have answered for themselves: this was a fetch that the store refuses.
@@ -159,7 +176,8 @@ class RunJobs:
         try:
             external_id = await self._carry_out(integration, command)
         except StoreUnavailable as error:
-            status = CommandStatus.RUNNING if attempts + 1 < MOST_ATTEMPTS else CommandStatus.FAILED
+            given_up = is_given_up(attempts, command.created_at, self._clock())
+            status = CommandStatus.FAILED if given_up else CommandStatus.RUNNING
             outcome = self._failed(command, status, attempts, error)
             if status is CommandStatus.RUNNING:
                 await self._answer([outcome])
@@ -195,13 +213,13 @@ class RunJobs:
                 targets = await self._store.due_targets(conn, job.integration_id, limit)
                 wait = None if targets else await self._store.next_due_s(conn, job.integration_id)
             if targets:
-                await self._push(integration, targets, job.attempts)
+                await self._push(integration, targets)
             elif wait is None:
                 return
             elif wait > 0:
                 raise RetryLater(wait)
 
-    async def _push(self, integration: Integration | None, targets: Sequence[Target], attempts: int) -> None:
+    async def _push(self, integration: Integration | None, targets: Sequence[Target]) -> None:
         payloads = [each.command.payload for each in targets if isinstance(each.command.payload, StockSet)]
         if integration is None:
             results = [
@@ -213,13 +231,14 @@ class RunJobs:
         else:
             try:
                 async with self._standing.calling(integration) as client:
+                    async with self._engine.begin() as conn:
+                        await self._store.note_tried(conn, [each.place for each in targets])
                     results = await client.set_stock(payloads)
             except StoreUnavailable as error:
-                if attempts == 0:
-                    # Said once, not at every try: an hour's outage of a store is not thousands of messages.
-                    await self._answer(
-                        [self._failed(each.command, CommandStatus.RUNNING, 0, error) for each in targets]
-                    )
+                if isinstance(error, StoreThrottled):
+                    async with self._engine.begin() as conn:
+                        await self._store.forget_tried(conn, [each.place for each in targets if not each.tried_before])
+                await self._not_taken([each for each in targets if each.attempts == 0], error)
                 raise
             except StoreError as error:
                 self._count_failure(error)
@@ -227,6 +246,17 @@ class RunJobs:
                     StockResult(each.listing_id, each.sequence, None, error.detail, error.code) for each in payloads
                 ]
         await self._settle(targets, results)
+
+    async def _not_taken(self, targets: Sequence[Target], error: StoreUnavailable) -> None:
+        """Say that the store could not be asked. Once for each command, not at every try: an hour of that is not
+        thousands of messages."""
+        if not targets:
+            return
+        outcomes = [self._failed(each.command, CommandStatus.RUNNING, 0, error) for each in targets]
+        async with self._engine.begin() as conn:
+            await self._store.targets_asked(conn, [each.place for each in targets])
+            await outbox.add(conn, self._schema, [outcome_message(each) for each in outcomes])
+        self._count(outcomes)
 
     async def _settle(self, targets: Sequence[Target], results: Sequence[StockResult]) -> None:
         """Record what became of a push and say so, in one transaction."""
@@ -236,14 +266,16 @@ class RunJobs:
         outcomes: list[CommandOutcome] = []
         for target in targets:
             result = by_listing.get(target.listing_id)
-            place = (target.listing_id, target.sequence)
+            place = target.place
             attempts = target.attempts + 1
-            if result is None or result.retry:
+            passing = result is None or result.retry
+            if passing and not is_given_up(target.attempts, target.command.created_at, self._clock()):
                 again.setdefault(min(target.attempts, 12), []).append(place)
                 status = CommandStatus.RUNNING
             else:
                 done.append(place)
-                status = CommandStatus.SUCCEEDED if result.error is None else CommandStatus.FAILED
+                taken = result is not None and result.error is None
+                status = CommandStatus.SUCCEEDED if taken else CommandStatus.FAILED
             error = None
             if status is not CommandStatus.SUCCEEDED:
                 error = CommandError(
@@ -258,6 +290,7 @@ class RunJobs:
                     at=self._clock(),
                     error=error,
                     quantity=result.quantity if result else None,
+                    answers_lost=target.tried,
                 )
             )
         async with self._engine.begin() as conn:

@@ -5,14 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, MetaData, Table, Text, Uuid, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from longshore.contracts import Command, CommandOutcome
 from longshore.outbox import outbox_table
+from longshore.pruning import Past
+
+# Of tries whose answers were lost so many are kept, the newest: a store that loses more answers than that is not one.
+MOST_TRIED = 8
 
 
 def connector_metadata(schema: str) -> MetaData:
@@ -30,6 +35,8 @@ def connector_metadata(schema: str) -> MetaData:
         Column("command", Text, nullable=False),
         Column("attempts", Integer, nullable=False),
         Column("due_at", DateTime(timezone=True), nullable=False),
+        # Sequences that were sent to the store and whose answers are not known: each may have taken effect.
+        Column("tried", ARRAY(BigInteger), nullable=False, server_default="{}"),
         Index("stock_targets_open", "integration_id", "due_at", postgresql_where=text("done_sequence < sequence")),
     )
     Table(
@@ -39,20 +46,45 @@ def connector_metadata(schema: str) -> MetaData:
         Column("org_id", Uuid, nullable=False),
         Column("outcome", Text, nullable=False),
         Column("done_at", DateTime(timezone=True), nullable=False),
+        Index("done_commands_by_age", "done_at"),
     )
     outbox_table(metadata, schema)
     return metadata
 
 
+def past(schema: str, history_days: int) -> list[Past]:
+    """Rows that may go: commands that were carried out so long ago that their topic has forgotten them, and what a
+    listing was last told then. A listing that is told again gets its row again."""
+    keep = timedelta(days=history_days)
+    return [
+        Past(f"{schema}.done_commands", "done_at < :before", keep),
+        Past(f"{schema}.stock_targets", "done_sequence >= sequence AND due_at < :before", keep),
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a listing shall have, by its newest command; `done` if that command is dealt with."""
+    """What a listing shall have, by its newest command; `done` if that command is dealt with.
+
+    `tried`: sequences of earlier tries whose answers were lost.
+    """
 
     listing_id: UUID
     sequence: int
     done_sequence: int
     command: Command
     attempts: int
+    tried: tuple[int, ...] = ()
+
+    @property
+    def place(self) -> tuple[UUID, int]:
+        """(listing, sequence)."""
+        return (self.listing_id, self.sequence)
+
+    @property
+    def tried_before(self) -> bool:
+        """Whether the answer to an earlier try of this very command was lost."""
+        return self.sequence in self.tried
 
     @property
     def done(self) -> bool:
@@ -112,16 +144,52 @@ class ConnectorStore:
         """What has to be pushed to a store now."""
         rows = await conn.execute(
             text(
-                f"SELECT listing_id, sequence, done_sequence, command, attempts FROM {self._schema}.stock_targets"  # noqa: S608
+                "SELECT listing_id, sequence, done_sequence, command, attempts, tried"  # noqa: S608
+                f" FROM {self._schema}.stock_targets"
                 " WHERE integration_id = :integration AND done_sequence < sequence AND due_at <= now()"
                 " ORDER BY due_at, listing_id LIMIT :limit"
             ),
             {"integration": integration_id, "limit": limit},
         )
         return [
-            Target(row.listing_id, row.sequence, row.done_sequence, Command.from_json(row.command), row.attempts)
+            Target(
+                row.listing_id,
+                row.sequence,
+                row.done_sequence,
+                Command.from_json(row.command),
+                row.attempts,
+                tuple(row.tried),
+            )
             for row in rows
         ]
+
+    async def note_tried(self, conn: AsyncConnection, tried: Sequence[tuple[UUID, int]]) -> None:
+        """These (listing, sequence) are about to be sent to their store: without an answer, they may have taken effect.
+
+        The caller commits before it calls the store.
+        """
+        await self._set_tried(
+            conn,
+            tried,
+            "CASE WHEN x.sequence = ANY(t.tried) THEN t.tried"
+            f" ELSE t.tried[greatest(1, cardinality(t.tried) - {MOST_TRIED} + 2):] || x.sequence END",
+        )
+
+    async def forget_tried(self, conn: AsyncConnection, tried: Sequence[tuple[UUID, int]]) -> None:
+        """These (listing, sequence) were not sent after all: the store asked us to come later."""
+        await self._set_tried(conn, tried, "array_remove(t.tried, x.sequence)")
+
+    async def _set_tried(self, conn: AsyncConnection, places: Sequence[tuple[UUID, int]], value: str) -> None:
+        await conn.execute(
+            text(
+                # Locked in the order in which others lock them.
+                "WITH x AS (SELECT x.listing_id, x.sequence FROM unnest(CAST(:listings AS uuid[]),"  # noqa: S608
+                f" CAST(:sequences AS bigint[])) AS x (listing_id, sequence) JOIN {self._schema}.stock_targets l"
+                " ON l.listing_id = x.listing_id ORDER BY x.listing_id FOR UPDATE OF l)"
+                f" UPDATE {self._schema}.stock_targets t SET tried = {value} FROM x WHERE t.listing_id = x.listing_id"
+            ),
+            {"listings": [each for each, _ in places], "sequences": [sequence for _, sequence in places]},
+        )
 
     async def next_due_s(self, conn: AsyncConnection, integration_id: UUID) -> float | None:
         """Seconds until the next target of a store is due; None when none is open."""
@@ -135,17 +203,29 @@ class ConnectorStore:
         return None if seconds is None else max(0.0, float(seconds))
 
     async def targets_done(self, conn: AsyncConnection, done: Sequence[tuple[UUID, int]]) -> None:
-        """These (listing, sequence) are dealt with; a newer command for the listing stays open."""
+        """These (listing, sequence) are dealt with, and with them all earlier tries; a newer command stays open."""
         if done:
             await conn.execute(
                 text(
-                    f"UPDATE {self._schema}.stock_targets t SET done_sequence = d.sequence"  # noqa: S608
+                    f"UPDATE {self._schema}.stock_targets t SET done_sequence = d.sequence, tried = '{{}}'"  # noqa: S608
                     " FROM (SELECT * FROM unnest(CAST(:listings AS uuid[]), CAST(:sequences AS bigint[]))"
                     " AS x (listing_id, sequence) ORDER BY listing_id) d"
                     " WHERE t.listing_id = d.listing_id AND t.done_sequence < d.sequence"
                 ),
                 {"listings": [each for each, _ in done], "sequences": [sequence for _, sequence in done]},
             )
+
+    async def targets_asked(self, conn: AsyncConnection, asked: Sequence[tuple[UUID, int]]) -> None:
+        """These (listing, sequence) were tried, and the store could not be asked: they are due as before."""
+        await conn.execute(
+            text(
+                f"UPDATE {self._schema}.stock_targets t SET attempts = attempts + 1"  # noqa: S608
+                " FROM (SELECT * FROM unnest(CAST(:listings AS uuid[]), CAST(:sequences AS bigint[]))"
+                " AS x (listing_id, sequence) ORDER BY listing_id) f"
+                " WHERE t.listing_id = f.listing_id AND t.sequence = f.sequence"
+            ),
+            {"listings": [each for each, _ in asked], "sequences": [sequence for _, sequence in asked]},
+        )
 
     async def targets_failed(self, conn: AsyncConnection, failed: Sequence[tuple[UUID, int]], delay_s: float) -> None:
         """These (listing, sequence) have to be tried again, after `delay_s`."""

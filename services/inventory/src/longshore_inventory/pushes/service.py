@@ -14,7 +14,7 @@ from longshore.db import unit_of_work
 from longshore_inventory.database import SCHEMA
 from longshore_inventory.metrics import InventoryMetrics
 from longshore_inventory.pushes.rules import answers, is_stale, newest_per_command
-from longshore_inventory.pushes.store import land, update_commands, variants_of
+from longshore_inventory.pushes.store import land, note_lost, update_commands, variants_of
 from longshore_inventory.stock.book import Book
 from longshore_inventory.stock.closing import close_book
 from longshore_inventory.stock.oversold import PUSH_FAILED, Alert, drop_alerts, raise_alerts
@@ -61,6 +61,7 @@ class Pushes:
             if listing_id in listings and sequence > listings[listing_id].acked
         ]
         sold = await sold_since(conn, [(listing, outcome.at) for listing, _, outcome in news])
+        await note_lost(conn, [(listing.id, each) for listing, _, outcome in news for each in outcome.answers_lost])
         landed: list[tuple[UUID, int, datetime]] = []
         alerts: dict[UUID, Alert | None] = {}
         for (listing, sequence, outcome), pieces in zip(news, sold, strict=True):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from longshore.contracts import Command, CommandOutcome, CommandStatus, StockSet
+from longshore.pruning import Past
 
 _INSERT = text(
     """
@@ -53,13 +55,27 @@ _LAND = text(
 
 _UNANSWERED = text(
     """
-    SELECT c.listing_id, max(c.sequence) AS sequence
-    FROM unnest(CAST(:listings AS uuid[]), CAST(:quantities AS bigint[])) AS n (listing_id, quantity)
-    JOIN inventory.commands c ON c.listing_id = n.listing_id AND c.quantity = n.quantity
-    WHERE c.landed_at IS NULL AND c.status <> 'failed'
-    GROUP BY c.listing_id
+    SELECT c.listing_id, c.sequence, c.quantity, c.created_at, c.answer_lost
+    FROM unnest(CAST(:listings AS uuid[])) AS n (listing_id)
+    JOIN inventory.commands c ON c.listing_id = n.listing_id
+    WHERE c.landed_at IS NULL AND (c.status <> 'failed' OR c.answer_lost)
+    ORDER BY c.listing_id, c.sequence DESC
     """
 )
+
+_ANSWERS_LOST = text(
+    """
+    UPDATE inventory.commands c SET answer_lost = true
+    FROM unnest(CAST(:listings AS uuid[]), CAST(:sequences AS bigint[])) AS n (listing_id, sequence)
+    WHERE c.listing_id = n.listing_id AND c.sequence = n.sequence AND c.landed_at IS NULL
+    """
+)
+
+
+def past(history_days: int) -> list[Past]:
+    """Pushes that may go: ended, and so long ago that nobody asks for them."""
+    where = "created_at < :before AND finished_at < :before"
+    return [Past("inventory.commands", where, timedelta(days=history_days))]
 
 
 async def add_commands(conn: AsyncConnection, added: Sequence[Command], caused: Sequence[datetime | None]) -> None:
@@ -125,15 +141,31 @@ async def land(
     return [(row.caused_at, row.landed_at) for row in rows]
 
 
-async def unanswered(conn: AsyncConnection, found: Sequence[tuple[UUID, int]]) -> dict[UUID, int]:
-    """Of listings at which the store has a quantity: the newest push that told just that and was never answered for.
+class Unanswered(NamedTuple):
+    """A push that may have reached its store though nobody has said so. `answer_lost`: it was sent, for certain."""
 
-    It may have reached the store: a connector that dies between the store's answer and its own note of it carries out
-    what has been asked since, and reports the older push superseded.
+    listing_id: UUID
+    sequence: int
+    quantity: int
+    created_at: datetime
+    answer_lost: bool
+
+
+async def unanswered(conn: AsyncConnection, listing_ids: Sequence[UUID]) -> list[Unanswered]:
+    """Pushes of these listings that were never answered for, the newest of each listing first.
+
+    A connector that dies between the store's answer and its own note of it carries out what has been asked since, and
+    reports the older push superseded.
     """
-    if not found:
-        return {}
-    rows = await conn.execute(
-        _UNANSWERED, {"listings": [each[0] for each in found], "quantities": [each[1] for each in found]}
-    )
-    return {row.listing_id: row.sequence for row in rows}
+    if not listing_ids:
+        return []
+    rows = await conn.execute(_UNANSWERED, {"listings": list(listing_ids)})
+    return [Unanswered(*row) for row in rows]
+
+
+async def note_lost(conn: AsyncConnection, lost: Sequence[tuple[UUID, int]]) -> None:
+    """These pushes (listing, sequence) were sent to their stores, and the answers were lost."""
+    if lost:
+        await conn.execute(
+            _ANSWERS_LOST, {"listings": [each[0] for each in lost], "sequences": [each[1] for each in lost]}
+        )

@@ -157,7 +157,7 @@ class Reports:
         ]
         sold = await sold_since(conn, [(each, said.as_of) for each, said in stated])
         entered = await known_movements(conn, [report_movement(each, said) for each, said in stated])
-        lost = await unanswered(conn, [(each.id, said.quantity - each.elsewhere) for each, said in stated])
+        lost = await _landed_unheard(conn, stated)
         landed: list[tuple[UUID, int, datetime]] = []
         decisions: list[Movement] = []
         for (listing, said), pieces in zip(stated, sold, strict=True):
@@ -182,6 +182,25 @@ class Reports:
                 decisions.append(movement)
         await land(conn, landed)
         return decisions
+
+
+async def _landed_unheard(conn: AsyncConnection, stated: Sequence[tuple[StoreListing, Stated]]) -> dict[UUID, int]:
+    """Of listings whose store has something else than we expect: the newest push of ours that explains it, if one does.
+
+    It told just what the store has; or, if it was sent for certain and its answer was lost, just that less what the
+    store has sold itself between the two.
+    """
+    told = {listing.id: (listing, said) for listing, said in stated}
+    pushes = await unanswered(conn, list(told))
+    before = await sold_since(conn, [(told[each.listing_id][0], each.created_at) for each in pushes])
+    after = await sold_since(conn, [(told[each.listing_id][0], told[each.listing_id][1].as_of) for each in pushes])
+    found: dict[UUID, int] = {}
+    for push, since_push, since_report in zip(pushes, before, after, strict=True):
+        listing, said = told[push.listing_id]
+        sold = since_push - since_report if push.answer_lost else 0
+        if said.quantity - listing.elsewhere in (push.quantity, push.quantity - sold):
+            found.setdefault(listing.id, push.sequence)
+    return found
 
 
 async def _take(conn: AsyncConnection, told: dict[tuple[UUID, str, str], _Told]) -> dict[ItemKey, int]:
