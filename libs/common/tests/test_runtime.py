@@ -124,6 +124,7 @@ async def test_a_service_from_record_to_row_to_message(tmp_path: Path, environ: 
             "name": "warehouse",
             "version": "1.2.3",
             "ready": True,
+            "missing": {},
             "groups": [{"group": "warehouse.orders", "topics": ["commerce.orders"]}],
             "outbox": 0,
             "jobs": None,

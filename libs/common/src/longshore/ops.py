@@ -26,8 +26,8 @@ def ops_router(service: Service) -> APIRouter:
 
     @router.get("/readyz")
     async def readyz() -> JSONResponse:
-        missing = service.missing()
-        return JSONResponse({"ready": not missing, "missing": missing}, 503 if missing else 200)
+        hindered = service.hindered()
+        return JSONResponse({"ready": not hindered, "missing": service.missing()}, 503 if hindered else 200)
 
     @router.get("/metrics")
     async def metrics() -> Response:

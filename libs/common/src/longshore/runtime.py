@@ -20,7 +20,7 @@ import structlog
 import uvicorn
 from aiokafka.errors import KafkaError
 from fastapi import APIRouter, FastAPI
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client import CollectorRegistry, Gauge, GCCollector, PlatformCollector, ProcessCollector
 from pydantic import BaseModel
 from sqlalchemy import text
 from starlette.types import ASGIApp
@@ -114,6 +114,13 @@ class Service:
         self._on_stop: list[Hook] = []
         self._background: list[tuple[str, Hook]] = []
         self._checks: dict[str, Callable[[], bool]] = {}
+        self._optional: frozenset[str] = frozenset()
+        self._dependency_up = Gauge(
+            "longshore_dependency_up",
+            "Whether what this process needs answers it: database, kafka.",
+            ["dependency"],
+            registry=self.registry,
+        )
         self._jobs: Callable[[], Awaitable[int]] | None = None
         self._detail: Callable[[], Awaitable[dict[str, Any]]] | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -177,6 +184,11 @@ class Service:
         """Something else that this process must have to be ready."""
         self._checks[name] = ready
 
+    def serves_without(self, *missing: str) -> None:
+        """What may be missing, once all was up, without this process being taken out of service (names of `missing`):
+        it can still do what it is for, and says what it lacks."""
+        self._optional = frozenset(missing)
+
     def jobs(self, count: Callable[[], Awaitable[int]]) -> None:
         """How many jobs are due: `jobs` of /internal/status."""
         self._jobs = count
@@ -225,12 +237,19 @@ class Service:
                 missing[name] = "not ready"
         return missing
 
+    def hindered(self) -> bool:
+        """Whether this process cannot do what it is for, and is to be sent nothing: /readyz."""
+        missing = self.missing()
+        return bool(missing) and not (self._up and self._optional.issuperset(missing))
+
     async def status(self) -> dict[str, Any]:
         """What /internal/status tells; a number that cannot be had is null."""
+        missing = self.missing()
         return {
             "name": self.name,
             "version": self.version,
-            "ready": not self.missing(),
+            "ready": not missing,
+            "missing": missing,
             "groups": [{"group": each.group, "topics": list(each.topics)} for each in self.broker.consumers],
             "outbox": await _or_none(self._count_outbox()),
             "jobs": await _or_none(self._jobs()) if self._jobs is not None else None,
@@ -340,6 +359,8 @@ class Service:
             database, kafka = await asyncio.gather(self._database_ping(), self.producer.ping())
             # One failed look is not yet an outage: the pool may be busy, the machine stalled.
             self._database_answers, self._kafka_answers = database or before[0], kafka or before[1]
+            self._dependency_up.labels("database").set(self._database_answers)
+            self._dependency_up.labels("kafka").set(self._kafka_answers)
             healthy = database and kafka
             await asyncio.sleep(HEALTH_EVERY_S if healthy and self._up else 0.2)
 

@@ -37,6 +37,9 @@ class ServiceSettings(BaseSettings):
     log_level: str = "info"
     # Unlike that of any other process of the same service: gives a restarted process its partitions back at once.
     instance_id: str = ""
+    # For how long what only the past needs is kept: done commands, pushes, replayed dead letters. Topics of commands
+    # are kept for 7 days, and a command that is read again must be known for as long.
+    history_days: int = Field(default=30, ge=8)
     database_pool_size: int = Field(default=8, ge=2)
     tls_ca_file: str | None = None
     # Development only: stores at private or loopback addresses, and plain http.

@@ -23,6 +23,7 @@ from longshore.broker import (
 )
 from longshore.contracts import Platform
 from longshore.db import migrations_path
+from longshore.pruning import pruning
 from longshore.runtime import Service
 from longshore.vault import MIGRATIONS as VAULT_MIGRATIONS
 from longshore.vault import SCHEMA as VAULT_SCHEMA
@@ -30,6 +31,7 @@ from longshore.vault import Sealer, Vault
 from longshore_gateway.accounts.service import Accounts
 from longshore_gateway.deadletters.api import router as dead_letters_router
 from longshore_gateway.deadletters.service import DeadLetters
+from longshore_gateway.deadletters.store import past
 from longshore_gateway.forwarding.api import router as forwarding_router
 from longshore_gateway.forwarding.service import Forwarder
 from longshore_gateway.integrations.api import router as integrations_router
@@ -43,6 +45,8 @@ from longshore_gateway.system.service import System
 from longshore_gateway.webhooks.metrics import WebhookMetrics
 from longshore_gateway.webhooks.route import WebhookRoute
 from longshore_gateway.webhooks.stores import Stores
+
+DEAD_LETTERS_GROUP = "gateway.dead-letters"
 
 STREAM = [
     *[RAW(platform.value) for platform in Platform],
@@ -81,10 +85,13 @@ def build(settings: GatewaySettings) -> FastAPI:
 
     service.subscribe(
         topics=[dlq_of(topic) for topic in STREAM],
-        group="gateway.dead-letters",
+        group=DEAD_LETTERS_GROUP,
         apply=dead_letters.apply,
         description="Records that no consumer could apply.",
     )
+    # Deliveries of the stores that it remembers are taken without either; a balancer must not turn them away.
+    service.serves_without("database", f"consumer {DEAD_LETTERS_GROUP}")
+    service.background("pruning", pruning(service.engine, past(settings.history_days), service.registry))
     service.on_start(_bootstrap(accounts, settings))
     service.background("stores", stores.listen)
     service.on_stop(lag.close)

@@ -8,6 +8,7 @@ from longshore.broker import COMMANDS, INVENTORY_EVENTS
 from longshore.commands import commands_router
 from longshore.contracts import Platform
 from longshore.db import migrations_path
+from longshore.pruning import pruning
 from longshore.runtime import Service
 from longshore_inventory import __version__
 from longshore_inventory.channels.consumers import subscribe_integrations
@@ -23,6 +24,7 @@ from longshore_inventory.pushes.consumers import subscribe_outcomes
 from longshore_inventory.pushes.models import commands
 from longshore_inventory.pushes.rules import STOCK_SET
 from longshore_inventory.pushes.service import Pushes
+from longshore_inventory.pushes.store import past
 from longshore_inventory.settings import Settings
 from longshore_inventory.stock.api import inventory_router
 from longshore_inventory.stock.consumers import settling, subscribe_stock
@@ -53,6 +55,7 @@ def create_app(settings: Settings) -> FastAPI:
     subscribe_stock(service, reports)
     subscribe_outcomes(service, Pushes(engine, metrics))
     subscribe_integrations(service, Channels(engine, metrics))
+    service.background("pruning", pruning(engine, past(settings.history_days), service.registry))
     service.background("settling", settling(reports, settings.stock_settle_s))
     return service.app(
         inventory_router(engine, ledger, variant_ids),

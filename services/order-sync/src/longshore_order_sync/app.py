@@ -22,9 +22,11 @@ from longshore.contracts import (
     Platform,
 )
 from longshore.db import migrations_path
+from longshore.pruning import pruning
 from longshore.runtime import Service
 from longshore_order_sync import __version__
 from longshore_order_sync.commands.models import commands
+from longshore_order_sync.commands.store import past
 from longshore_order_sync.customers.api import customers_router
 from longshore_order_sync.customers.consumers import CustomersConsumer
 from longshore_order_sync.customers.service import ApplyCustomers
@@ -49,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     fulfillments = Fulfillments(service.engine, metrics)
 
     service.migrations(migrations_path(__file__), SCHEMA)
+    service.background("pruning", pruning(service.engine, past(settings.history_days), service.registry))
     service.topics(*(COMMANDS(platform.value) for platform in Platform))
     service.subscribe(
         topics=[COMMERCE_ORDERS],

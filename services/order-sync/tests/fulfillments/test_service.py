@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from longshore.contracts import CommandError, CommandStatus, FulfillmentState, OrderStatus, Tracking
 from longshore.problems import Problem
+from longshore.pruning import Pruner
+from longshore_order_sync.commands.store import past
 from longshore_order_sync.fulfillments.rules import Shipment
 from longshore_order_sync.orders.listing import get_order
 
 ALL = Shipment()
+
+
+def _same(moment: datetime) -> datetime:
+    return moment
 
 
 async def order(hub: Any, shop: Any) -> Any:
@@ -62,6 +71,20 @@ class TestRequest:
         assert len({(each.fulfillment.id, each.command.id) for each in answers}) == 1
         assert len(await hub.commands()) == 1
         assert hub.metrics.fulfillments[FulfillmentState.PENDING]._value.get() == 1
+
+    async def test_the_same_key_is_known_when_its_command_was_forgotten(self, hub: Any, shop: Any) -> None:
+        await hub.deliver(shop.snapshot(quantities=(3,)))
+        one = Shipment([(shop.line_id(0), 1)])
+        first = await request(hub, shop, one, "k1")
+        (command,) = await hub.commands()
+        done = shop.outcome(command, CommandStatus.SUCCEEDED)
+        await hub.fulfillments.settle([done])
+        for days, gone in ((29, 0), (31, 1)):
+            later = done.at + timedelta(days=days)
+            assert await Pruner(hub.engine, past(30), CollectorRegistry(), clock=partial(_same, later)).prune() == gone
+        again = await request(hub, shop, one, "k1")
+        assert again.fulfillment.id == first.fulfillment.id
+        assert (again.command.id, again.command.status) == (first.command.id, CommandStatus.SUCCEEDED)
 
     async def test_the_same_key_for_something_else_is_refused(self, hub: Any, shop: Any) -> None:
         await hub.deliver(shop.snapshot(quantities=(3,)))

@@ -27,8 +27,9 @@ from longshore.platforms.metrics import ConnectorMetrics
 from longshore.platforms.protocols import Translator
 from longshore.platforms.running import RunJobs
 from longshore.platforms.standing import Standing
-from longshore.platforms.tables import ConnectorStore
+from longshore.platforms.tables import ConnectorStore, past
 from longshore.platforms.translating import TranslateRaw
+from longshore.pruning import pruning
 from longshore.runtime import Service
 from longshore.settings import ServiceSettings
 from longshore.vault import MIGRATIONS as VAULT_MIGRATIONS
@@ -104,6 +105,9 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
     jobs = JobQueue(settings.database_url, connector.schema, handle, paused=clients.paused)
     _subscribe(service, connector, store, jobs, metrics)
     service.outbox(connector.schema)
+    service.background(
+        "pruning", pruning(service.engine, past(connector.schema, settings.history_days), service.registry)
+    )
     service.on_start(jobs.install)
     service.background("jobs", jobs.run)
     service.on_stop(jobs.stop)

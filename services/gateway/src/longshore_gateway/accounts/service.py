@@ -16,6 +16,8 @@ from longshore.problems import Problem
 from longshore_gateway.accounts import store
 
 FRESH_S = 30.0
+# While PostgreSQL is away, whoever was let in within this time still is: somebody has to see what is wrong.
+STALE_S = 3600.0
 MOST_REMEMBERED = 1_000
 
 
@@ -53,6 +55,8 @@ class Accounts:
             async with self._engine.connect() as conn:
                 org_id = await store.find_org(conn, digest)
         except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            if known is not None and self._monotonic() < known[1] + STALE_S:
+                return known[0]
             raise Problem(
                 503, "The database does not answer.", type="try-again", headers={"Retry-After": "5"}
             ) from error

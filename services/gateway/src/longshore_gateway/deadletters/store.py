@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from longshore.ids import OrgId
 from longshore.paging import Place
+from longshore.pruning import Past
 from longshore_gateway.deadletters.rules import DeadLetter
-from longshore_gateway.models import dead_letters
+from longshore_gateway.models import SCHEMA, dead_letters
 
 _FIELDS = [dead_letters.c[name] for name in DeadLetter.__dataclass_fields__]
 
@@ -105,6 +106,19 @@ async def mark_replayed(conn: AsyncConnection, org_id: OrgId, replayed: Sequence
         .where(dead_letters.c.id.in_(replayed), dead_letters.c.org_id == org_id)
         .values(replayed_at=now)
     )
+
+
+# A letter that nobody has replayed waits for a person; on Kafka it stays.
+OPEN_DAYS = 365
+
+
+def past(history_days: int) -> list[Past]:
+    """Letters that may go: replayed ones after so many days, and what nobody has looked at for a year."""
+    table = f"{SCHEMA}.dead_letters"
+    return [
+        Past(table, "replayed_at < :before", timedelta(days=history_days)),
+        Past(table, "replayed_at IS NULL AND failed_at < :before", timedelta(days=max(OPEN_DAYS, history_days))),
+    ]
 
 
 async def count_open(conn: AsyncConnection) -> int:

@@ -17,11 +17,12 @@ TIMEOUT_S = 2.5
 
 
 class ServiceState(Contract):
-    """One service's process."""
+    """One service's process; `missing`: what it lacks, with why."""
 
     name: str
     ready: bool
     version: str | None
+    missing: dict[str, str] = {}
 
 
 class SystemState(Contract):
@@ -137,7 +138,12 @@ class System:
         }
         return Look(
             services=[
-                ServiceState(name=status["name"], ready=status["ready"], version=status["version"])
+                ServiceState(
+                    name=status["name"],
+                    ready=status["ready"],
+                    version=status["version"],
+                    missing=status.get("missing", {}),
+                )
                 for status in statuses
             ],
             outbox={status["name"]: status["outbox"] for status in statuses if status.get("outbox") is not None},
@@ -154,5 +160,5 @@ class System:
             answer.raise_for_status()
             status: dict[str, Any] = answer.json()
         except (httpx.HTTPError, ValueError):
-            return {"name": name, "ready": False, "version": None}
+            return {"name": name, "ready": False, "version": None, "missing": {"process": "it does not answer"}}
         return status

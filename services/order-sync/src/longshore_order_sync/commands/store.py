@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -12,8 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from longshore.commands import command_view
 from longshore.contracts import CommandError, CommandStatus, CommandView
 from longshore.db import for_org
+from longshore.pruning import Past
 from longshore_order_sync.commands.models import commands
 from longshore_order_sync.commands.rules import CommandState
+from longshore_order_sync.database import SCHEMA
+
+
+def past(history_days: int) -> list[Past]:
+    """Commands that may go: ended so long ago. Their fulfilments stay."""
+    return [Past(f"{SCHEMA}.commands", "finished_at < :before", timedelta(days=history_days))]
 
 
 async def create_command(conn: AsyncConnection, org_id: UUID, command: CommandView) -> None:
@@ -36,10 +44,11 @@ async def create_command(conn: AsyncConnection, org_id: UUID, command: CommandVi
     )
 
 
-async def get_command(conn: AsyncConnection, org_id: UUID, command_id: UUID) -> CommandView:
-    """One command of an organisation. Raises NoResultFound."""
+async def find_command(conn: AsyncConnection, org_id: UUID, command_id: UUID) -> CommandView | None:
+    """One command of an organisation; None when it is so old that it was pruned."""
     query = for_org(select(commands), commands, org_id).where(commands.c.id == command_id)
-    return command_view((await conn.execute(query)).one())
+    row = (await conn.execute(query)).one_or_none()
+    return None if row is None else command_view(row)
 
 
 async def get_states(conn: AsyncConnection, command_ids: Sequence[UUID]) -> dict[UUID, CommandState]:

@@ -20,6 +20,7 @@ from longshore.contracts import (
     CommandView,
     EntityFetch,
     Fulfillment,
+    FulfillmentCreate,
     FulfillmentRequested,
     FulfillmentSettled,
     FulfillmentState,
@@ -29,7 +30,7 @@ from longshore.idempotency import key_reused
 from longshore.ids import OrgId, uuid7
 from longshore.problems import not_found
 from longshore_order_sync.commands.rules import CommandState, settle
-from longshore_order_sync.commands.store import create_command, get_command, get_states, update_command
+from longshore_order_sync.commands.store import create_command, find_command, get_states, update_command
 from longshore_order_sync.database import SCHEMA
 from longshore_order_sync.fulfillments.rules import SETTLED, Shipment, payload, plan
 from longshore_order_sync.fulfillments.store import (
@@ -84,7 +85,7 @@ class Fulfillments:
             if order is None or order.head.org_id != org_id:
                 raise not_found("The order")
             if key is not None and (earlier := await get_by_key(conn, order_id, key)) is not None:
-                return await _repeat(conn, org_id, *earlier, wanted)
+                return await _repeat(conn, order.head, *earlier, wanted)
             requested = await self._request(conn, order, wanted, key)
         self._metrics.fulfillments[FulfillmentState.PENDING].inc()
         return requested
@@ -230,12 +231,26 @@ async def _touch(conn: AsyncConnection, head: Head) -> Head:
     return head
 
 
-async def _repeat(
-    conn: AsyncConnection, org_id: OrgId, hub: HubFulfillment, digest: str, wanted: Shipment
-) -> Requested:
+async def _repeat(conn: AsyncConnection, head: Head, hub: HubFulfillment, digest: str, wanted: Shipment) -> Requested:
     if digest != wanted.digest():
         raise key_reused("another fulfilment of this order")
-    return Requested(as_contract(hub), await get_command(conn, org_id, hub.command_id))
+    command = await find_command(conn, head.org_id, hub.command_id)
+    return Requested(as_contract(hub), command or _of_the_past(head, hub))
+
+
+def _of_the_past(head: Head, hub: HubFulfillment) -> CommandView:
+    """A fulfilment's command that was pruned, as the fulfilment tells of it."""
+    failed = hub.status is FulfillmentState.FAILED
+    return CommandView(
+        id=hub.command_id,
+        type=FulfillmentCreate.model_fields["type"].default,
+        order_id=head.id,
+        integration_id=head.integration_id,
+        status=CommandStatus.FAILED if failed else CommandStatus.SUCCEEDED,
+        attempts=1,
+        created_at=hub.created_at,
+        finished_at=hub.settled_at,
+    )
 
 
 def _new_fulfillment(command: Command, pieces: dict[UUID, int], wanted: Shipment, key: str | None) -> NewFulfillment:
