@@ -31,6 +31,10 @@ class TestFindJson:
         assert found is not None
         assert found[0] == exact
 
+    @pytest.mark.parametrize("opening", ["<!DOCTYPE html>\n", "<html lang='de'>", "\n<!doctype HTML>"])
+    def test_what_is_in_a_page_is_the_pages(self, opening: str) -> None:
+        assert find_json(opening + '<script type="application/ld+json">{"@type": "WebSite"}</script></html>') is None
+
     @pytest.mark.parametrize("text", ["", "<html></html>", '{"id": 5', "nonsense", '"text"', "5", "[1, 2"])
     def test_none(self, text: str) -> None:
         assert find_json(text) is None
@@ -46,7 +50,7 @@ class TestErrors:
             ("35-err-401-basic-over-plain-http", StoreUnauthorized, "not-allowed"),
             ("36-err-401-readonly-key-write", StoreUnauthorized, "read-only-key"),
             ("37-err-404-order", StoreRefused, "not-found"),
-            ("38-err-404-route", StoreRefused, "no-rest-api"),
+            ("38-err-404-route", StoreUnavailable, "no-rest-api"),
         ],
     )
     def test_recorded(self, recordings: Any, name: str, kind: type[StoreError], code: str) -> None:
@@ -79,7 +83,7 @@ class TestErrors:
             ),
             (403, b"<html>blocked", StoreUnavailable, "blocked"),
             (403, b'{"code":"rest_forbidden","message":"Sorry"}', StoreUnauthorized, "not-allowed"),
-            (404, b"<html>Not found", StoreRefused, "no-rest-api"),
+            (404, b"<html>Not found", StoreUnavailable, "no-rest-api"),
             (
                 500,
                 b'{"code":"internal_server_error","message":"<p>There has been a critical error</p>"}',

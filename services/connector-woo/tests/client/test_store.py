@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -119,7 +120,8 @@ class TestFetch:
         await sim("POST", f"/orders/{order['id']}/refund", {"lines": [{"sku": "LS-0001", "quantity": 1}]})
         (entity,) = await client.fetch(FetchRequest("order", str(order["id"])))
         assert not entity.gone
-        (event,) = WooTranslator().translate(record(entity.body, fetched="order", external_id=str(order["id"]))).events
+        raw = record(entity.body, fetched="order", external_id=str(order["id"]), received_at=datetime.now(UTC))
+        (event,) = WooTranslator().translate(raw).events
         assert isinstance(event, OrderSnapshot)
         assert (event.reconciled, event.problems) == (True, [])
         assert [line.quantity for line in event.refunds[0].lines] == [1]
@@ -149,9 +151,22 @@ class TestFetch:
         async def handler(_: web.Request) -> web.Response:
             return web.json_response({"code": "rest_no_route", "message": "No route"}, status=404)
 
-        with pytest.raises(StoreRefused) as caught:
-            await (await serve(handler)).fetch(FetchRequest("order", "5"))
-        assert caught.value.code == "no-rest-api"
+        client = await serve(handler)
+        # Of a store that has worked it may pass (WooCommerce is being updated); one that is new has another address.
+        with pytest.raises(StoreUnavailable) as passing:
+            await client.fetch(FetchRequest("order", "5"))
+        with pytest.raises(StoreRefused) as final:
+            await client.check()
+        assert passing.value.code == final.value.code == "no-rest-api"
+
+    @pytest.mark.parametrize("resource", ["order", "product", "customer"])
+    async def test_something_else_than_was_asked_for_is_no_entity(self, serve: Any, resource: Any) -> None:
+        async def handler(_: web.Request) -> web.Response:
+            return web.json_response({"id": 6, "success": False})
+
+        with pytest.raises(StoreUnavailable) as caught:
+            await (await serve(handler)).fetch(FetchRequest(resource, "5"))
+        assert caught.value.code == "unexpected-json"
 
     async def test_catalogue(self, woo: SimulatedWoo, client: Any, record: Any) -> None:
         entities = [entity async for page in client.import_catalogue() for entity in page]
@@ -249,6 +264,34 @@ class TestFulfilment:
             assert shipped["completed_count"] == 1
             # The note's own answer may be lost too: a later try finds it by its reference.
             assert len(shipped["customer_notes"]) == 1
+
+    async def test_a_store_that_lies(self, woo: SimulatedWoo, client: Any, sim: Any, ship: Any) -> None:
+        """Whatever it says of what it did: each fulfilment once, and never taken for done when it is not."""
+        orders = (await sim("POST", "/orders", {"sku": "LS-0003", "quantity": 1, "n": 8, "status": "processing"}))[
+            "orders"
+        ]
+        lies = ("html_rate", "warning_rate", "truncated_rate", "wrong_type_rate", "wrong_json_rate")
+        await sim("PUT", "/faults", dict.fromkeys(lies, 0.2))
+        failed = 0
+        for order in orders:
+            command = ship(order, tracking=Tracking(number=f"T{order['id']}", carrier="DHL"))
+            _, failures = await until_done(lambda command=command: client.create_fulfillment(command))
+            failed += failures
+            shipped = (await sim("GET", "/fulfilments"))["orders"][str(order["id"])]
+            assert (shipped["status"], shipped["tracking_numbers"]) == ("completed", [f"T{order['id']}"])
+            assert len(shipped["customer_notes"]) == 1
+        assert failed > 0
+        assert (await sim("GET", "/fulfilments"))["twice"] == []
+
+    async def test_an_answer_without_the_shipment_is_no_success(
+        self, serve: Any, order: dict[str, Any], ship: Any
+    ) -> None:
+        async def handler(_: web.Request) -> web.Response:
+            return web.json_response({"id": order["id"], "status": "processing", "meta_data": []})
+
+        with pytest.raises(StoreUnavailable) as caught:
+            await (await serve(handler)).create_fulfillment(ship(order))
+        assert caught.value.code == "not-written"
 
     @pytest.mark.parametrize("status", ["cancelled", "refunded"])
     async def test_closed_orders(self, client: Any, sim: Any, order: dict[str, Any], ship: Any, status: str) -> None:

@@ -11,6 +11,7 @@ import hmac
 import random
 import socket
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -25,14 +26,39 @@ HOLD_BACK_S = 0.5
 ABORT_KEY = "longshore.abort"
 
 
+_NO_SHARES = ("latency_ms", "retry_after_s")
+# What caches and maintenance plugins send, with an island of JSON as themes have it.
+_PAGE = (
+    b'<!DOCTYPE html><html><head><script type="application/ld+json">{"@type": "WebSite"}</script></head>'
+    b"<body>Briefly unavailable for scheduled maintenance.</body></html>"
+)
+_WARNING = (
+    b"<br />\n<b>Warning</b>:  Undefined array key [1] in <b>/wp-content/plugins/{x}.php</b> on line <b>12</b><br />\n"
+)
+
+
 @dataclass
 class Faults:
-    """What goes wrong in a simulated store; all zero means nothing. Rates are shares from 0 to 1."""
+    """What goes wrong in a simulated store; all zero means nothing. Rates are shares from 0 to 1.
+
+    `retry_after_s`: what a 429 or 5xx names in Retry-After; 0 names none. Lies are told after the request was carried
+    out, with status 200: a page of HTML, the answer behind a PHP warning, the first half of it, it under a wrong
+    content type, some other JSON. `unauthorized_rate`: the key is not known (any more). `down_rate`: hangs up without a
+    word, before anything is done.
+    """
 
     latency_ms: float = 0.0
     error_rate_429: float = 0.0
     error_rate_5xx: float = 0.0
+    retry_after_s: float = 1.0
+    down_rate: float = 0.0
+    unauthorized_rate: float = 0.0
     drop_after_write_rate: float = 0.0
+    html_rate: float = 0.0
+    warning_rate: float = 0.0
+    truncated_rate: float = 0.0
+    wrong_type_rate: float = 0.0
+    wrong_json_rate: float = 0.0
     webhook_duplicate_rate: float = 0.0
     webhook_reorder: float = 0.0
     webhook_loss_rate: float = 0.0
@@ -46,8 +72,8 @@ class Faults:
                 raise ValueError(f"unknown fault {name!r}; known: {', '.join(sorted(names))}")
             if not isinstance(value, int | float):
                 raise ValueError(f"{name} must be a number")
-            if value < 0 or (name != "latency_ms" and value > 1):
-                raise ValueError(f"{name} must lie between 0 and 1" if name != "latency_ms" else f"{name} < 0")
+            if value < 0 or (name not in _NO_SHARES and value > 1):
+                raise ValueError(f"{name} < 0" if name in _NO_SHARES else f"{name} must lie between 0 and 1")
             checked[name] = float(value)
         for name, number in checked.items():
             setattr(self, name, number)
@@ -79,12 +105,16 @@ class FaultyApp:
         spare_prefix: str = "/_sim",
         too_many: tuple[int, bytes] = (429, b'{"code":"too_many_requests","message":"Slow down."}'),
         is_write: Callable[[Scope, bytes], bool] | None = None,
+        unauthorized: bytes = b'{"code":"woocommerce_rest_authentication_error","message":"Invalid signature"}',
     ) -> None:
         self._app = app
         self._faults = faults
         self._rng = rng
         self._spare_prefix = spare_prefix
         self._too_many = too_many
+        self._unauthorized = unauthorized
+        # Requests that reached the store, by what became of them: what a store's own log would show.
+        self.seen: Counter[str] = Counter()
         self._is_write = is_write or (lambda scope, _body: scope["method"] not in {"GET", "HEAD"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,15 +124,69 @@ class FaultyApp:
         faults = self._faults
         if faults.latency_ms:
             await asyncio.sleep(faults.latency_ms / 1000)
-        if self._rng.random() < faults.error_rate_429:
+        later = [(b"retry-after", b"%d" % faults.retry_after_s)] if faults.retry_after_s else []
+        if self._happens(faults.down_rate):
+            self.seen["down"] += 1
+            await _hang_up(scope, receive)
+        elif self._happens(faults.error_rate_429):
+            self.seen["429"] += 1
             status, body = self._too_many
-            await _answer(send, status, (b"application/json", body), [(b"retry-after", b"1")])
-        elif self._rng.random() < faults.error_rate_5xx:
-            await _answer(send, self._rng.choice([500, 502, 503]), (b"text/plain", b"simulated failure"), [])
+            await _answer(send, status, (b"application/json", body), later)
+        elif self._happens(faults.error_rate_5xx):
+            self.seen["5xx"] += 1
+            await _answer(send, self._rng.choice([500, 502, 503]), (b"text/plain", b"simulated failure"), later)
+        elif self._happens(faults.unauthorized_rate):
+            self.seen["401"] += 1
+            await _answer(send, 401, (b"application/json", self._unauthorized), [])
+        elif lie := self._lie():
+            self.seen[lie] += 1
+            await self._tell(lie, scope, receive, send)
         elif faults.drop_after_write_rate:
             await self._maybe_hang_up(scope, receive, send)
         else:
+            self.seen["good"] += 1
             await self._app(scope, receive, send)
+
+    def _happens(self, rate: float) -> bool:
+        return rate > 0 and self._rng.random() < rate
+
+    def _lie(self) -> str:
+        faults = self._faults
+        rates = {
+            "html": faults.html_rate,
+            "warning": faults.warning_rate,
+            "truncated": faults.truncated_rate,
+            "wrong type": faults.wrong_type_rate,
+            "wrong json": faults.wrong_json_rate,
+        }
+        return next((lie for lie, rate in rates.items() if self._happens(rate)), "")
+
+    async def _tell(self, lie: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Carry the request out, and lie about it."""
+        status, headers, body = 200, list[tuple[bytes, bytes]](), b""
+
+        async def keep(message: Message) -> None:
+            nonlocal status, headers, body
+            if message["type"] == "http.response.start":
+                status, headers = message["status"], list(message["headers"])
+            else:
+                body += message.get("body", b"")
+
+        await self._app(scope, receive, keep)
+        kind = next((value for name, value in headers if name == b"content-type"), b"application/json")
+        match lie:
+            case "html":
+                status, kind, body = 200, b"text/html; charset=UTF-8", _PAGE
+            case "warning":
+                kind, body = b"text/html; charset=UTF-8", _WARNING + body
+            case "truncated":
+                body = body[: len(body) // 2]
+            case "wrong type":
+                kind = b"text/plain"
+            case _:
+                status, body = 200, b'{"success":false,"data":{"message":"Please log in."}}'
+        others = [pair for pair in headers if pair[0] not in (b"content-type", b"content-length")]
+        await _answer(send, status, (kind, body), others)
 
     async def _maybe_hang_up(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _read_body(receive)
@@ -114,12 +198,8 @@ class FaultyApp:
             del message
 
         await self._app(scope, _replay(body, receive), swallow)
-        abort = scope.get("state", {}).get(ABORT_KEY)
-        if abort is None:
-            raise ConnectionResetError("simulated: connection dropped after the write")
-        abort()
-        while (await receive())["type"] != "http.disconnect":
-            pass
+        self.seen["dropped after the write"] += 1
+        await _hang_up(scope, receive)
 
 
 class LocalServer:
@@ -359,6 +439,15 @@ async def _answer(send: Send, status: int, content: tuple[bytes, bytes], extra: 
     headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode()), *extra]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def _hang_up(scope: Scope, receive: Receive) -> None:
+    abort = scope.get("state", {}).get(ABORT_KEY)
+    if abort is None:
+        raise ConnectionResetError("simulated: connection dropped")
+    abort()
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _read_body(receive: Receive) -> bytes:

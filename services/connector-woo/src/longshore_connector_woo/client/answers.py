@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from longshore.platforms.protocols import StoreError, StoreRefused, StoreUnauthorized, StoreUnavailable
 
 LONGEST_RETRY_AFTER_S = 3600.0
+NO_REST_API = "no-rest-api"
 
 _decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=lambda _: None)
 _START = re.compile(r'\{\s*"|\{\s*\}|\[\s*[\{\]]')
@@ -46,10 +47,20 @@ class Answer:
             raise StoreUnavailable("unexpected-json", "The store's answer is no object.")
         return self.data
 
+    def entity(self, id: str) -> dict[str, Any]:
+        """The object with this id. Raises StoreUnavailable for anything else: a cache, a page with some JSON in it, a
+        plugin's own words with status 200."""
+        found = self.object()
+        if str(found.get("id")) != id:
+            raise StoreUnavailable("unexpected-json", "The store answered with something else than was asked for.")
+        return found
+
 
 def find_json(text: str) -> tuple[str, Any] | None:
     """The JSON in `text`, as text and parsed. Plugins let PHP print warnings before it, and after it."""
     text = text.lstrip("\ufeff \t\r\n")
+    if text[:9].lower() == "<!doctype" or text[:5].lower() == "<html":
+        return None  # a page; what looks like JSON in it is its own
     starts = [0] if text[:1] in ("{", "[") else []
     starts += [match.start() for match, _ in zip(_START.finditer(text), range(20), strict=False)]
     for start in starts:
@@ -90,7 +101,8 @@ def store_error(status: int, headers: Mapping[str, str], error: Mapping[str, Any
             "blocked", "Something before the store (a firewall?) refuses us: HTTP 403 without JSON."
         )
     if not code or code == "rest_no_route":
-        return StoreRefused("no-rest-api", f"WooCommerce's REST API does not answer at this address (HTTP {status}).")
+        # While WooCommerce is updated, or another theme's cache is cold, its routes are gone for a while.
+        return StoreUnavailable(NO_REST_API, f"WooCommerce's REST API does not answer at this address (HTTP {status}).")
     if "invalid" in code and code.endswith("id") and status in (400, 404):
         return StoreRefused("not-found", f"The store does not have it: {message}")
     return StoreRefused(code[:80].replace("_", "-"), message or f"The store refused (HTTP {status}).")

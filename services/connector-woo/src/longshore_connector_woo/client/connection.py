@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from longshore.platforms.protocols import StoreInfo, StoreRefused, StoreUnauthorized
-from longshore_connector_woo.client.answers import plain
+from longshore.platforms.protocols import StoreInfo, StoreRefused, StoreUnauthorized, StoreUnavailable
+from longshore_connector_woo.client.answers import NO_REST_API, plain
 from longshore_connector_woo.client.http import StoreHttp
 
 # What we read, and what a missing right for it is called.
@@ -14,6 +14,16 @@ _READS = {"/orders": "read orders", "/products": "read products", "/webhooks": "
 
 async def check(http: StoreHttp, store_url: str) -> StoreInfo:
     """Reach, authenticate and compare permissions. Raises StoreUnauthorized when the key is no key of this store."""
+    try:
+        return await _check(http, store_url)
+    except StoreUnavailable as error:
+        if error.code == NO_REST_API:
+            # Of a store that has worked it may pass; one that is being connected has another address.
+            raise StoreRefused(error.code, error.detail) from None
+        raise
+
+
+async def _check(http: StoreHttp, store_url: str) -> StoreInfo:
     name = await _name(http, store_url)
     missing: list[str] = []
     refusals: set[str] = set()
@@ -42,7 +52,7 @@ async def _name(http: StoreHttp, store_url: str) -> str:
     except StoreUnauthorized:
         return host  # security plugins hide the index from strangers
     except StoreRefused as error:
-        if error.code in ("no-rest-api", "redirect", "store-url", "private-address"):
+        if error.code in ("redirect", "store-url", "private-address"):
             raise
         return host
     namespaces = index.get("namespaces")

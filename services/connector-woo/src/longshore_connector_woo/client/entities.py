@@ -21,7 +21,9 @@ async def fetch(http: StoreHttp, request: FetchRequest) -> list[FetchedEntity]:
         if request.resource == "order":
             body = await _order(http, request.external_id)
         else:
-            body = (await http.get(f"{_PATHS[request.resource]}/{request.external_id}")).body
+            answer = await http.get(f"{_PATHS[request.resource]}/{request.external_id}")
+            answer.entity(request.external_id)
+            body = answer.body
     except StoreRefused as error:
         if error.code != "not-found":
             raise
@@ -33,7 +35,7 @@ async def _order(http: StoreHttp, order_id: str) -> str:
     """`{"order": <order>, "refunds": [<refund>, ...]}`. The order names its refunds without their lines."""
     order = await http.get(f"/orders/{order_id}")
     refunds: list[str] = []
-    if order.object().get("refunds"):
+    if order.entity(order_id).get("refunds"):
         async for page in pages(http, f"/orders/{order_id}/refunds", {}):
             refunds += split_array(page.body)
     return f'{{"order":{order.body},"refunds":[{",".join(refunds)}]}}'

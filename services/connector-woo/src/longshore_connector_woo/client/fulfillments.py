@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from longshore.contracts import FulfillmentCreate, Tracking
-from longshore.platforms.protocols import FulfillmentResult, StoreRefused
+from longshore.platforms.protocols import FulfillmentResult, StoreRefused, StoreUnavailable
 from longshore_connector_woo.client.http import StoreHttp
 from longshore_connector_woo.translate.shipments import FULFILLMENTS_META, TRACKING_META, shipment_key
 
@@ -25,7 +25,7 @@ async def create(
 ) -> FulfillmentResult:
     """Write what is not there yet of the shipment, its status and its note. One at a time per order, see WooClient."""
     path = f"/orders/{command.order_external_id}"
-    order = (await http.get(path)).object()
+    order = (await http.get(path)).entity(command.order_external_id)
     status = str(order.get("status", ""))
     shipped = _meta_list(order, FULFILLMENTS_META)
     existed = any(str(each.get("id")) == str(command.fulfillment_id) for each in shipped)
@@ -37,9 +37,15 @@ async def create(
     if command.completes_order and status != "completed" and status not in _CLOSED:
         change["status"] = "completed"
     if change:
-        await http.post(path, change)
+        written = (await http.post(path, change)).entity(command.order_external_id)
+        if not any(
+            str(each.get("id")) == str(command.fulfillment_id) for each in _meta_list(written, FULFILLMENTS_META)
+        ):
+            raise StoreUnavailable("not-written", "The store answered as if it had taken the shipment, and has not.")
     if command.notify_customer and not (existed and await _is_noted(http, command)):
-        await http.post(f"{path}/notes", {"note": note_text(command), "customer_note": True})
+        note = await http.post(f"{path}/notes", {"note": note_text(command), "customer_note": True})
+        if reference(command) not in str(note.object().get("note")):
+            raise StoreUnavailable("not-written", "The store answered as if it had taken the note, and has not.")
     return FulfillmentResult(shipment_key(command.fulfillment_id), existed)
 
 

@@ -84,6 +84,8 @@ async def _push(http: StoreHttp, path: str, targets: Sequence[StockSet]) -> list
     if wanted:
         update = [{"id": id, "manage_stock": True, "stock_quantity": each.quantity} for id, each in wanted.items()]
         answer = await http.post(path, {"update": update})
+        if not isinstance(answer.object().get("update"), list):
+            raise StoreUnavailable("unexpected-json", "The store answered with something else than was asked for.")
         answered = {each["id"]: each for each in answer.objects("update") if isinstance(each.get("id"), int)}
     return results + [
         _result(target, answered.get(int(target.inventory_external_id)))

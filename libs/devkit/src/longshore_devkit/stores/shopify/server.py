@@ -64,7 +64,8 @@ class SimulatedShopify:
         self._rng = random.Random(f"traffic/{configs[0].seed}")
         self.aftermath = aftermath
         self.traffic = Traffic(self._act, self._rng, orders_per_minute)
-        self._server = LocalServer(self._app(), port=port)
+        self.app = self._app()
+        self._server = LocalServer(self.app, port=port)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -118,6 +119,7 @@ class SimulatedShopify:
             self._rng,
             too_many=(200, _THROTTLED_BODY),
             is_write=_is_mutation,
+            unauthorized=b'{"errors":"[API] Invalid API key or access token (unrecognized login or wrong password)"}',
         )
 
     async def _graphql(self, request: Request) -> Response:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from longshore.clock import Clock, utc_now
 from longshore_devkit.stores.common import Faults, FaultyApp, LocalServer, Traffic
@@ -23,14 +21,6 @@ from longshore_devkit.stores.woo.tls import TlsFiles, make_tls_files
 from longshore_devkit.stores.woo.webhooks import WebhookQueue
 
 ROOT = "/wp-json/wc/v3"
-_PAGE = b"<!DOCTYPE html><html><body>Briefly unavailable for scheduled maintenance.</body></html>"
-
-
-@dataclass
-class WooFaults(Faults):
-    """Also: a page of HTML with status 200 in place of JSON, as caches and maintenance plugins send."""
-
-    html_rate: float = 0.0
 
 
 class SimulatedWoo:
@@ -46,11 +36,11 @@ class SimulatedWoo:
         port: int = 0,
         https_port: int | None = None,
         tls_dir: Path | None = None,
-        faults: WooFaults | None = None,
+        faults: Faults | None = None,
         now: Clock = utc_now,
     ) -> None:
         self.config = config or WooConfig()
-        self.faults = faults or WooFaults()
+        self.faults = faults or Faults()
         self.shop = Shop(self.config, now)
         self.queue = WebhookQueue(self.shop, self.faults, lambda: self.url)
         self._rng = random.Random(self.config.seed + 2)
@@ -115,7 +105,7 @@ class SimulatedWoo:
         self._own_tls_dir = tempfile.TemporaryDirectory(prefix="simulated-woo-")
         return Path(self._own_tls_dir.name)
 
-    def _build_app(self) -> ASGIApp:
+    def _build_app(self) -> FaultyApp:
         router = Router(self.shop, self.queue, Authenticator(_keys(self.config)))
         rest_orders.routes(router, ROOT)
         rest_products.routes(router, ROOT)
@@ -123,8 +113,7 @@ class SimulatedWoo:
         router.add("/{rest:path}", {})
         control = Control(self.shop, self.queue, self.faults, self.traffic, self._rng)
         app = Starlette(routes=[*control.routes(), *router.routes])
-        html = _HtmlInstead(app, self.faults, self._rng)
-        return FaultyApp(html, self.faults, self._rng)
+        return FaultyApp(app, self.faults, self._rng)
 
     async def _buy(self) -> None:
         draft = buyers.random_draft(self.shop, self._rng)
@@ -134,31 +123,6 @@ class SimulatedWoo:
         self.shop.place_order(draft)
         if self._rng.random() < buyers.LATER_SHARE:
             buyers.later(self.shop, self._rng)
-
-
-class _HtmlInstead:
-    """Runs the request, then answers with a page of HTML as often as the knob says."""
-
-    def __init__(self, app: ASGIApp, faults: WooFaults, rng: random.Random) -> None:
-        self._app = app
-        self._faults = faults
-        self._rng = rng
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        spared = scope["type"] != "http" or scope["path"].startswith("/_sim")
-        if spared or self._rng.random() >= self._faults.html_rate:
-            await self._app(scope, receive, send)
-            return
-
-        async def replace(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                length = str(len(_PAGE)).encode()
-                headers = [(b"content-type", b"text/html; charset=UTF-8"), (b"content-length", length)]
-                await send({"type": "http.response.start", "status": 200, "headers": headers})
-            elif not message.get("more_body"):
-                await send({"type": "http.response.body", "body": _PAGE})
-
-        await self._app(scope, receive, replace)
 
 
 def _keys(config: WooConfig) -> dict[str, ApiKey]:
