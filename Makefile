@@ -8,7 +8,7 @@ PACKAGES := libs/common libs/devkit services/gateway services/order-sync service
 SOURCES := $(foreach package,$(PACKAGES),$(package)/src)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-faults check format lint types bench lock docs clean
+.PHONY: help setup demo run test test-faults fuzz check format lint types bench lock docs clean
 
 help: ## what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,9 @@ test: setup ## the whole suite, on real Kafka and real PostgreSQL (ARGS="-k name
 
 test-faults: setup ## the fault suite in its long form: longer outages, more load (ARGS="-k name" to choose)
 	LONGSHORE_FAULTS=long $(BIN)/python -m pytest -q tests/faults $(ARGS)
+
+fuzz: setup ## a million broken deliveries, in process (CASES=n); prints the seed of what fails
+	LONGSHORE_FUZZ_CASES=$(or $(CASES),1000000) $(BIN)/python -m pytest -q -s tests/faults/test_broken_deliveries.py -k great_many
 
 check: setup lint types docs-check deploy-check ## lint, types, generated documents, deployment files
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -178,9 +177,6 @@ async def stores(hub: Hub, woo: SimulatedWoo, shopify: SimulatedShopify) -> Asyn
     woo_integration = await hub.connect_woo(woo)
     shopify_integration = await hub.connect_shopify(shopify)
     await hub.settled()
-    # Stores date orders to the second: one of the second of a store's first report counts as older than that.
-    connected = int(time.time())
-    await eventually(lambda: int(time.time()) > connected)
     yield Stores(woo, shopify, woo_integration, shopify_integration)
     for integration in (woo_integration, shopify_integration):
         await hub.client.delete(f"/api/v1/integrations/{integration['id']}")

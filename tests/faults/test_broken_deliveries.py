@@ -61,7 +61,7 @@ TRANSLATORS: dict[Platform, Translator] = {
 # What a delivery may be answered; 503 is for Kafka's absence alone.
 ANSWERS = frozenset({200, 400, 401, 404, 413})
 PIECES = ("quantity", "fulfilled_quantity", "refunded_quantity", "restocked_quantity", "oversold_quantity")
-CASES = int(os.environ.get("LONGSHORE_FUZZ_CASES", "0"))
+CASES = int(os.environ.get("LONGSHORE_FUZZ_CASES") or (50_000 if os.environ.get("LONGSHORE_FAULTS") == "long" else 0))
 SEED = int(os.environ.get("LONGSHORE_TEST_SEED") or random.SystemRandom().randrange(1_000_000_000))
 
 

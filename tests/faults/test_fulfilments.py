@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from typing import Any
 
 import pytest
@@ -35,10 +34,6 @@ class TestShipOnce:
         self, hub: Any, stack: Any, stores: Any, account: Any, kill: Any, all_back: Any, seed: int
     ) -> None:
         chance = random.Random(seed)
-        # Stores date orders to the second: one of the second in which the hub first heard of their stock would be
-        # taken for part of what they had then.
-        connected = int(time.time())
-        await eventually(lambda: int(time.time()) > connected)
         prefix = stores.woo.shop.config.sku_prefix
         wanted = {
             stores.woo_integration["id"]: await place(stores.woo, EACH, status="processing"),
