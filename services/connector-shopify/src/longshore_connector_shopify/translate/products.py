@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Any
 
 from longshore.contracts import ProductSnapshot, ProductStatus, StockLevel, content_digest
@@ -47,8 +48,17 @@ def build_product(product: Json, record: RawRecord) -> ProductSnapshot:
             "problems": notes.problems,
         }
     )
-    snapshot.digest = content_digest(snapshot, _FETCH_ALONE)
+    snapshot.digest = _digest(snapshot)
     return snapshot
+
+
+def _digest(product: ProductSnapshot) -> str:
+    """`<content>` of a webhook, `<content>+<prices, whether stock is counted>` of a fetch: that names the currency."""
+    content = content_digest(product, _FETCH_ALONE)
+    if product.currency is None:
+        return content
+    detail = [product.currency, *((each.external_id, str(each.price), each.tracked) for each in product.variants)]
+    return f"{content}+{blake2b(repr(detail).encode(), digest_size=8).hexdigest()}"
 
 
 def is_cut(product: Json) -> bool:

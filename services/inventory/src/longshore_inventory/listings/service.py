@@ -10,12 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from longshore import ids
 from longshore.broker import Transient
 from longshore.clock import Clock, utc_now
-from longshore.contracts import ProductDeleted, ProductSnapshot
+from longshore.contracts import ProductDeleted, ProductSnapshot, has_detail
 from longshore.db import UnitOfWork, unit_of_work
 from longshore_inventory.database import SCHEMA
 from longshore_inventory.listings import store
 from longshore_inventory.listings.locks import own_catalogues
-from longshore_inventory.listings.rules import VariantIds, clean_sku
+from longshore_inventory.listings.rules import Content, VariantIds, clean_sku, content_of, digest_of
 from longshore_inventory.listings.store import ListingRow, ProductRow
 from longshore_inventory.metrics import InventoryMetrics
 from longshore_inventory.orders.store import lines_without_sku
@@ -39,10 +39,12 @@ class Catalogue:
     async def apply(self, snapshots: Iterable[ProductSnapshot], tombstones: Iterable[ProductDeleted]) -> None:
         """Take in snapshots and deletions, any number per product, in any order."""
         newest: dict[UUID, ProductSnapshot] = {}
+        detailed: dict[UUID, ProductSnapshot] = {}
         for each in snapshots:
             id = _product_id(each)
-            if id not in newest or each.version.key() > newest[id].version.key():
-                newest[id] = each
+            for kept in (newest, detailed) if has_detail(each.digest) else (newest,):
+                if id not in kept or each.version.key() > kept[id].version.key():
+                    kept[id] = each
         gone: dict[UUID, ProductDeleted] = {}
         for tombstone in tombstones:
             id = _product_id(tombstone)
@@ -53,18 +55,16 @@ class Catalogue:
         async with unit_of_work(self._engine, SCHEMA) as work:
             known = await store.lock_products(work.conn, {*newest, *gone})
             moved: list[ProductRow] = []
-            changed: dict[UUID, ProductSnapshot | None] = {}
+            changed: dict[UUID, Content | None] = {}
             for id in sorted({*newest, *gone}):
                 row = known.get(id)
                 before = None if row is None else (row.digest, row.deleted)
-                row, news = _merge(id, row, newest.get(id), gone.get(id))
+                row, news, content = _merge(id, row, newest.get(id), detailed.get(id), gone.get(id))
                 if not news:
                     continue
                 moved.append(row)
-                snapshot = newest.get(id)
-                taken = snapshot is not None and row.rank == snapshot.version.key()
                 if before is None or not row.digest or before != (row.digest, row.deleted):
-                    changed[id] = snapshot if taken and not row.deleted else None
+                    changed[id] = None if row.deleted else content
             await store.save_products(work.conn, moved)
             rows = {row.id: row for row in moved}
             # Deleted, or no snapshot of it: nothing of it is sold.
@@ -72,7 +72,7 @@ class Catalogue:
             await self._list(work, rows, listed)
 
     async def _list(
-        self, work: UnitOfWork, products: Mapping[UUID, ProductRow], changed: Mapping[UUID, ProductSnapshot | None]
+        self, work: UnitOfWork, products: Mapping[UUID, ProductRow], changed: Mapping[UUID, Content | None]
     ) -> None:
         """Bring listings to what these products sell, and stock with them."""
         if not changed:
@@ -135,13 +135,13 @@ class Catalogue:
                 book.held.add(listing.id)
         await close_book(work, book, now, self._metrics)
 
-    def _rows(self, product: ProductRow, snapshot: ProductSnapshot) -> list[ListingRow]:
+    def _rows(self, product: ProductRow, content: Content) -> list[ListingRow]:
         rows = []
-        for variant in snapshot.variants:
+        for variant, keeps_detail in content.variants():
             id = ids.listing_id(ids.IntegrationId(product.integration_id), variant.external_id)
             sku = clean_sku(variant.sku)
             variant_id = None if sku is None else self._variant_ids.of(product.org_id, sku)
-            rows.append(ListingRow(id, product, variant, variant_id, sku))
+            rows.append(ListingRow(id, product, variant, variant_id, sku, keeps_detail))
         return rows
 
 
@@ -150,9 +150,16 @@ def _product_id(product: ProductSnapshot | ProductDeleted) -> UUID:
 
 
 def _merge(
-    id: UUID, row: ProductRow | None, snapshot: ProductSnapshot | None, gone: ProductDeleted | None
-) -> tuple[ProductRow, bool]:
-    """The product with what is newer taken in, and whether anything was."""
+    id: UUID,
+    row: ProductRow | None,
+    snapshot: ProductSnapshot | None,
+    detailed: ProductSnapshot | None,
+    gone: ProductDeleted | None,
+) -> tuple[ProductRow, bool, Content | None]:
+    """The product with what is newer taken in, whether anything was, and what it holds now if that is among it.
+
+    `snapshot` is the newest of those given, `detailed` the newest that holds what only some ways of reading tell.
+    """
     news = False
     if row is None:
         about = snapshot if snapshot is not None else gone
@@ -162,16 +169,19 @@ def _merge(
     if gone is not None and (row.gone_at is None or gone.observed_at > row.gone_at):
         row.gone_at = gone.observed_at
         news = True
-    if snapshot is not None and (row.rank is None or snapshot.version.key() > row.rank):
-        row.rank = snapshot.version.key()
-        row.digest = snapshot.digest
-        row.parent_external_id = snapshot.parent_external_id
-        row.title = snapshot.title
-        row.status = snapshot.status.value
-        row.platform_status = snapshot.platform_status
+    content = None if snapshot is None else content_of(row.rank, row.digest, snapshot, detailed)
+    if content is not None:
+        row.digest = digest_of(row.digest, content)
+        shown = content.newest
+        if row.rank is None or shown.version.key() > row.rank:
+            row.rank = shown.version.key()
+            row.parent_external_id = shown.parent_external_id
+            row.title = shown.title
+            row.status = shown.status.value
+            row.platform_status = shown.platform_status
         news = True
     row.deleted = row.gone_at is not None and (row.rank is None or row.gone_at >= row.rank[1])
-    return row, news
+    return row, news, content
 
 
 def _wanted(

@@ -46,6 +46,8 @@ class ListingRow:
     variant: ProductVariant
     variant_id: UUID | None
     sku: str | None
+    # Whether price and `tracked` stay as they are known: the snapshot does not tell them.
+    keeps_detail: bool = False
 
 
 _SAVE_PRODUCTS = text(
@@ -70,13 +72,20 @@ _SAVE_LISTINGS = text(
         parent_external_id, variant_external_id, inventory_external_id, variant_id, sku, title, barcode, price, tracked,
         active)
     SELECT id, org_id, integration_id, platform, product_id, product_external_id, parent_external_id,
-        variant_external_id, inventory_external_id, variant_id, sku, title, barcode, CAST(price AS jsonb), tracked, true
+        variant_external_id, inventory_external_id, variant_id, sku, title, barcode,
+        CASE WHEN keeps AND known THEN price_before ELSE CAST(price AS jsonb) END,
+        CASE WHEN keeps AND known THEN tracked_before ELSE tracked END, true
     FROM unnest(CAST(:ids AS uuid[]), CAST(:orgs AS uuid[]), CAST(:integrations AS uuid[]), CAST(:platforms AS text[]),
         CAST(:products AS uuid[]), CAST(:product_externals AS text[]), CAST(:parents AS text[]),
         CAST(:externals AS text[]), CAST(:items AS text[]), CAST(:variants AS uuid[]), CAST(:skus AS text[]),
-        CAST(:titles AS text[]), CAST(:barcodes AS text[]), CAST(:prices AS text[]), CAST(:tracked AS boolean[]))
+        CAST(:titles AS text[]), CAST(:barcodes AS text[]), CAST(:prices AS text[]), CAST(:tracked AS boolean[]),
+        CAST(:keeps AS boolean[]))
         AS n (id, org_id, integration_id, platform, product_id, product_external_id, parent_external_id,
-            variant_external_id, inventory_external_id, variant_id, sku, title, barcode, price, tracked)
+            variant_external_id, inventory_external_id, variant_id, sku, title, barcode, price, tracked, keeps)
+    LEFT JOIN LATERAL (
+        SELECT true AS known, b.price AS price_before, b.tracked AS tracked_before
+        FROM inventory.listings b WHERE b.id = n.id
+    ) AS before ON true
     ON CONFLICT (id) DO UPDATE SET product_id = EXCLUDED.product_id,
         product_external_id = EXCLUDED.product_external_id, parent_external_id = EXCLUDED.parent_external_id,
         inventory_external_id = EXCLUDED.inventory_external_id, variant_id = EXCLUDED.variant_id, sku = EXCLUDED.sku,
@@ -194,6 +203,7 @@ async def save_listings(conn: AsyncConnection, rows: Sequence[ListingRow]) -> No
             "barcodes": [each.barcode for each in variants],
             "prices": [_price(each.price) for each in variants],
             "tracked": [each.tracked for each in variants],
+            "keeps": [each.keeps_detail for each in rows],
         },
     )
 
