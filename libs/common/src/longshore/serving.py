@@ -8,10 +8,12 @@ the queue of a process that ends are reset.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import sys
 import time
 from collections.abc import Callable
+from types import FrameType
 
 import structlog
 import uvicorn
@@ -22,7 +24,29 @@ DRAIN_S = 1.0
 _LOOK_EVERY_S = 0.02
 
 
-class SharedDoorServer(uvicorn.Server):
+class Server(uvicorn.Server):
+    """uvicorn's server, but it wakes once a second, for the date of its answers, and for a signal; not ten times."""
+
+    _wake: Callable[[], object] | None = None
+
+    async def main_loop(self) -> None:
+        """uvicorn's: until it is to stop."""
+        loop = asyncio.get_running_loop()
+        woken = asyncio.Event()
+        self._wake = lambda: loop.call_soon_threadsafe(woken.set)
+        # 0: of uvicorn's ticks those that set the date.
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(woken.wait(), 1.0)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """uvicorn's: a signal has come."""
+        super().handle_exit(sig, frame)
+        if self._wake is not None:
+            self._wake()
+
+
+class SharedDoorServer(Server):
     """uvicorn at its own address as ever, and at `door`, a listening socket that others accept from too.
 
     It accepts from the door once `ready` has said yes: until then the other processes do, or callers wait in the queue.

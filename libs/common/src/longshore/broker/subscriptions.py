@@ -36,6 +36,9 @@ WATCH_EVERY_S = 2.0
 SESSION_TIMEOUT_MS = 10_000
 # A batch may wait out a long outage of PostgreSQL; a dead process is found by its missing heartbeats instead.
 MAX_POLL_INTERVAL_MS = 24 * 60 * 60 * 1000
+# The broker answers when there is a record, else after this long. Each answer costs an idle consumer as much as a small
+# batch; but what a rebalance brings waits for the answer to the fetch before it.
+FETCH_WAIT_MS = 2_000
 FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024
 
 
@@ -175,6 +178,7 @@ def subscribe(
         session_timeout_ms=SESSION_TIMEOUT_MS,
         heartbeat_interval_ms=SESSION_TIMEOUT_MS // 4,
         max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
+        fetch_max_wait_ms=FETCH_WAIT_MS,
         rebalance_timeout_ms=2 * SESSION_TIMEOUT_MS,
         max_partition_fetch_bytes=FETCH_BYTES_PER_PARTITION,
         listener=_Listener(consumer),

@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 
 BATCH = 32
 # Without any notification, the queue is looked at this often.
-POLL_S = 2.0
+POLL_S = 5.0
 # How long jobs under way may go on after a stop.
 GRACE_S = 2.0
 LOG_KEPT = timedelta(days=1)
