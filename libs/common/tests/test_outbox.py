@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -96,6 +96,44 @@ async def test_a_notification_wakes_the_relay_at_once(engine: AsyncEngine) -> No
     await add(engine, 0, 5)
     await eventually(lambda: published.values == bodies(0, 5), timeout=2)
     assert await eventually(lambda: _empty(relay))
+    await relay.stop()
+
+
+class Silence:
+    """Withholds all but decisions, until it is over."""
+
+    def __init__(self) -> None:
+        self.over_after = 1_000_000
+        self.asked = 0
+
+    async def holds(self, raw: object) -> bool:
+        self.asked += 1
+        return self.asked <= self.over_after
+
+    def keeps_back(self, headers: Mapping[str, str]) -> bool:
+        return headers["ce_type"] != "decision"
+
+
+async def test_what_is_withheld_is_dropped_and_decisions_are_said(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        await outbox.add(conn, SCHEMA, [*messages(0, 5), Message(TOPIC, "k", b"said", {"ce_type": "decision"})])
+    published = Published()
+    relay = OutboxRelay(engine, SCHEMA, published, "tests", withhold=Silence())
+    await relay.start()
+    assert await eventually(lambda: _empty(relay))
+    await relay.stop()
+    assert published.values == [b"said"]
+
+
+async def test_what_was_read_when_the_silence_ended_is_read_again(engine: AsyncEngine) -> None:
+    await add(engine, 0, 5)
+    silence = Silence()
+    # Over between the two looks: what lies there by now is to be said.
+    silence.over_after = 1
+    published = Published()
+    relay = OutboxRelay(engine, SCHEMA, published, "tests", withhold=silence)
+    await relay.start()
+    await eventually(lambda: published.values == bodies(0, 5))
     await relay.stop()
 
 

@@ -129,6 +129,7 @@ async def test_a_service_from_record_to_row_to_message(tmp_path: Path, environ: 
             "outbox": 0,
             "jobs": None,
             "halted": [],
+            "rebuilding": False,
             "detail": {"gc_threshold": GC_THRESHOLDS[0], "gc_spared": True},
         }
         metrics = (await service.client.get("/metrics")).text

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, cast
 
 import asyncpg
@@ -82,6 +82,18 @@ class SendMany(Protocol):
     async def send_many(self, messages: Sequence[Message]) -> None: ...
 
 
+class Withhold(Protocol):
+    """What is not said for the time being (longshore.rebuild)."""
+
+    async def holds(self, raw: Any) -> bool:
+        """Whether anything is withheld now; `raw`: an asyncpg connection."""
+        ...
+
+    def keeps_back(self, headers: Mapping[str, str]) -> bool:
+        """Whether a message with these headers is then dropped instead of published."""
+        ...
+
+
 class OutboxRelay:
     """Publishes a schema's outbox, in order of ids. Of several processes one is active, the others stand by."""
 
@@ -93,9 +105,10 @@ class OutboxRelay:
         service: str,
         *,
         metrics: StreamMetrics | None = None,
-        poll_s: float = 1.0,
+        poll_s: float = 5.0,
         retry_s: float = 0.5,
         batch: int = BATCH,
+        withhold: Withhold | None = None,
     ) -> None:
         self.schema = schema
         self._engine = engine
@@ -105,6 +118,7 @@ class OutboxRelay:
         self._poll_s = poll_s
         self._retry_s = retry_s
         self._batch = batch
+        self._withhold = withhold
         self._task: asyncio.Task[None] | None = None
         self._active = False
 
@@ -187,6 +201,7 @@ class OutboxRelay:
         published = self._metrics.outbox_published.labels(self._service)
         pending = self._metrics.outbox_pending.labels(self._service)
         while True:
+            withheld = self._withhold is not None and await self._withhold.holds(raw)
             rows = await raw.fetch(
                 f"SELECT id, topic, key, value, headers::text FROM {table} ORDER BY id LIMIT $1",  # noqa: S608
                 self._batch,
@@ -196,6 +211,11 @@ class OutboxRelay:
                 return
             pending.set(len(rows) if len(rows) < self._batch else await self.pending())
             messages = [Message(row["topic"], row["key"], row["value"], json.loads(row["headers"])) for row in rows]
+            if withheld and self._withhold is not None:
+                # Only what was read while it still held: what is written at its end is to be said.
+                if not await self._withhold.holds(raw):
+                    continue
+                messages = [each for each in messages if not self._withhold.keeps_back(each.headers)]
             await self._producer.send_many(messages)
             await raw.execute(
                 f"DELETE FROM {table} WHERE id = ANY($1::bigint[])",  # noqa: S608

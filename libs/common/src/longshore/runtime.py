@@ -10,7 +10,7 @@ import contextlib
 import gc
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -19,7 +19,7 @@ from typing import Any
 import structlog
 import uvicorn
 from aiokafka.errors import KafkaError
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from prometheus_client import CollectorRegistry, Gauge, GCCollector, PlatformCollector, ProcessCollector
 from pydantic import BaseModel
 from sqlalchemy import text
@@ -48,9 +48,10 @@ from longshore.internal import (
 )
 from longshore.observability import configure_logging
 from longshore.ops import TraceMiddleware, ops_router
-from longshore.outbox import OutboxRelay
+from longshore.outbox import OutboxRelay, Withhold
 from longshore.problems import install_problem_handlers
-from longshore.serving import SharedDoorServer, inherited_socket
+from longshore.rebuild import Rebuilding, RebuildPlan
+from longshore.serving import Server, SharedDoorServer, inherited_socket
 from longshore.settings import ServiceSettings
 
 __all__ = [
@@ -123,6 +124,7 @@ class Service:
         )
         self._jobs: Callable[[], Awaitable[int]] | None = None
         self._detail: Callable[[], Awaitable[dict[str, Any]]] | None = None
+        self._rebuilding: Rebuilding | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._up = False
         self._step = "starting"
@@ -162,9 +164,9 @@ class Service:
             description=description,
         )
 
-    def outbox(self, schema: str) -> OutboxRelay:
-        """Relay the outbox of `schema`."""
-        relay = OutboxRelay(self.engine, schema, self.producer, self.name, metrics=self.metrics)
+    def outbox(self, schema: str, withhold: Withhold | None = None) -> OutboxRelay:
+        """Relay the outbox of `schema`, but not what is withheld."""
+        relay = OutboxRelay(self.engine, schema, self.producer, self.name, metrics=self.metrics, withhold=withhold)
         self.relays.append(relay)
         return relay
 
@@ -197,8 +199,21 @@ class Service:
         """More to tell in /internal/status."""
         self._detail = describe_it
 
-    def app(self, *routers: APIRouter, title: str | None = None, trace: bool = True) -> FastAPI:
-        """The ASGI application with `routers` and the operational routes."""
+    def rebuilding(self, plan: RebuildPlan) -> Rebuilding:
+        """Take part in rebuilds of this service's state: until one is over, nothing is settled."""
+        rebuilding = self._rebuilding = Rebuilding(self.engine, self.settings, plan)
+        self._on_start.insert(0, rebuilding.load)
+        self.background("rebuild", rebuilding.watch)
+        return rebuilding
+
+    def app(
+        self,
+        *routers: APIRouter,
+        title: str | None = None,
+        trace: bool = True,
+        dependencies: Sequence[Callable[..., object]] = (),
+    ) -> FastAPI:
+        """The ASGI application with `routers`, each with these `dependencies`, and the operational routes."""
         app = FastAPI(
             title=title or f"Longshore {self.name}",
             version=self.version,
@@ -211,7 +226,7 @@ class Service:
         install_problem_handlers(app)
         app.include_router(ops_router(self))
         for router in routers:
-            app.include_router(router)
+            app.include_router(router, dependencies=[Depends(each) for each in dependencies])
         if trace:
             app.add_middleware(TraceMiddleware)
         return app
@@ -254,6 +269,7 @@ class Service:
             "outbox": await _or_none(self._count_outbox()),
             "jobs": await _or_none(self._jobs()) if self._jobs is not None else None,
             "halted": [each.group for each in self.broker.consumers if each.halted is not None],
+            "rebuilding": self._rebuilding is not None and self._rebuilding.active,
             "detail": await _or_none(self._detail()) if self._detail is not None else {},
         }
 
@@ -412,7 +428,7 @@ def serve(app: FastAPI, settings: ServiceSettings, front: Callable[[FastAPI], AS
         timeout_graceful_shutdown=2,
     )
     if settings.http_fd is None:
-        uvicorn.Server(config).run()
+        Server(config).run()
     else:
         SharedDoorServer(config, inherited_socket(settings.http_fd), ready=lambda: not service.missing()).run()
 

@@ -92,6 +92,7 @@ class Bench:
         self.producer = FakeProducer()
         self.jobs = FakeJobs()
         self.registry = CollectorRegistry()
+        self.translated_before = 0
         self.apply = TranslateRaw(
             Platform.WOOCOMMERCE,
             WordTranslator(),
@@ -100,6 +101,7 @@ class Bench:
             self.jobs,
             ConnectorMetrics(self.registry),
             SNAPSHOTS,
+            lambda record: record.offset < self.translated_before,
         ).apply
 
     def count(self, result: str) -> float | None:
@@ -127,6 +129,13 @@ async def test_translating_again_gives_the_same_messages(bench: Bench) -> None:
     first, bench.producer.sent = bench.producer.sent, []
     await bench.apply([record(7, b"29"), record(8, b"30")])
     assert bench.producer.sent == first
+
+
+async def test_what_was_translated_before_asks_no_store_again(bench: Bench) -> None:
+    bench.translated_before = 8
+    await bench.apply([record(7, b"fetch", key="a"), record(8, b"fetch", key="b")])
+    (job,) = bench.jobs.added
+    assert "/8/" in str(job.key)
 
 
 async def test_one_bad_record_fails_alone(bench: Bench) -> None:

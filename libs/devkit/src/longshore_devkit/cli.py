@@ -1,4 +1,4 @@
-"""`python -m longshore_devkit run|demo|infra`: Longshore on this machine until Ctrl-C."""
+"""`python -m longshore_devkit run|demo|infra|rebuild`: Longshore on this machine until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from longshore_devkit.data_dir import DataDir
 from longshore_devkit.demo import ORDERS_PER_MINUTE, Demo, DemoStores
+from longshore_devkit.rebuild import rebuild
 from longshore_devkit.stack import SERVICES, Service, Stack
 from longshore_devkit.terminal import StopRequest, run_to_exit_code, say, say_event
 
@@ -22,7 +23,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     with_stores = commands.add_parser("demo", help="the same with two simulated stores and buyers in them")
     with_stores.add_argument("--orders-per-minute", type=float, default=ORDERS_PER_MINUTE, help="in each store")
     commands.add_parser("infra", help="Kafka and PostgreSQL alone")
+    commands.add_parser("rebuild", help="the state of `run` from the log, while that is stopped; then an end")
     arguments = parser.parse_args(argv)
+    if arguments.command == "rebuild":
+        return run_to_exit_code(rebuild(os.environ))
     if arguments.command == "demo":
         return run_to_exit_code(demo(os.environ, arguments.orders_per_minute))
     return run_to_exit_code(run(os.environ) if arguments.command == "run" else infra(os.environ))

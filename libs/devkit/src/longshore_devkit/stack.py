@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sys
 import time
@@ -135,6 +136,24 @@ class Stack:
     def processes_of(self, service: str) -> tuple[str, ...]:
         """The names of a service's processes."""
         return (service, *(f"{service}-{n}" for n in range(2, self._processes.get(service, 1) + 1)))
+
+    async def run_once(self, service: Service, *arguments: str) -> None:
+        """Run a command of a service (`python -m <module> <arguments>`) to its end, with the variables that it serves
+        with. Only after `start`. Raises DevkitError with what it said when it fails."""
+        process = await asyncio.create_subprocess_exec(
+            *self._python,
+            "-m",
+            service.module,
+            *arguments,
+            env={"LONGSHORE_TOPIC_PREFIX": ""} | self._environ | self.infra.environ | self.keys,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await process.communicate()
+        if process.returncode:
+            raise DevkitError(
+                said.decode(errors="replace").strip() or f"{service.name} ended with code {process.returncode}"
+            )
 
     def kill(self) -> None:
         """End everything at once (a second Ctrl-C)."""

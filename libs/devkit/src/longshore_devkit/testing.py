@@ -104,9 +104,15 @@ def stack_environ() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
+def stack_database_url(make_database: MakeDatabase) -> str:
+    """The database of `stack`."""
+    return make_database()
+
+
+@pytest.fixture(scope="module")
 def stack(
     infra: RunningInfra,
-    make_database: MakeDatabase,
+    stack_database_url: str,
     stack_environ: dict[str, str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RunningStack]:
@@ -116,7 +122,7 @@ def stack(
         dict(os.environ)
         | infra.environ
         | {
-            "LONGSHORE_DATABASE_URL": make_database(),
+            "LONGSHORE_DATABASE_URL": stack_database_url,
             "LONGSHORE_TOPIC_PREFIX": unique_prefix(),
             "LONGSHORE_HTTP_PORT": str(free_port()),
             "LONGSHORE_ALLOW_PRIVATE_STORES": "1",

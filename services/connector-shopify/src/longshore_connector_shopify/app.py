@@ -19,6 +19,11 @@ from longshore_connector_shopify.translate import SNAPSHOT_TOPICS, ShopifyTransl
 
 def create_app(settings: Settings) -> FastAPI:
     """The Shopify connector: the platform kit with Shopify's two halves."""
+    return build_connector(settings, connector(settings))
+
+
+def connector(settings: Settings) -> Connector:
+    """The platform kit with this platform's two halves."""
     tls = ssl.create_default_context(cafile=settings.tls_ca_file) if settings.tls_ca_file else None
     if tls is not None:
         tls.load_default_certs()
@@ -33,16 +38,13 @@ def create_app(settings: Settings) -> FastAPI:
             )
         )
 
-    return build_connector(
-        settings,
-        Connector(
-            platform=Platform.SHOPIFY,
-            name="connector-shopify",
-            version=__version__,
-            schema="connector_shopify",
-            migrations=migrations_path(__file__),
-            translator=ShopifyTranslator(),
-            make_client=make_client,
-            snapshot_topics=SNAPSHOT_TOPICS,
-        ),
+    return Connector(
+        platform=Platform.SHOPIFY,
+        name="connector-shopify",
+        version=__version__,
+        schema="connector_shopify",
+        migrations=migrations_path(__file__),
+        translator=ShopifyTranslator(),
+        make_client=make_client,
+        snapshot_topics=SNAPSHOT_TOPICS,
     )

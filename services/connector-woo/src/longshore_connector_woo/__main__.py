@@ -1,10 +1,10 @@
-"""`python -m longshore_connector_woo`: serve until SIGTERM."""
+"""`python -m longshore_connector_woo`: serve until SIGTERM; `rebuild`: read the raw log again."""
 
-from longshore.runtime import serve
+from longshore.platforms.connector import serve_connector
 from longshore.settings import load_settings
-from longshore_connector_woo.app import create_app
+from longshore_connector_woo.app import connector
 from longshore_connector_woo.settings import Settings
 
 if __name__ == "__main__":
     settings = load_settings(Settings)
-    serve(create_app(settings), settings)
+    serve_connector(settings, connector(settings))

@@ -16,22 +16,24 @@ from longshore_connector_woo.translate import SNAPSHOT_TOPICS, WooTranslator
 
 def create_app(settings: Settings) -> FastAPI:
     """The connector, ready to serve."""
+    return build_connector(settings, connector(settings))
+
+
+def connector(settings: Settings) -> Connector:
+    """The platform kit with this platform's two halves."""
 
     def make_client(integration: Integration) -> StoreClient:
         return WooClient(
             integration, allow_private_stores=settings.allow_private_stores, tls_ca_file=settings.tls_ca_file
         )
 
-    return build_connector(
-        settings,
-        Connector(
-            platform=Platform.WOOCOMMERCE,
-            name="connector-woo",
-            version=__version__,
-            schema="connector_woo",
-            migrations=migrations_path(__file__),
-            translator=WooTranslator(),
-            make_client=make_client,
-            snapshot_topics=SNAPSHOT_TOPICS,
-        ),
+    return Connector(
+        platform=Platform.WOOCOMMERCE,
+        name="connector-woo",
+        version=__version__,
+        schema="connector_woo",
+        migrations=migrations_path(__file__),
+        translator=WooTranslator(),
+        make_client=make_client,
+        snapshot_topics=SNAPSHOT_TOPICS,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from longshore_gateway.system.lag import Lags
@@ -36,8 +38,16 @@ def test_two_quiet_looks_with_nothing_written_in_between() -> None:
 
 @pytest.mark.parametrize(
     "busy",
-    [look(lag=1), look(outbox=1), look(jobs=1), look(ready=False), look(complete=False), look(kafka=False)],
-    ids=["lag", "outbox", "jobs", "not ready", "a service is missing", "no Kafka"],
+    [
+        look(lag=1),
+        look(outbox=1),
+        look(jobs=1),
+        look(ready=False),
+        look(complete=False),
+        look(kafka=False),
+        replace(look(), rebuilding=["x"]),
+    ],
+    ids=["lag", "outbox", "jobs", "not ready", "a service is missing", "no Kafka", "a rebuild"],
 )
 def test_busy(busy: Look) -> None:
     assert not settled(busy, look())

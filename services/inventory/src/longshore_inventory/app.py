@@ -25,6 +25,7 @@ from longshore_inventory.pushes.models import commands
 from longshore_inventory.pushes.rules import STOCK_SET
 from longshore_inventory.pushes.service import Pushes
 from longshore_inventory.pushes.store import past
+from longshore_inventory.rebuild import rebuild_plan
 from longshore_inventory.settings import Settings
 from longshore_inventory.stock.api import inventory_router
 from longshore_inventory.stock.consumers import settling, subscribe_stock
@@ -47,20 +48,22 @@ def create_app(settings: Settings) -> FastAPI:
 
     service.migrations(migrations_path(__file__), SCHEMA)
     service.topics(INVENTORY_EVENTS, *(COMMANDS(each.value) for each in (Platform.SHOPIFY, Platform.WOOCOMMERCE)))
-    service.outbox(SCHEMA)
+    rebuilding = service.rebuilding(rebuild_plan(metrics))
+    service.outbox(SCHEMA, withhold=rebuilding)
     service.on_start(lambda: recover(engine, settings))
     subscribe_orders(service, stock)
     subscribe_fulfillments(service, stock)
     subscribe_products(service, Catalogue(engine, metrics, variant_ids))
     subscribe_stock(service, reports)
-    subscribe_outcomes(service, Pushes(engine, metrics))
+    subscribe_outcomes(service, Pushes(engine, metrics), rebuilding)
     subscribe_integrations(service, Channels(engine, metrics))
     service.background("pruning", pruning(engine, past(settings.history_days), service.registry))
-    service.background("settling", settling(reports, settings.stock_settle_s))
+    service.background("settling", settling(reports, settings.stock_settle_s, rebuilding.over))
     return service.app(
         inventory_router(engine, ledger, variant_ids),
         catalogue_router(engine),
         commands_router(engine, commands, STOCK_SET),
         system_router(engine),
         title="Longshore inventory",
+        dependencies=[rebuilding.refuse_changes],
     )

@@ -40,6 +40,7 @@ from longshore_order_sync.orders.api import orders_router
 from longshore_order_sync.orders.consumers import OrdersConsumer, OversoldConsumer
 from longshore_order_sync.orders.oversold import MarkOversold
 from longshore_order_sync.orders.service import ApplyOrders
+from longshore_order_sync.rebuild import PLAN
 from longshore_order_sync.settings import Settings
 from longshore_order_sync.statehash import state_hash_router
 
@@ -49,6 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
     service = Service("order-sync", __version__, settings)
     metrics = OrderMetrics(service.registry)
     fulfillments = Fulfillments(service.engine, metrics)
+    rebuilding = service.rebuilding(PLAN)
 
     service.migrations(migrations_path(__file__), SCHEMA)
     service.background("pruning", pruning(service.engine, past(settings.history_days), service.registry))
@@ -70,7 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
     service.subscribe(
         topics=[COMMANDS_OUTCOMES],
         group="order-sync.outcomes",
-        apply=OutcomesConsumer(fulfillments).apply,
+        apply=rebuilding.after(OutcomesConsumer(fulfillments).apply),
         schema=CommandOutcome,
         description="What became of fulfilments that were asked for.",
     )
@@ -88,11 +90,12 @@ def create_app(settings: Settings) -> FastAPI:
         schema=FulfillmentRequested,
         description="Our own decisions: what makes fulfilments again when the database is rebuilt from the log.",
     )
-    service.outbox(SCHEMA)
+    service.outbox(SCHEMA, withhold=rebuilding)
     return service.app(
         orders_router(service.engine),
         fulfillments_router(fulfillments),
         commands_router(service.engine, commands),
         customers_router(service.engine),
         state_hash_router(service.engine),
+        dependencies=[rebuilding.refuse_changes],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,9 @@ from longshore.platforms.standing import Standing
 from longshore.platforms.tables import ConnectorStore, past
 from longshore.platforms.translating import TranslateRaw
 from longshore.pruning import pruning
-from longshore.runtime import Service
+from longshore.rebuild import Rebuilding, RebuildPlan
+from longshore.rebuild_command import rebuild_command
+from longshore.runtime import Service, serve
 from longshore.settings import ServiceSettings
 from longshore.vault import MIGRATIONS as VAULT_MIGRATIONS
 from longshore.vault import SCHEMA as VAULT_SCHEMA
@@ -59,6 +62,18 @@ class Connector:
     translator: Translator
     make_client: MakeClient
     snapshot_topics: frozenset[str] = frozenset()
+
+
+def rebuild_plan(connector: Connector) -> RebuildPlan:
+    """A connector has no canonical state: its raw log is read again, and no store is asked for what it was asked."""
+    return RebuildPlan(connector.schema, {f"{connector.name}.raw": (RAW(connector.platform.value), "beginning")})
+
+
+def serve_connector(settings: ConnectorSettings, connector: Connector) -> None:
+    """What `python -m` of a connector does: `rebuild` begins a rebuild, without an argument it serves."""
+    if sys.argv[1:] == ["rebuild"]:
+        sys.exit(rebuild_command(connector.name, settings, rebuild_plan(connector)))
+    serve(build_connector(settings, connector), settings)
 
 
 def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAPI:
@@ -103,7 +118,7 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
         await run(job)
 
     jobs = JobQueue(settings.database_url, connector.schema, handle, paused=clients.paused)
-    _subscribe(service, connector, store, jobs, metrics)
+    _subscribe(service, connector, store, jobs, metrics, service.rebuilding(rebuild_plan(connector)))
     service.outbox(connector.schema)
     service.background(
         "pruning", pruning(service.engine, past(connector.schema, settings.history_days), service.registry)
@@ -117,7 +132,12 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
 
 
 def _subscribe(
-    service: Service, connector: Connector, store: ConnectorStore, jobs: JobQueue, metrics: ConnectorMetrics
+    service: Service,
+    connector: Connector,
+    store: ConnectorStore,
+    jobs: JobQueue,
+    metrics: ConnectorMetrics,
+    rebuilding: Rebuilding,
 ) -> None:
     platform = connector.platform.value
     service.topics(COMMERCE_ORDERS, COMMERCE_PRODUCTS, COMMERCE_STOCK, COMMERCE_CUSTOMERS, COMMANDS_OUTCOMES)
@@ -132,6 +152,7 @@ def _subscribe(
             jobs,
             metrics,
             connector.snapshot_topics,
+            rebuilding.translated_before,
         ).apply,
         description="Exact bytes of the platform, translated into normalized events.",
     )

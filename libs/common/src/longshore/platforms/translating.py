@@ -4,7 +4,7 @@ be fetched, no database either."""
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -56,7 +56,9 @@ class TranslateRaw:
         jobs: QueueJobs,
         metrics: ConnectorMetrics,
         snapshot_topics: frozenset[str] = frozenset(),
+        asked_before: Callable[[Record], bool] = lambda record: False,
     ) -> None:
+        """`asked_before`: whether what a record asks for was asked when it was translated first (a rebuild)."""
         self._platform = platform
         self._translator = translator
         self._producer = producer
@@ -64,6 +66,7 @@ class TranslateRaw:
         self._jobs = jobs
         self._metrics = metrics
         self._snapshot_topics = snapshot_topics
+        self._asked_before = asked_before
 
     async def apply(self, records: Sequence[Record]) -> Sequence[Rejected]:
         """Publish what the records mean, queue what has to be fetched. Safe to repeat: same records, same events."""
@@ -86,6 +89,7 @@ class TranslateRaw:
                         f"fetch/{raw.ref.topic}/{raw.ref.partition}/{raw.ref.offset}/{n}",
                     )
                     for n, each in enumerate(translation.fetches)
+                    if not self._asked_before(record)
                 )
             except Untranslatable as error:
                 rejected.append(Rejected(record, str(error), error))

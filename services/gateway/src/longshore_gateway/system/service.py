@@ -29,7 +29,8 @@ class SystemState(Contract):
     """`ready`: every service is up and has its partitions. `settled`: also nothing is under way anywhere.
 
     `lag` per consumer group in records, `outbox` per service in messages, `jobs` per connector that are due;
-    `dead_letters` that wait for a person. A service that does not answer is not ready and missing in the counts.
+    `dead_letters` that wait for a person; `rebuilding`: services whose state is being made anew from the log. A service
+    that does not answer is not ready and missing in the counts.
     """
 
     version: str
@@ -41,6 +42,7 @@ class SystemState(Contract):
     jobs: dict[str, int]
     dead_letters: int
     halted: list[str]
+    rebuilding: list[str] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Look:
     outbox: dict[str, int] = field(default_factory=dict)
     jobs: dict[str, int] = field(default_factory=dict)
     halted: list[str] = field(default_factory=list)
+    rebuilding: list[str] = field(default_factory=list)
     lags: Lags | None = None
     complete: bool = False
 
@@ -65,6 +68,7 @@ class Look:
         return (
             self.complete
             and self.ready
+            and not self.rebuilding
             and self.lags is not None
             and not any(self.lags.by_group.values())
             and not any(self.outbox.values())
@@ -127,6 +131,7 @@ class System:
             jobs=first.jobs,
             dead_letters=dead_letters,
             halted=first.halted,
+            rebuilding=first.rebuilding,
         )
 
     async def _look(self) -> Look:
@@ -149,6 +154,7 @@ class System:
             outbox={status["name"]: status["outbox"] for status in statuses if status.get("outbox") is not None},
             jobs={status["name"]: status["jobs"] for status in statuses if status.get("jobs") is not None},
             halted=[group for status in statuses for group in status.get("halted", [])],
+            rebuilding=[status["name"] for status in statuses if status.get("rebuilding")],
             lags=await self._lag.read(groups),
             complete=all(status.get("outbox") is not None for status in statuses)
             and all(status.get("jobs") is not None for status in statuses if status["name"].startswith("connector-")),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from longshore.broker import COMMANDS_OUTCOMES, Record, Rejected, read_contracts
 from longshore.contracts import CommandOutcome
+from longshore.rebuild import Rebuilding
 from longshore.runtime import Service
 from longshore_inventory.pushes.rules import STOCK_SET
 from longshore_inventory.pushes.service import Pushes
@@ -14,7 +15,7 @@ from longshore_inventory.stock.closing import REPLY_TO
 _TYPES = {CommandOutcome.event_type: CommandOutcome}
 
 
-def subscribe_outcomes(service: Service, pushes: Pushes) -> None:
+def subscribe_outcomes(service: Service, pushes: Pushes, rebuilding: Rebuilding) -> None:
     """What became of the pushes that we asked for."""
 
     async def apply_outcomes(records: Sequence[Record]) -> list[Rejected]:
@@ -26,7 +27,7 @@ def subscribe_outcomes(service: Service, pushes: Pushes) -> None:
     service.subscribe(
         topics=[COMMANDS_OUTCOMES],
         group="inventory.outcomes",
-        apply=apply_outcomes,
+        apply=rebuilding.after(apply_outcomes),
         schema=CommandOutcome,
         description="Learns what stores have after a push.",
     )

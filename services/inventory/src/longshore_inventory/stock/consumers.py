@@ -30,11 +30,12 @@ def subscribe_stock(service: Service, reports: Reports) -> None:
     )
 
 
-def settling(reports: Reports, settle_s: float) -> Callable[[], Awaitable[None]]:
-    """A background task: looks for differences that have outlived their window, several times in each."""
-    every_s = min(max(settle_s / 10, 0.1), 2.0)
+def settling(reports: Reports, settle_s: float, begin: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    """A background task: after `begin` looks for differences that have outlived their window, several times in each."""
+    every_s = min(max(settle_s / 10, 0.1), 5.0)
 
     async def run() -> None:
+        await begin()
         while True:
             while await reports.settle_due() == MATURE_BATCH:
                 pass

@@ -22,7 +22,7 @@ from longshore_order_sync.orders.changes import Change, Delivered, Needed, by_or
 from longshore_order_sync.orders.messages import REPLY_TO, order_changed
 from longshore_order_sync.orders.rules import Seen, fetch_id, with_digest
 from longshore_order_sync.orders.search import terms_of
-from longshore_order_sync.orders.state import NOTHING_KNOWN, Delivery, delivery_of
+from longshore_order_sync.orders.state import NOTHING_KNOWN, Delivery, Head, delivery_of
 
 # Somebody asks for a fulfilment of an order of this very batch: rare, and over in milliseconds.
 _ATTEMPTS = 5
@@ -166,13 +166,12 @@ def _messages(changes: Sequence[Change], now: datetime) -> list[Message]:
         if each.event is not None:
             messages.append(order_changed(each.event, each.head.row_version, now))
         if each.fetch is not None and each.platform is not None:
-            messages.append(command_message(_fetch(each, each.fetch, each.platform, now)))
+            messages.append(command_message(fetch_command(each.head, each.fetch, each.platform, now)))
     return messages
 
 
-def _fetch(change: Change, newest: Seen, platform: Platform, now: datetime) -> Command:
-    assert change.head is not None  # noqa: S101  (who asks has written the row)
-    head = change.head
+def fetch_command(head: Head, newest: Seen, platform: Platform, now: datetime) -> Command:
+    """Ask an order's store for it: deliveries of `newest`'s time contradict each other."""
     return Command(
         id=fetch_id(head.id, newest),
         org_id=head.org_id,
