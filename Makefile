@@ -67,8 +67,8 @@ docs-check: setup
 deploy-check: setup
 	$(BIN)/python deploy/check.py
 
-bench: setup ## the benchmarks, each with its reference in the same run; writes bench/README.md
-	$(BIN)/python -m bench
+bench: setup ## the benchmarks of about 15 minutes, each with its reference (ARGS="sustained growth" to choose)
+	$(BIN)/python -m bench $(ARGS)
 
 lock: ## pin the newest versions that pyproject.toml files allow
 	test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install -q uv; }

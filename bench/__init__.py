@@ -1,1 +1,1 @@
-"""The benchmarks: each with its reference in the same run. `make bench` runs all and writes bench/README.md."""
+"""The benchmarks: each with its reference in the same run. `python -m bench --list` names them."""

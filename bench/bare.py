@@ -1,68 +1,91 @@
-"""The reference for ingest: a bare ASGI application with the same HMAC and the same Kafka producer, and nothing else.
-
-Run as `python -m bench.bare` with LONGSHORE_KAFKA_BOOTSTRAP_SERVERS and LONGSHORE_HTTP_PORT.
-"""
+"""The bare processes that a benchmark sets beside ours, started and stopped."""
 
 from __future__ import annotations
 
-import base64
-import hmac
+import asyncio
+import json
 import os
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 
-import uvicorn
-from aiokafka import AIOKafkaProducer
-from starlette.types import Receive, Scope, Send
+import httpx
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-TOPIC = "bench.bare"
-SECRET = b"bench-secret"
+from bench import bare_gateway
+from longshore_devkit.infra import Infra
+from longshore_devkit.ports import free_port
+from longshore_devkit.testing import eventually
 
 
-class Bare:
-    """Verify, produce with acks=all and idempotence, answer."""
+@dataclass
+class BareConsumer:
+    """A running bare consumer; when it has ended, `committed` tells when each order was committed first."""
 
-    def __init__(self, bootstrap_servers: str) -> None:
-        self._bootstrap_servers = bootstrap_servers
-        self._producer: AIOKafkaProducer | None = None
+    process: asyncio.subprocess.Process
+    committed: dict[str, float] = field(default_factory=dict)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._live(receive, send)
-            return
-        body = b""
-        more = True
-        while more:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-        signature = next((value for name, value in scope["headers"] if name == b"x-wc-webhook-signature"), b"")
-        status = 401
-        if hmac.compare_digest(base64.b64encode(hmac.digest(SECRET, body, "sha256")), signature):
-            assert self._producer is not None
-            await self._producer.send_and_wait(TOPIC, body, key=body[:16])
-            status = 200
-        await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
-        await send({"type": "http.response.body", "body": b""})
 
-    async def _live(self, receive: Receive, send: Send) -> None:
-        await receive()
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap_servers, acks="all", enable_idempotence=True, linger_ms=0
+@asynccontextmanager
+async def gateway(infra: Infra) -> AsyncIterator[str]:
+    """A bare gateway; the address that it takes deliveries at."""
+    await make_topic(infra, bare_gateway.TOPIC, bare_gateway.PARTITIONS)
+    port = free_port()
+    environ = os.environ | infra.environ | {"LONGSHORE_HTTP_PORT": str(port)}
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.bare_gateway", env=environ)
+    try:
+        url = f"http://127.0.0.1:{port}/"
+        await eventually(lambda: _answers(url), timeout=20)
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        await process.wait()
+
+
+@asynccontextmanager
+async def consumer(infra: Infra, topic: str, kind: str) -> AsyncIterator[BareConsumer]:
+    """A bare consumer of `topic`, from its beginning, on tables of its own. `kind`: see bare_consumer."""
+    with tempfile.TemporaryDirectory(prefix="longshore-bench-bare-") as folder:
+        out = Path(folder) / "committed.json"
+        environ = os.environ | infra.environ | {"BENCH_TOPIC": topic, "BENCH_KIND": kind, "BENCH_OUT": str(out)}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bench.bare_consumer", env=environ, stdout=asyncio.subprocess.PIPE
         )
-        await self._producer.start()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await self._producer.stop()
-        await send({"type": "lifespan.shutdown.complete"})
+        running = BareConsumer(process)
+        try:
+            assert process.stdout is not None
+            await asyncio.wait_for(process.stdout.readline(), 20)
+            yield running
+        finally:
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+            await process.wait()
+        running.committed = json.loads(out.read_text())
 
 
-if __name__ == "__main__":
-    uvicorn.run(
-        Bare(os.environ["LONGSHORE_KAFKA_BOOTSTRAP_SERVERS"]),
-        host="127.0.0.1",
-        port=int(os.environ["LONGSHORE_HTTP_PORT"]),
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_level="warning",
-        ws="none",
-    )
+async def make_topic(infra: Infra, name: str, partitions: int) -> None:
+    """Create a topic if it is not there."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=infra.bootstrap_servers)
+    await admin.start()
+    try:
+        answer = await admin.create_topics([NewTopic(name, partitions, 1)])
+    except TopicAlreadyExistsError:
+        return
+    finally:
+        await admin.close()
+    for _, code, *_ in answer.topic_errors:
+        if code and for_code(code) is not TopicAlreadyExistsError:
+            raise for_code(code)(name)
+
+
+async def _answers(url: str) -> bool:
+    async with httpx.AsyncClient() as client:
+        try:
+            return (await client.get(url)).status_code == 401
+        except httpx.HTTPError:
+            return False

@@ -15,14 +15,16 @@ from typing import Any
 
 import httpx
 
-from bench import topics
-from bench.system import System, running_system
-from longshore.contracts import CommandOutcome, CommandStatus
+from bench.benchmark import Benchmark, Figure, Found
+from bench.lag import oversell_windows
+from bench.measure import in_ms
+from bench.page import table
+from bench.system import running_system
 from longshore_devkit.data_dir import DataDir
 from longshore_devkit.demo import DemoStores
 
 
-async def run(*, quick: bool) -> dict[str, Any]:
+async def run(*, quick: bool) -> Found:
     """Windows at a few orders a second and at fifty."""
     seconds = 8.0 if quick else 20.0
     results: dict[str, Any] = {"seconds": seconds, "orders_per_s": {}}
@@ -39,31 +41,14 @@ async def _measure(rate: float, seconds: float) -> dict[str, Any]:
         async with running_system(stores.environ, beside) as system:
             for body in stores.integrations():
                 (await system.client.post("/api/v1/integrations", json=body)).raise_for_status()
-            await _active(system)
+            await system.active()
             await system.settle()
             placed = await _buy(stores.shopify_url, rate, seconds)
             await system.settle()
-            windows = sorted(await _windows(system.stack.infra.bootstrap_servers))
+            windows = [seconds for _, seconds in await oversell_windows(system.servers)]
     if not windows:
         raise RuntimeError("no push was caused by an order")
-    return {
-        "orders": placed,
-        "pushes": len(windows),
-        "p50_ms": round(windows[len(windows) // 2] * 1000),
-        "p99_ms": round(windows[int(len(windows) * 0.99)] * 1000),
-        "max_ms": round(windows[-1] * 1000),
-    }
-
-
-async def _active(system: System) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        items = (await system.client.get("/api/v1/integrations")).json()["items"]
-        if all(item["status"] == "active" for item in items):
-            return
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"the stores are not connected: {items}")
-        await asyncio.sleep(0.2)
+    return {"orders": placed, "pushes": len(windows)} | in_ms(windows)
 
 
 async def _buy(url: str, rate: float, seconds: float) -> int:
@@ -77,11 +62,28 @@ async def _buy(url: str, rate: float, seconds: float) -> int:
     return count
 
 
-async def _windows(servers: str) -> list[float]:
-    """Seconds from cause to answer, of each push that a sale caused and that the store took."""
-    found: list[float] = []
-    async for record in topics.read(servers, "commands.outcomes"):
-        outcome = CommandOutcome.from_json(record.value)
-        if outcome.status is CommandStatus.SUCCEEDED and outcome.caused_at is not None:
-            found.append((outcome.at - outcome.caused_at).total_seconds())
-    return found
+def section(found: Found) -> str:
+    """For bench/README.md."""
+    rows = [
+        [rate, each["orders"], each["pushes"], each["p50_ms"], each["p99_ms"], each["max_ms"]]
+        for rate, each in found["orders_per_s"].items()
+    ]
+    return (
+        "From the webhook of a sale at a simulated Shopify store to the answer of the simulated WooCommerce store that"
+        f" took the new quantity; {found['seconds']:.0f} s at each rate.\n\n"
+        + table(["orders/s", "orders", "pushes", "p50 ms", "p99 ms", "max ms"], rows)
+    )
+
+
+def figures(found: Found) -> list[Figure]:
+    """What is compared."""
+    return [
+        Figure(f"window {share} ms at {rate}/s", each[f"{share}_ms"], "lower")
+        for rate, each in found["orders_per_s"].items()
+        for share in ("p50", "p99")
+    ]
+
+
+BENCHMARK = Benchmark(
+    "oversell", "from a sale in one store to the new quantity in the other", 2.0, run, section, figures, default=True
+)

@@ -1,93 +1,154 @@
 """The stream: webhooks at a fixed rate, from socket to canonical row, with everything on this machine.
 
-Open loop. The lag of an order is from the moment when its first delivery was meant to be sent to the timestamp of its
-OrderChanged event in Kafka: the row is committed before that, so the true lag is a little shorter.
+Open loop; lag is from the intended send time. The reference, in the same run, is the shortest path there can be: a bare
+gateway, Kafka, one bare batch consumer with a bulk upsert, PostgreSQL.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
-import statistics
-from typing import Any
+from dataclasses import replace
 
-from aiokafka import TopicPartition
+from bench import bare, bare_gateway
+from bench.benchmark import Benchmark, Figure, Found
+from bench.database import connected
+from bench.delivering import answers, costs, deliver
+from bench.generator import generate
+from bench.measure import in_ms
+from bench.page import slashed, table
+from bench.system import SECRET, System, running_system
+from bench.usage import Usage
+from longshore_devkit.loadgen import LoadPlan
+from longshore_devkit.testing import eventually
 
-from bench import topics
-from bench.system import SECRET, System, Usage, running_system
-from longshore_devkit.loadgen import LoadPlan, run_load
-
-EVENTS = "orders.events"
 RATES = (700, 1_000, 1_500, 2_000)
 
 
-async def run(*, quick: bool) -> dict[str, Any]:
-    """Lag, latency, CPU per delivery and peak memory at each rate."""
+async def run(*, quick: bool) -> Found:
+    """Lag, latency, CPU per delivery and peak memory at each rate, ours and the bare path's."""
     seconds = 10.0 if quick else 25.0
-    results: dict[str, Any] = {"seconds": seconds, "rates": {}}
+    results: Found = {"seconds": seconds, "rates": {}, "bare": {}}
     async with running_system() as system:
         stores = [await system.connect_woocommerce(f"http://127.0.0.1:{port}") for port in (9, 10)]
         # Imports, caches and the JVM's compiler are warm before anything is measured.
-        await _load(system, stores[0], rate=300, seconds=5, first_id=100)
-        await system.settle()
+        await deliver(system, stores[0], rate=300, duration_s=5, first_id=1_000)
         for number, rate in enumerate(RATES):
-            usage = Usage.of_children()
-            watching = asyncio.create_task(usage.watch())
-            try:
-                outcome = await _load(system, stores[1], rate=rate, seconds=seconds, first_id=10_000_000 * (number + 1))
-                drained = await system.settle()
-            finally:
-                watching.cancel()
-            usage.finish()
-            outcome["drain_s"] = round(drained, 2)
-            sent = outcome["deliveries"]
-            outcome["cpu_ms_per_delivery"] = {
-                name: round(used * 1000 / sent, 3) for name, used in sorted(usage.cpu_s.items())
-            }
-            outcome["cpu_ms_per_delivery_all"] = round(sum(usage.cpu_s.values()) * 1000 / sent, 3)
-            outcome["peak_rss_mib"] = {name: round(size / 2**20) for name, size in sorted(usage.peak_rss.items())}
-            results["rates"][str(rate)] = outcome
+            first_id = 10_000_000 * (number + 1)
+            results["rates"][str(rate)] = await deliver(
+                system, stores[1], rate=rate, duration_s=seconds, first_id=first_id
+            )
+        await _deliver_bare(system, 300, 3.0, first_id=1_000)
+        for number, rate in enumerate((RATES[0], RATES[-1])):
+            results["bare"][str(rate)] = await _deliver_bare(
+                system, rate, seconds / 2, first_id=10_000_000 * (number + 1)
+            )
     return results
 
 
-async def _load(system: System, store: dict[str, Any], *, rate: float, seconds: float, first_id: int) -> dict[str, Any]:
-    servers = system.stack.infra.bootstrap_servers
-    starts = await topics.ends(servers, EVENTS)
-    result = await run_load(
-        LoadPlan(
-            url=store["webhook_url"],
-            secret=SECRET,
-            rate=rate,
-            duration_s=seconds,
-            connections=64,
-            pair=True,
-            first_id=first_id,
+async def _deliver_bare(system: System, rate: float, seconds: float, *, first_id: int) -> Found:
+    """The same deliveries on the shortest path. Our own services stand by; only Kafka's and PostgreSQL's part of what
+    they use meanwhile is in the figures (a few per cent of a core)."""
+    infra = system.stack.infra
+    plan = LoadPlan(url="", secret=SECRET, rate=rate, duration_s=seconds, connections=64, pair=True, first_id=first_id)
+    async with (
+        bare.gateway(infra) as url,
+        bare.consumer(infra, bare_gateway.TOPIC, "woo") as consumer,
+        Usage.watching() as usage,
+    ):
+        result = await generate(replace(plan, url=url))
+        await eventually(lambda: _all_written(infra.database_url, result.accepted_ids), timeout=60)
+    usage.only("bare-gateway", "bare-consumer", "kafka", "postgres")
+    found = {
+        order: consumer.committed[str(order)] - moment
+        for order, moment in result.intended.items()
+        if str(order) in consumer.committed
+    }
+    return (
+        answers(result)
+        | {"orders_missing": len(result.accepted_ids - found.keys())}
+        | {f"lag_{name}": value for name, value in in_ms(found.values()).items()}
+        | costs(usage, result)
+    )
+
+
+async def _all_written(database_url: str, ids: set[int]) -> bool:
+    query = "SELECT count(*) FROM bench_bare.orders WHERE id = ANY($1::text[])"
+    async with connected(database_url) as conn:
+        found: int = await conn.fetchval(query, [str(each) for each in ids])
+    return found == len(ids)
+
+
+def section(found: Found) -> str:
+    """For bench/README.md."""
+    rates, references = found["rates"], found.get("bare", {})
+    names = sorted({name for each in rates.values() for name in each["peak_rss_mib"]})
+    return (
+        f"From socket to canonical order: open loop, {found['seconds']:.0f} s at each rate, each order delivered twice"
+        " (created and updated), everything and the load generator on this machine. Lag is from the intended send time"
+        " of an order's first delivery to its OrderChanged event in Kafka, which is written after the row is committed."
+        " The reference is the shortest whole path in the same run: bare gateway, Kafka, one bare batch consumer"
+        " (parse, bulk upsert by unnest), PostgreSQL; it neither translates nor keeps revisions, stock or an"
+        " outbox.\n\n"
+        + table(
+            [
+                "offered/s",
+                "achieved/s",
+                "orders missing",
+                "answer ms p50 / p99",
+                "lag ms p50 / p99 / max",
+                "drained after s",
+                "CPU ms per delivery",
+                "generator's own",
+            ],
+            [_row(rate, each) for rate, each in rates.items()]
+            + [_row(f"{rate}, bare path", each) for rate, each in references.items()],
+        )
+        + "CPU ms per delivery / peak MiB of each process:\n\n"
+        + table(
+            ["process", *[f"at {rate}/s" for rate in rates]],
+            [
+                [name]
+                + [
+                    f"{each['cpu_ms_per_delivery'].get(name, 0)} / {each['peak_rss_mib'].get(name, 0)}"
+                    for each in rates.values()
+                ]
+                for name in names
+            ],
         )
     )
-    await system.settle()
-    changed = await _changed(servers, starts)
-    lags = sorted(changed[order] - moment for order, moment in result.intended.items() if order in changed)
-    missing = len(result.accepted_ids) - len(lags)
-    return {
-        "deliveries": result.sent,
-        "accepted": result.accepted,
-        "orders": len(result.accepted_ids),
-        "orders_missing": missing,
-        "achieved_per_s": round(result.rate),
-        "answer_p50_ms": result.latency.p50_ms,
-        "answer_p99_ms": result.latency.p99_ms,
-        "generator_late_p99_ms": result.lateness.p99_ms,
-        "lag_p50_ms": round(statistics.median(lags) * 1000) if lags else None,
-        "lag_p99_ms": round(lags[int(len(lags) * 0.99)] * 1000) if lags else None,
-        "lag_max_ms": round(lags[-1] * 1000) if lags else None,
-    }
 
 
-async def _changed(servers: str, starts: dict[TopicPartition, int]) -> dict[int, float]:
-    """When the first event of each order was written, by the store's id of it (Unix time)."""
-    first: dict[int, float] = {}
-    async for record in topics.read(servers, EVENTS, starts):
-        event = json.loads(record.value)
-        if "created" in event:
-            first.setdefault(int(event["external_id"]), record.timestamp / 1000)
-    return first
+def _row(rate: str, each: Found) -> list[object]:
+    return [
+        rate,
+        each["achieved_per_s"],
+        each["orders_missing"],
+        f"{each['answer_p50_ms']:.1f} / {each['answer_p99_ms']:.1f}",
+        slashed(each, "lag_p50_ms", "lag_p99_ms", "lag_max_ms"),
+        each.get("drain_s"),
+        each["cpu_ms_per_delivery_all"],
+        each.get("cpu_ms_per_delivery_generator"),
+    ]
+
+
+def figures(found: Found) -> list[Figure]:
+    """What is compared."""
+    return [
+        figure
+        for rate, each in found["rates"].items()
+        for figure in (
+            Figure(f"achieved/s at {rate}/s", each["achieved_per_s"]),
+            Figure(f"lag p99 ms at {rate}/s", each["lag_p99_ms"] or 0.0, "lower"),
+            Figure(f"CPU ms per delivery at {rate}/s", each["cpu_ms_per_delivery_all"], "lower"),
+        )
+    ]
+
+
+BENCHMARK = Benchmark(
+    "stream",
+    "from socket to canonical row at 700 to 2,000 deliveries/s, against the shortest path",
+    4.0,
+    run,
+    section,
+    figures,
+    default=True,
+)

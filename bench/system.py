@@ -1,4 +1,4 @@
-"""A Longshore of its own for a benchmark: temporary data, free ports; its processes can be measured."""
+"""A Longshore of its own for a benchmark: temporary data, free ports."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 
+from bench.database import connected
 from longshore_devkit.data_dir import DataDir
 from longshore_devkit.ports import free_port
 from longshore_devkit.processes import ProcessSpec
@@ -29,6 +29,24 @@ class System:
 
     stack: Stack
     client: httpx.AsyncClient
+    _next_id: int = 0
+
+    def take_ids(self, count: int) -> int:
+        """The first of `count` numbers that nobody has taken before."""
+        first = self._next_id
+        self._next_id += count
+        return first
+
+    async def applied(self, integration_id: str, orders: int, timeout_s: float = 300.0) -> float:
+        """Wait until a store has so many canonical orders; how long that took, in seconds."""
+        began = time.monotonic()
+        query = "SELECT count(*) FROM order_sync.orders WHERE integration_id = $1::text::uuid"
+        async with connected(self.stack.infra.database_url) as conn:
+            while await conn.fetchval(query, integration_id) < orders:
+                if time.monotonic() - began > timeout_s:
+                    raise TimeoutError(f"fewer than {orders} orders after {timeout_s:.0f} s")
+                await asyncio.sleep(0.1)
+        return time.monotonic() - began
 
     async def connect_woocommerce(self, url: str = "http://127.0.0.1:9", **settings: Any) -> dict[str, Any]:
         """A WooCommerce store; by default one that delivers only what the load generator sends in its name."""
@@ -45,6 +63,38 @@ class System:
         answer.raise_for_status()
         created: dict[str, Any] = answer.json()
         return created
+
+    async def connect_shopify(self, shop: str = "bench.myshopify.com") -> dict[str, Any]:
+        """A shop that delivers only what the load generator sends in its name."""
+        answer = await self.client.post(
+            "/api/v1/integrations",
+            json={
+                "platform": "shopify",
+                "name": f"Bench {shop}",
+                "store_url": f"https://{shop}",
+                "credentials": {"access_token": "shpat_bench", "api_secret": SECRET},
+                "settings": {"manage_webhooks": False},
+            },
+        )
+        answer.raise_for_status()
+        created: dict[str, Any] = answer.json()
+        return created
+
+    async def active(self, timeout_s: float = 60.0) -> None:
+        """Wait until every store is connected."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            items = (await self.client.get("/api/v1/integrations")).json()["items"]
+            if all(item["status"] == "active" for item in items):
+                return
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the stores are not connected: {items}")
+            await asyncio.sleep(0.2)
+
+    @property
+    def servers(self) -> str:
+        """Kafka's address."""
+        return self.stack.infra.bootstrap_servers
 
     async def state(self) -> dict[str, Any]:
         """GET /api/v1/system."""
@@ -77,7 +127,12 @@ async def running_system(
         port = free_port()
         variables = (
             {name: value for name, value in os.environ.items() if not name.startswith("LONGSHORE_")}
-            | {"LONGSHORE_HTTP_PORT": str(port), "LONGSHORE_ALLOW_PRIVATE_STORES": "1"}
+            | {
+                "LONGSHORE_HTTP_PORT": str(port),
+                "LONGSHORE_ALLOW_PRIVATE_STORES": "1",
+                # Nobody listens there: shops that are but a name must not be called.
+                "LONGSHORE_SHOPIFY_ADMIN_ORIGIN": "http://127.0.0.1:9",
+            }
             | dict(environ or {})
         )
         stack = Stack(DataDir(Path(folder)), variables, beside=beside, services=services)
@@ -88,71 +143,3 @@ async def running_system(
                 yield System(stack, client)
         finally:
             await stack.stop()
-
-
-@dataclass
-class Usage:
-    """CPU seconds and peak resident memory of each process of the stack, and of this one."""
-
-    names: dict[int, str]
-    cpu_before: dict[int, float] = field(default_factory=dict)
-    peak_rss: dict[str, int] = field(default_factory=dict)
-    cpu_s: dict[str, float] = field(default_factory=dict)
-
-    @classmethod
-    def of_children(cls) -> Usage:
-        """All processes that this one has started, by what they are."""
-        names = {}
-        for process in psutil.Process().children(recursive=True):
-            try:
-                names[process.pid] = _name(process)
-            except psutil.NoSuchProcess:
-                continue
-        usage = cls(names)
-        usage.cpu_before = {pid: _cpu(pid) for pid in names}
-        return usage
-
-    async def watch(self) -> None:
-        """Sample memory until cancelled."""
-        while True:
-            self.sample()
-            await asyncio.sleep(1.0)
-
-    def sample(self) -> None:
-        """Look at memory once. PostgreSQL's processes share memory: theirs is counted without what is shared."""
-        sums: dict[str, int] = {}
-        for pid, name in self.names.items():
-            try:
-                info = psutil.Process(pid).memory_info()
-            except psutil.NoSuchProcess:
-                continue
-            size = info.rss - info.shared if name == "postgres" else info.rss
-            sums[name] = sums.get(name, 0) + size
-        for name, size in sums.items():
-            self.peak_rss[name] = max(self.peak_rss.get(name, 0), size)
-
-    def finish(self) -> None:
-        """Take the CPU seconds since the beginning."""
-        for pid, name in self.names.items():
-            self.cpu_s[name] = self.cpu_s.get(name, 0.0) + max(0.0, _cpu(pid) - self.cpu_before[pid])
-
-
-def _name(process: psutil.Process) -> str:
-    words = process.cmdline()
-    line = " ".join(words)
-    if "kafka" in line and "java" in words[0]:
-        return "kafka"
-    if "postgres" in words[0] or "postgres" in line.split(":")[0]:
-        return "postgres"
-    for word in words:
-        if word.startswith("longshore_"):
-            return str(word).removeprefix("longshore_").replace("_", "-")
-    return str(process.name())
-
-
-def _cpu(pid: int) -> float:
-    try:
-        times = psutil.Process(pid).cpu_times()
-    except psutil.NoSuchProcess:
-        return 0.0
-    return float(times.user + times.system)

@@ -1,0 +1,135 @@
+"""Many orders written straight into the tables, as the services write them: same translator, same decisions, same
+statements, without Kafka and HTTP between them. `python -m bench.fill ORG STORE FIRST COUNT` with
+LONGSHORE_DATABASE_URL; `filled` runs several of them. A test compares rows so made with rows of the stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from uuid import UUID
+
+from prometheus_client import CollectorRegistry
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from bench.database import plain
+from longshore.contracts import OrderSnapshot, Origin, Platform, RawRef
+from longshore.ids import IntegrationId, OrgId, order_id
+from longshore.platforms.protocols import RawRecord
+from longshore_connector_woo.translate import WooTranslator
+from longshore_devkit.stores.woo.payloads import OrderBodies
+from longshore_inventory.listings.rules import VariantIds
+from longshore_inventory.metrics import InventoryMetrics
+from longshore_inventory.orders.facts import OrderFacts
+from longshore_inventory.orders.service import OrderStock
+from longshore_order_sync.orders import store
+from longshore_order_sync.orders.changes import Delivered, by_order, decide
+from longshore_order_sync.orders.search import terms_of
+from longshore_order_sync.orders.state import NOTHING_KNOWN, delivery_of
+
+BATCH = 1_000
+PROCESSES = 2
+FIRST_AT = 1_760_000_000.0
+EVERY_S = 30.0
+"""An order every half minute of the store: a million in most of a year."""
+
+
+def order_at(n: int) -> float:
+    """When order `n` was placed (Unix time)."""
+    return FIRST_AT + n * EVERY_S
+
+
+def snapshots(org_id: UUID, integration_id: UUID, first: int, count: int) -> Iterator[OrderSnapshot]:
+    """What the connector makes of orders `first` to `first + count - 1`."""
+    bodies, translator = OrderBodies(), WooTranslator()
+    for n in range(first, first + count):
+        raw = RawRecord(
+            platform=Platform.WOOCOMMERCE,
+            org_id=OrgId(org_id),
+            integration_id=IntegrationId(integration_id),
+            origin=Origin.WEBHOOK,
+            topic_name="order.created",
+            resource=None,
+            external_id=None,
+            gone=False,
+            received_at=datetime.fromtimestamp(order_at(n), UTC),
+            headers={},
+            body=bodies(n, order_at(n)),
+            ref=RawRef(topic="raw.woocommerce", partition=n % 4, offset=n // 4, origin=Origin.WEBHOOK),
+        )
+        for event in translator.translate(raw).events:
+            assert isinstance(event, OrderSnapshot)
+            yield event
+
+
+async def fill(engine: AsyncEngine, org_id: UUID, integration_id: UUID, first: int, count: int) -> None:
+    """Write orders `first` to `first + count - 1` into order-sync's and inventory's tables."""
+    stock = OrderStock(engine, InventoryMetrics(CollectorRegistry()), VariantIds())
+    made = snapshots(org_id, integration_id, first, count)
+    async with engine.begin() as conn:
+        await store.write_stores(conn, {integration_id: (org_id, Platform.WOOCOMMERCE)})
+    while batch := list(islice(made, BATCH)):
+        bodies = [each.to_json() for each in batch]
+        await _write_orders(engine, batch, bodies)
+        await stock.apply([OrderFacts.from_json(body) for body in bodies], [])
+
+
+async def _write_orders(engine: AsyncEngine, batch: list[OrderSnapshot], bodies: list[bytes]) -> None:
+    """As ApplyOrders does, for orders of which nothing is known, but for the events."""
+    delivered = {}
+    for snapshot, body in zip(batch, bodies, strict=True):
+        id = order_id(IntegrationId(snapshot.integration_id), snapshot.external_id)
+        delivered[id] = Delivered(id, [delivery_of(snapshot, body)])
+    changes = by_order({id: decide(each, NOTHING_KNOWN, None, ()) for id, each in delivered.items()})
+    heads = [each.head for each in changes if each.head is not None]
+    async with engine.begin() as conn:
+        await store.write_heads(conn, heads)
+        await store.write_revisions(conn, [revision for each in changes for revision in each.revisions])
+        await store.write_terms(
+            conn,
+            [
+                (each.head.id, each.head.org_id, terms_of(each.texts))
+                for each in changes
+                if each.head is not None and each.texts is not None
+            ],
+        )
+
+
+async def filled(database_url: str, org_id: str, integration_id: str, first: int, count: int) -> None:
+    """`fill` in several processes."""
+    share = -(-count // PROCESSES)
+    environ = os.environ | {"LONGSHORE_DATABASE_URL": database_url}
+    running = [
+        await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "bench.fill",
+            org_id,
+            integration_id,
+            str(start),
+            str(min(share, first + count - start)),
+            env=environ,
+        )
+        for start in range(first, first + count, share)
+    ]
+    codes = [await process.wait() for process in running]
+    if any(codes):
+        raise RuntimeError(f"filling ended with codes {codes}")
+
+
+async def main(words: list[str]) -> None:
+    """The command."""
+    url = os.environ["LONGSHORE_DATABASE_URL"]
+    engine = create_async_engine(plain(url).replace("postgresql://", "postgresql+asyncpg://", 1))
+    try:
+        await fill(engine, UUID(words[0]), UUID(words[1]), int(words[2]), int(words[3]))
+    finally:
+        await engine.dispose()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:]))

@@ -1,0 +1,11 @@
+"""All benchmarks, in the order of the page."""
+
+from __future__ import annotations
+
+from bench import apply, burst, consumers, growth, idle, ingest, oversell, replay, stores, stream, sustained
+from bench.benchmark import Benchmark
+
+BENCHMARKS: dict[str, Benchmark] = {
+    each.BENCHMARK.name: each.BENCHMARK
+    for each in (ingest, apply, stream, sustained, oversell, burst, growth, stores, consumers, replay, idle)
+}
