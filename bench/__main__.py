@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--run", action="store_true", help="compare: measure first, publish nothing")
     parser.add_argument("--fail-below", type=float, help="compare: end with code 1 if a ratio is below this")
     chosen = parser.parse_args(arguments)
+    _end_in_order()
     if chosen.list:
         for each in BENCHMARKS.values():
             print(f"{each.name:<10} {'*' if each.default else ' '} {each.minutes:>4g} min  {each.about}")
@@ -53,6 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not chosen.quick:
             _publish(name, found)
     return 0
+
+
+def _end_in_order() -> None:
+    """SIGTERM as Ctrl-C, and Ctrl-C in the background too: what was started is stopped, temporary data removed."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
 def _run(benchmark: Benchmark, *, quick: bool) -> Found:
