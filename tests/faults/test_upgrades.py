@@ -111,7 +111,16 @@ async def load_until(stores: tuple[Any, Any], rate: float, first: int, work: Cal
 
 class TestRollingRestart:
     async def test_every_process_and_a_migration_under_load(
-        self, hub: Any, stack: Any, stores: Any, both: Any, account: Any, rows: Any, newer: Any, seed: int
+        self,
+        hub: Any,
+        stack: Any,
+        stores: Any,
+        both: Any,
+        account: Any,
+        rows: Any,
+        newer: Any,
+        long_form: bool,
+        seed: int,
     ) -> None:
         names = [name for service in SERVICES for name in stack.processes_of(service)]
         starts = {name: stack.starts(name) for name in names}
@@ -125,16 +134,17 @@ class TestRollingRestart:
             assert await self.has_column(rows)
             # The other order-sync is of the version before. It works on with the column, and starts once more with it.
             await self.works(stack, "order-sync-2")
-            stack.inject()
-            await asyncio.to_thread(stack.restart, "order-sync-2")
-            await self.works(stack, "order-sync-2")
-            stack.inject(order_sync=newer)
+            if long_form:
+                stack.inject()
+                await asyncio.to_thread(stack.restart, "order-sync-2")
+                await self.works(stack, "order-sync-2")
+                stack.inject(order_sync=newer)
             await self.restart(stack, seconds)
 
         async with Readers(hub) as readers:
             count = await load_until(both, 100, 0, upgrade)
         assert {name: stack.starts(name) - starts[name] for name in names} == dict.fromkeys(names, 1) | {
-            "order-sync-2": 2
+            "order-sync-2": 2 if long_form else 1
         }
         assert readers.answers
         assert set(readers.answers) == {"200"}

@@ -398,6 +398,15 @@ class TestStock:
         assert [each[0].sequence for each in store[1].pushes] == [1, 2]
         assert store[1].stock == {str(listing): 20}
 
+    async def test_it_tells_when_it_was_by_the_stores_clock(self, connector: Connector, store: Store) -> None:
+        for ahead_s in (0.0, 3_600.0):
+            store[1].clock_ahead_s = ahead_s
+            await connector.accept.apply(connector.records(stock(store[0], uuid4(), 1)))
+            await connector.push(store[0])
+        right, wrong = await connector.outcomes()
+        assert right.at_store is None
+        assert wrong.at_store == wrong.at + timedelta(hours=1)
+
     async def test_a_push_under_way_that_is_superseded_tells_what_the_store_took(
         self, connector: Connector, store: Store
     ) -> None:

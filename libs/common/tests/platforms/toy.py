@@ -46,6 +46,7 @@ class Shop:
     # Raised by the next shipment after it was written: the answer is lost.
     after_write: list[BaseException] = field(default_factory=list)
     on_stock: dict[UUID, OnStock] = field(default_factory=dict)
+    clock_ahead_s: float = 0.0
     # While set, calls that push stock wait for it.
     gate: asyncio.Event | None = None
     asked: asyncio.Event = field(default_factory=asyncio.Event)
@@ -115,6 +116,10 @@ class ToyClient:
     @property
     def stock_batch(self) -> int:
         return self._batch
+
+    @property
+    def clock_ahead_s(self) -> float:
+        return self.shop.clock_ahead_s
 
     async def close(self) -> None:
         self.closed = True

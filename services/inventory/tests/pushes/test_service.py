@@ -46,6 +46,24 @@ class TestOutcomes:
         assert await statuses(world) == ["succeeded"]
         assert world.metrics.oversell_window._sum.get() == 0.5
 
+    @pytest.mark.parametrize("ahead_s", [3_600, -3_600])
+    async def test_orders_and_pushes_are_compared_by_the_stores_clock(
+        self, world: World, stores: tuple[Store, Store], ahead_s: int
+    ) -> None:
+        """An order that a push has in its quantity is not taken off it once more: that would be told, for ever."""
+        a, b = stores
+        await world.order(a, "1", [line("1", "HAT", 2)], placed=5_000 + ahead_s, observed=5_001)
+        for command in await world.told():
+            await world.pushes.apply([world.outcome(command, when=5_002, store_ahead_s=ahead_s)])
+        # B sells: A is told, and then has it.
+        await world.order(b, "2", [line("1", "HAT", 1)], placed=5_010 + ahead_s, observed=5_011)
+        (command,) = await world.told()
+        await world.pushes.apply([world.outcome(command, when=5_012, store_ahead_s=ahead_s)])
+        assert await world.told() == []
+        assert {each.quantity for each in (await world.show("HAT")).channels} == {7}
+        assert all(each.in_sync for each in (await world.show("HAT")).channels)
+        assert {each.pushed_at for each in (await world.show("HAT")).channels} <= {at(5_002), at(5_012)}
+
     async def test_twice_counts_once(self, world: World, stores: tuple[Store, Store]) -> None:
         a, _ = stores
         await world.order(a, "1", [line("1", "HAT", 2)], observed=101)

@@ -134,6 +134,8 @@ class CommandOutcome(Contract):
     # stock.set: sequences of the listing that were sent to the store before this try and whose answers were lost (a
     # crash, a dropped connection); each may have taken effect.
     answers_lost: list[int] = []
+    # stock.set: `at` by the store's own clock, which dates its orders, where that differs.
+    at_store: UtcDatetime | None = None
 
 
 class CommandView(Contract):

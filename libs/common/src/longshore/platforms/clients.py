@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from longshore.platforms.breaker import Breaker
@@ -89,6 +90,11 @@ class Clients:
     async def stock_batch(self, integration: Integration) -> int:
         """How many listings one push to this store may hold."""
         return (await self._entry(integration)).client.stock_batch
+
+    def at_store(self, integration: Integration, now: datetime) -> datetime:
+        """What the store's own clock says `now`, as far as its answers told."""
+        entry = self._entries.get(integration.id)
+        return now if entry is None else now + timedelta(seconds=entry.client.clock_ahead_s)
 
     def paused(self) -> dict[UUID, float]:
         """Stores that are not to be called now, and for how many seconds more."""

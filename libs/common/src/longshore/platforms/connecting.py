@@ -99,7 +99,7 @@ class ConnectStore:
         try:
             async with self._clients.calling(integration) as client:
                 async for page in client.import_catalogue():
-                    now = self._clock()
+                    now = self._clients.at_store(integration, self._clock())
                     await self._producer.send_many(
                         [
                             fetched_message(

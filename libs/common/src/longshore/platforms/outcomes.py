@@ -27,6 +27,7 @@ def outcome_of(
     fulfillment_external_id: str | None = None,
     quantity: int | None = None,
     answers_lost: Sequence[int] = (),
+    at_store: datetime | None = None,
 ) -> CommandOutcome:
     """The outcome of a command, with what its sender needs to place it."""
     payload = command.payload
@@ -48,6 +49,7 @@ def outcome_of(
         caused_at=stock.caused_at if stock else None,
         quantity=quantity,
         answers_lost=list(answers_lost),
+        at_store=at_store,
     )
 
 

@@ -223,5 +223,9 @@ class StoreClient(Protocol):
     def stock_batch(self) -> int:
         """How many listings one `set_stock` may hold."""
 
+    @property
+    def clock_ahead_s(self) -> float:
+        """How far the store's clock is ahead of ours, by its last answer (see store_clock)."""
+
     async def close(self) -> None:
         """Close connections."""

@@ -153,7 +153,8 @@ class RunJobs:
         await self._to_raw(integration, entities)
 
     async def _to_raw(self, integration: Integration, entities: Sequence[FetchedEntity]) -> None:
-        now = self._clock()
+        # It was so at that moment of the store's.
+        now = self._clients.at_store(integration, self._clock())
         await self._producer.send_many(
             [
                 fetched_message(self._platform, integration.org_id, integration.id, entity, now, str(uuid7()))
@@ -245,7 +246,7 @@ class RunJobs:
                 results = [
                     StockResult(each.listing_id, each.sequence, None, error.detail, error.code) for each in payloads
                 ]
-        await self._settle(targets, results)
+        await self._settle(integration, targets, results)
 
     async def _not_taken(self, targets: Sequence[Target], error: StoreUnavailable) -> None:
         """Say that the store could not be asked. Once for each command, not at every try: an hour of that is not
@@ -258,8 +259,12 @@ class RunJobs:
             await outbox.add(conn, self._schema, [outcome_message(each) for each in outcomes])
         self._count(outcomes)
 
-    async def _settle(self, targets: Sequence[Target], results: Sequence[StockResult]) -> None:
+    async def _settle(
+        self, integration: Integration | None, targets: Sequence[Target], results: Sequence[StockResult]
+    ) -> None:
         """Record what became of a push and say so, in one transaction."""
+        now = self._clock()
+        at_store = now if integration is None else self._clients.at_store(integration, now)
         by_listing = {each.listing_id: each for each in results}
         done: list[tuple[UUID, int]] = []
         again: dict[int, list[tuple[UUID, int]]] = {}
@@ -287,10 +292,11 @@ class RunJobs:
                     target.command,
                     status,
                     attempts=attempts,
-                    at=self._clock(),
+                    at=now,
                     error=error,
                     quantity=result.quantity if result else None,
                     answers_lost=target.tried,
+                    at_store=None if at_store == now else at_store,
                 )
             )
         async with self._engine.begin() as conn:

@@ -14,6 +14,8 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
 
 import aiohttp
 import uvicorn
@@ -202,8 +204,25 @@ class FaultyApp:
         await _hang_up(scope, receive)
 
 
+class DatedApp:
+    """ASGI wrapper that dates answers by the store's own clock, right or wrong."""
+
+    def __init__(self, app: ASGIApp, now: Callable[[], datetime]) -> None:
+        self._app = app
+        self._now = now
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                date = format_datetime(self._now().astimezone(UTC), usegmt=True).encode()
+                message["headers"] = [*message.get("headers", []), (b"date", date)]
+            await send(message)
+
+        await self._app(scope, receive, dated)
+
+
 class LocalServer:
-    """One ASGI app on a loopback port inside the running event loop; port 0 takes a free one."""
+    """One ASGI app on a loopback port inside the running event loop; port 0 takes a free one. The app dates answers."""
 
     def __init__(
         self,
@@ -243,6 +262,7 @@ class LocalServer:
             lifespan="off",
             access_log=False,
             log_level="error",
+            date_header=False,
             timeout_graceful_shutdown=1,
             ssl_certfile=self._ssl[0],
             ssl_keyfile=self._ssl[1],

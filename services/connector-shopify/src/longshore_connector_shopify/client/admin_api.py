@@ -9,13 +9,13 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
 import structlog
 
 from longshore.platforms.protocols import StoreRefused, StoreThrottled, StoreUnauthorized, StoreUnavailable
+from longshore.platforms.store_clock import clock_ahead_s
 from longshore_connector_shopify.client.pacing import FIRST_GUESS, CostBucket
 from longshore_connector_shopify.documents import document
 
@@ -163,12 +163,8 @@ class AdminApi:
 
     def _note(self, headers: Mapping[str, str]) -> None:
         """The store's clock, and the version that it answered with: an expired one falls forward silently."""
-        try:
-            said = parsedate_to_datetime(headers["Date"])
-            ahead = (said.replace(tzinfo=UTC) if said.tzinfo is None else said) - datetime.now(UTC)
-            self.clock_ahead_s = ahead.total_seconds()
-        except (KeyError, ValueError, TypeError):
-            pass
+        ahead = clock_ahead_s(headers.get("Date"), datetime.now(UTC))
+        self.clock_ahead_s = self.clock_ahead_s if ahead is None else ahead
         version = headers.get("X-Shopify-Api-Version")
         if version is None or version == self.version:
             return

@@ -60,6 +60,11 @@ class ShopifyClient:
         """As many as one mutation takes."""
         return BATCH
 
+    @property
+    def clock_ahead_s(self) -> float:
+        """How far the shop's clock is ahead of ours."""
+        return self._api.clock_ahead_s
+
     async def close(self) -> None:
         """Close connections."""
         await self._api.close()

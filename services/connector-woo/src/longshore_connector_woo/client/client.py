@@ -78,6 +78,11 @@ class WooClient:
         """See StoreClient."""
         return stock.BATCH
 
+    @property
+    def clock_ahead_s(self) -> float:
+        """See StoreClient."""
+        return self._http.clock_ahead_s
+
     async def close(self) -> None:
         """See StoreClient."""
         await self._http.close()

@@ -14,6 +14,7 @@ import aiohttp
 from yarl import URL
 
 from longshore.platforms.protocols import StoreRefused, StoreThrottled, StoreUnavailable
+from longshore.platforms.store_clock import clock_ahead_s
 from longshore_connector_woo.client.addresses import PrivateAddress, PublicResolver, store_base
 from longshore_connector_woo.client.answers import Answer, read_answer, retry_after
 from longshore_connector_woo.client.oauth import encode, signed_query
@@ -48,6 +49,7 @@ class StoreHttp:
         self._timeout = timeout
         self._pace = Pace()
         self._session: aiohttp.ClientSession | None = None
+        self.clock_ahead_s = 0.0
 
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
         """Read `path` of the API."""
@@ -97,6 +99,8 @@ class StoreHttp:
         url = URL(f"{address}?{text}" if text else address, encoded=True)
         status, answered, received = await self._send(method, url, headers, content)
         now_utc = datetime.now(UTC)
+        ahead = clock_ahead_s(answered.get("date"), now_utc)
+        self.clock_ahead_s = self.clock_ahead_s if ahead is None else ahead
         if status == 429:
             pause = self._pace.throttled(retry_after(answered, now_utc))
             raise StoreThrottled("throttled", "The store asked us to slow down (HTTP 429).", pause)

@@ -60,7 +60,7 @@ class Pushes:
             for listing_id, sequence, outcome in answers(outcomes)
             if listing_id in listings and sequence > listings[listing_id].acked
         ]
-        sold = await sold_since(conn, [(listing, outcome.at) for listing, _, outcome in news])
+        sold = await sold_since(conn, [(listing, _at_store(outcome)) for listing, _, outcome in news])
         await note_lost(conn, [(listing.id, each) for listing, _, outcome in news for each in outcome.answers_lost])
         landed: list[tuple[UUID, int, datetime]] = []
         alerts: dict[UUID, Alert | None] = {}
@@ -69,13 +69,13 @@ class Pushes:
             listing.changed = True
             book.touched.add(listing.variant_id)
             if outcome.status is CommandStatus.SUCCEEDED:
-                book.confirm(listing, _quantity(listing, outcome), pieces, outcome.at)
+                book.confirm(listing, _quantity(listing, outcome), pieces, _at_store(outcome))
                 listing.pushed_at = outcome.at
                 listing.failed = False
                 landed.append((listing.id, sequence, outcome.at))
                 alerts[listing.id] = None
             elif is_stale(outcome):
-                book.contradict(listing, outcome.quantity or 0, outcome.at, now)
+                book.contradict(listing, outcome.quantity or 0, _at_store(outcome), now)
             else:
                 alerts[listing.id] = self._refused(book, listing, outcome)
         for caused_at, at in await land(conn, landed):
@@ -94,6 +94,11 @@ class Pushes:
             return None
         listing.failed = True
         return _alert(listing, level.sku, outcome)
+
+
+def _at_store(outcome: CommandOutcome) -> datetime:
+    """When it took effect, to compare with the store's orders: by the clock that dates those."""
+    return outcome.at_store or outcome.at
 
 
 def _quantity(listing: StoreListing, outcome: CommandOutcome) -> int:

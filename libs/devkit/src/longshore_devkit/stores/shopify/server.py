@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Scope
 
-from longshore_devkit.stores.common import Faults, FaultyApp, LocalServer, Traffic
+from longshore_devkit.stores.common import DatedApp, Faults, FaultyApp, LocalServer, Traffic
 from longshore_devkit.stores.shopify.control import Control
 from longshore_devkit.stores.shopify.engine import THROTTLED_ERROR, Engine
 from longshore_devkit.stores.shopify.shop import API_VERSION, RATES, Shop, ShopConfig, ShopError
@@ -114,7 +114,7 @@ class SimulatedShopify:
         routes = [Route("/{shop}/admin/api/{version}/graphql.json", self._graphql, methods=["POST"])]
         control = Control(self)
         return FaultyApp(
-            Starlette(routes=[*control.routes(), *routes]),
+            DatedApp(Starlette(routes=[*control.routes(), *routes]), next(iter(self.engines.values())).shop.now),
             self.faults,
             self._rng,
             too_many=(200, _THROTTLED_BODY),

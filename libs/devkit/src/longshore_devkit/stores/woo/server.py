@@ -10,7 +10,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 
 from longshore.clock import Clock, utc_now
-from longshore_devkit.stores.common import Faults, FaultyApp, LocalServer, Traffic
+from longshore_devkit.stores.common import DatedApp, Faults, FaultyApp, LocalServer, Traffic
 from longshore_devkit.stores.woo import buyers, rest_misc, rest_orders, rest_products
 from longshore_devkit.stores.woo.auth import ApiKey, Authenticator
 from longshore_devkit.stores.woo.config import WooConfig
@@ -113,7 +113,7 @@ class SimulatedWoo:
         router.add("/{rest:path}", {})
         control = Control(self.shop, self.queue, self.faults, self.traffic, self._rng)
         app = Starlette(routes=[*control.routes(), *router.routes])
-        return FaultyApp(app, self.faults, self._rng)
+        return FaultyApp(DatedApp(app, self.shop.now), self.faults, self._rng)
 
     async def _buy(self) -> None:
         draft = buyers.random_draft(self.shop, self._rng)

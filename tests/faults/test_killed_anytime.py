@@ -1,0 +1,170 @@
+"""Any process is killed at any moment, Kafka and PostgreSQL too, while orders come in and parcels go out.
+
+Judged by counting: deliveries answered 2xx = raw records = canonical orders, each parcel shipped once at the store, and
+the state is that of a run in which nothing happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from longshore_devkit.loadgen import run_load
+from longshore_devkit.testing import eventually
+
+from .rawlog import digest_of, raw_deliveries
+from .shipping import (
+    PIECES,
+    ask,
+    assert_shopify_shipped_once,
+    assert_woo_shipped_once,
+    each_of,
+    place,
+    sku_prefix,
+)
+
+pytestmark = pytest.mark.e2e
+
+SERVICES = ("gateway", "order-sync", "inventory", "connector-shopify", "connector-woo")
+INFRASTRUCTURE = ("kafka", "postgres")
+
+
+@dataclass(frozen=True)
+class Size:
+    """Of a run: times that each process is killed, orders of each platform and their rate per second, parcels of each
+    store."""
+
+    rounds: int
+    orders: int
+    rate: float
+    parcels: int
+    patience_s: float
+
+
+SHORT = Size(rounds=1, orders=800, rate=120, parcels=8, patience_s=120)
+LONG = Size(rounds=20, orders=50_000, rate=110, parcels=200, patience_s=1_800)
+
+
+class TestKilledAnytime:
+    async def test_every_process_while_orders_come_and_parcels_go(
+        self,
+        hub: Any,
+        stack: Any,
+        infra: Any,
+        stores: Any,
+        mute: Any,
+        plenty: Any,
+        account: Any,
+        all_back: Any,
+        long_form: bool,
+        seed: int,
+    ) -> None:
+        size = LONG if long_form else SHORT
+        chance = random.Random(seed)
+        orders = range(size.orders)
+        both = await mute("woocommerce", plenty), await mute("shopify", plenty)
+        parcels = await self.place(hub, stores, size)
+
+        victims = chance.sample((SERVICES + INFRASTRUCTURE) * size.rounds, (7 * size.rounds))
+        moments = sorted(chance.sample(range(size.orders // 20, size.orders * 9 // 10), len(victims)))
+        progress = both[0].progress()
+        starts = {name: stack.starts(name) for name in SERVICES}
+
+        async def kill_all() -> None:
+            for name, moment in zip(victims, moments, strict=True):
+                await progress.reached(moment)
+                killed = infra if name in INFRASTRUCTURE else stack
+                # One that is just being started again has been killed enough: others may be down at the same time.
+                await asyncio.to_thread(killed.wait_ready, name)
+                await asyncio.sleep(chance.uniform(0, 0.2))
+                await asyncio.to_thread(killed.signal, signal.SIGKILL, name)
+
+        def plan(store: Any, **more: Any) -> Any:
+            return store.plan(orders, rate=size.rate, pair=False, retry_for_s=size.patience_s, connections=200, **more)
+
+        woo, shopify, *_ = await asyncio.gather(
+            run_load(plan(both[0], progress=progress)),
+            run_load(plan(both[1])),
+            kill_all(),
+            self.ship(hub, parcels, progress, size, chance),
+        )
+        for store, result in zip(both, (woo, shopify), strict=True):
+            assert result.accepted == result.planned == len(orders), result.as_dict()
+            assert result.accepted_ids == {store.order_id(n) for n in orders}
+        await all_back()
+        assert {name: stack.starts(name) - starts[name] for name in SERVICES} == dict.fromkeys(SERVICES, size.rounds)
+        await account.assert_nothing_lost_on_the_way()
+
+        repeated = 0
+        for store in both:
+            raw = await raw_deliveries(stack, store)
+            assert raw.keys() == {digest_of(store.body(n)) for n in orders}
+            repeated += raw.total() - len(raw)
+            await account.assert_exactly(store, orders)
+        await self.assert_shipped(hub, stores, parcels)
+        sold = both[0].pieces(orders) + both[1].pieces(orders)
+        shipped = {sku_prefix(stores.woo) + sku: 2 * size.parcels * pieces for sku, pieces in PIECES.items()}
+        await account.assert_stock(stores, sold, shipped)
+        print(f"{len(victims)} kills, {repeated} deliveries were kept twice")  # noqa: T201
+
+        # Stores with the same orders that nothing ever happened to.
+        quiet = await mute("woocommerce", both[0].skus), await mute("shopify", both[1].skus)
+        for store in quiet:
+            await store.deliver(orders, pair=False)
+        await account.assert_nothing_lost_on_the_way()
+        for disturbed, undisturbed in zip(both, quiet, strict=True):
+            assert await account.state_of(disturbed) == await account.state_of(undisturbed)
+        twice = Counter({sku: 2 * pieces for sku, pieces in sold.items()})
+        await account.assert_stock(stores, twice, shipped)
+
+    async def place(self, hub: Any, stores: Any, size: Size) -> dict[str, dict[str, str]]:
+        """Orders at both stores that are to be shipped; waits until the hub has them."""
+        wanted = {
+            stores.woo_integration["id"]: await place(stores.woo, size.parcels, status="processing"),
+            stores.shopify_integration["id"]: await place(stores.shopify, size.parcels),
+        }
+        await hub.settled(timeout=size.patience_s)
+        return wanted
+
+    async def ship(
+        self, hub: Any, parcels: dict[str, dict[str, str]], progress: Any, size: Size, chance: random.Random
+    ) -> None:
+        """Ask for each parcel at a moment of its own."""
+        orders = {
+            (integration, order["external_id"]): order
+            for integration in parcels
+            for order in await hub.all("orders", integration_id=integration)
+        }
+
+        async def ask_at(moment: int, integration: str, external_id: str, number: str) -> None:
+            await progress.reached(moment)
+            await ask(hub, orders[integration, external_id], number)
+
+        await asyncio.gather(*[ask_at(chance.randrange(size.orders), *each) for each in each_of(parcels)])
+
+    async def assert_shipped(self, hub: Any, stores: Any, parcels: dict[str, dict[str, str]]) -> None:
+        """At the stores each once, and the hub knows."""
+
+        async def all_fulfilled() -> bool:
+            for integration in parcels:
+                found = await hub.all("orders", integration_id=integration)
+                assert {order["status"] for order in found} == {"fulfilled"}
+                assert all(len(order["fulfillments"]) == 1 for order in found)
+            return True
+
+        await eventually(all_fulfilled, timeout=180, interval=0.25)
+        await assert_woo_shipped_once(stores.woo, parcels[stores.woo_integration["id"]])
+        await assert_shopify_shipped_once(stores.shopify, parcels[stores.shopify_integration["id"]])
+        commands = [
+            command
+            for integration in parcels
+            for command in await hub.all("commands", integration_id=integration)
+            if command["type"] == "fulfillment.create"
+        ]
+        assert Counter(command["status"] for command in commands) == {"succeeded": len(each_of(parcels))}
