@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import random
@@ -10,7 +11,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -318,6 +319,20 @@ def rows(stack: WatchedStack) -> Callable[..., Any]:
     return fetch
 
 
+def without_ids(order: dict[str, Any]) -> Any:
+    """An order's content: what does not depend on which integration it came through."""
+
+    def strip(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: strip(each) for key, each in value.items() if key not in OWN}
+        return [strip(each) for each in value] if isinstance(value, list) else value
+
+    return strip(order)
+
+
+OWN = ("id", "integration_id", "customer_id", "line_id", "version", "digest", "raw")
+
+
 class Account:
     """Counts, in the hub and in the stores, that hold whatever was killed meanwhile."""
 
@@ -327,14 +342,26 @@ class Account:
 
     async def orders(self, store: MuteStore) -> dict[str, dict[str, Any]]:
         """The canonical orders of a store by its ids; no id twice."""
-        found = await self._hub.all("orders", integration_id=store.id)
+        found = [order async for order in self._each(store)]
         by_id = {order["external_id"]: order for order in found}
         assert len(by_id) == len(found)
         return by_id
 
+    async def _each(self, store: MuteStore) -> AsyncIterator[dict[str, Any]]:
+        """Page by page: there may be more than fit into memory."""
+        cursor: dict[str, str] = {}
+        while True:
+            page = await self._hub.get("orders", integration_id=store.id, limit=200, **cursor)
+            for order in page["items"]:
+                yield order
+            if page["next_cursor"] is None:
+                return
+            cursor = {"cursor": page["next_cursor"]}
+
     async def assert_exactly(self, store: MuteStore, orders: Sequence[int]) -> None:
         """These orders are canonical, no other is, each has the one revision that its one body makes."""
-        assert set(await self.orders(store)) == {str(store.order_id(n)) for n in orders}
+        found = Counter([order["external_id"] async for order in self._each(store)])
+        assert found == Counter(str(store.order_id(n)) for n in orders)
         (count,) = await self._rows(
             "SELECT count(*) AS orders, count(DISTINCT external_id) AS ids,"
             " (SELECT count(*) FROM order_sync.order_revisions r JOIN order_sync.orders o ON o.id = r.order_id"
@@ -344,18 +371,14 @@ class Account:
         )
         assert count == {"orders": len(orders), "ids": len(orders), "revisions": len(orders)}
 
-    async def state_of(self, store: MuteStore) -> str:
-        """A hash of a store's canonical orders and customers: the product's own, without ids of ours."""
-        line = "concat_ws(' ', external_id, digest, extract(epoch FROM updated_at), status, deleted)"
-        (found,) = await self._rows(
-            f"SELECT (SELECT md5(string_agg({line}, ';' ORDER BY external_id)) FROM order_sync.orders"
-            "  WHERE integration_id = $1::uuid) AS orders,"
-            " (SELECT md5(string_agg(concat_ws(' ', external_id, digest), ';' ORDER BY external_id))"
-            "  FROM order_sync.customers WHERE integration_id = $1::uuid) AS customers",
-            store.id,
-        )
-        assert found["orders"]
-        return f"{found['orders']} {found['customers']}"
+    async def contents(self, store: MuteStore) -> dict[str, str]:
+        """A hash of each canonical order's content by the store's id of it: all but ids of ours, and when we heard."""
+        return {
+            order["external_id"]: hashlib.sha256(
+                orjson.dumps(without_ids(order), option=orjson.OPT_SORT_KEYS)
+            ).hexdigest()
+            async for order in self._each(store)
+        }
 
     async def assert_stock(
         self, stores: Any, sold: Mapping[str, int], shipped: Mapping[str, int] | None = None

@@ -119,7 +119,7 @@ class TestKilledAnytime:
             await store.deliver(orders, pair=False)
         await account.assert_nothing_lost_on_the_way()
         for disturbed, undisturbed in zip(both, quiet, strict=True):
-            assert await account.state_of(disturbed) == await account.state_of(undisturbed)
+            assert await account.contents(disturbed) == await account.contents(undisturbed)
         twice = Counter({sku: 2 * pieces for sku, pieces in sold.items()})
         await account.assert_stock(stores, twice, shipped)
 
