@@ -25,6 +25,8 @@ OFF_S = 3_700
 
 AHEAD, BEHIND = {"clock_s": OFF_S}, {"clock_s": -OFF_S}
 PARCELS = 5
+PATIENCE_S = 300
+"""More than the test takes until it looks at the clock."""
 
 
 async def set_clocks(stack: Any, **by_service: dict[str, Any]) -> None:
@@ -72,6 +74,13 @@ class TestServices:
             assert (await edits.post(second)).status_code == 200
             parcel = await self.ship(hub, stores, account)
             wrong_sequences = await self.sequences(rows, stores)
+            (heard,) = await rows(
+                "SELECT observed_at FROM order_sync.orders WHERE integration_id = $1::uuid AND external_id = $2",
+                store.id,
+                str(store.order_id(149)),
+            )
+            off = heard["observed_at"] - datetime.now(UTC)
+            assert off.total_seconds() == pytest.approx(gateway["clock_s"], abs=PATIENCE_S)
         finally:
             # For whoever was ahead time now runs backwards by more than an hour; and other tests share the stack.
             await set_clocks(stack)
