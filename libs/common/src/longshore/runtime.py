@@ -425,7 +425,8 @@ def serve(app: FastAPI, settings: ServiceSettings, front: Callable[[FastAPI], AS
         # Nobody asks for the client's address, and a look at each request's headers for it costs.
         proxy_headers=False,
         timeout_keep_alive=30,
-        timeout_graceful_shutdown=2,
+        # A delivery waits up to three seconds for Kafka. Where nobody else is there to take what comes, be quick.
+        timeout_graceful_shutdown=2 if settings.http_fd is None else 3,
     )
     if settings.http_fd is None:
         Server(config).run()
