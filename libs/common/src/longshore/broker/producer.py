@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -20,15 +20,20 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.protocol.metadata import MetadataRequest
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from longshore.broker.errors import BrokerUnavailable, MessageTooLarge
 from longshore.broker.metrics import StreamMetrics
+from longshore.broker.partitioning import KeyPartitioner
 from longshore.broker.records import Headers, Message, to_bytes
 
 log = structlog.get_logger(__name__)
 
 MAX_REQUEST_SIZE = 10 * 1024 * 1024
 MAX_BATCH_SIZE = 1024 * 1024
+
+EncodedHeaders = list[tuple[str, bytes]]
+Futures = list[asyncio.Future[Any]]
 
 
 class Producer:
@@ -134,7 +139,19 @@ class Producer:
         Raises BrokerUnavailable after `deadline_s` (None: after the delivery time-out) and MessageTooLarge. After
         a failure the message may have been written all the same.
         """
-        await self._send((message,), deadline_s)
+        await self.send_encoded(
+            message.topic, to_bytes(message.key), message.value, _encode(message.headers), deadline_s
+        )
+
+    async def send_encoded(
+        self, topic: str, key: bytes, value: bytes, headers: EncodedHeaders, deadline_s: float | None = 3.0
+    ) -> None:
+        """The same for who has key and headers as bytes: the hot route."""
+
+        async def enqueue(client: AIOKafkaProducer, futures: Futures) -> None:
+            futures.append(await client.send(self._name(topic), value=value, key=key, headers=headers))
+
+        await self._send(enqueue, 1, deadline_s)
 
     async def send_many(self, messages: Sequence[Message], deadline_s: float | None = None) -> None:
         """Send all, in order, and wait until all replicas have them all; else raise as `send` does.
@@ -142,13 +159,17 @@ class Producer:
         After a failure any part of them may have been written: send all of them again.
         """
         if messages:
-            await self._send(messages, deadline_s)
+            await self._send(lambda client, futures: self._enqueue(client, messages, futures), len(messages), deadline_s)
 
-    async def _send(self, messages: Sequence[Message], deadline_s: float | None) -> None:
+    async def _send(
+        self,
+        enqueue: Callable[[AIOKafkaProducer, Futures], Awaitable[None]],
+        count: int,
+        deadline_s: float | None,
+    ) -> None:
         client = self._client
         if client is None:
             raise BrokerUnavailable("Kafka has not been reached.")
-        count = len(messages)
         if self._in_flight and self._in_flight + count > self._max_in_flight:
             raise BrokerUnavailable("Too many messages wait for Kafka.")
         started = time.monotonic()
@@ -157,7 +178,7 @@ class Producer:
         self._in_flight += count
         wait = self._deadlines.begin(deadline_s, started)
         try:
-            await self._deliver(client, messages)
+            await self._deliver(client, enqueue)
             now = time.monotonic()
             self._silent_since = None if self._in_flight == count else now
             self._metrics.produce_seconds.observe(now - started)
@@ -173,21 +194,36 @@ class Producer:
             self._in_flight -= count
             self._deadlines.end(wait)
 
-    async def _deliver(self, client: AIOKafkaProducer, messages: Sequence[Message]) -> None:
-        futures: list[asyncio.Future[Any]] = []
+    async def _enqueue(self, client: AIOKafkaProducer, messages: Sequence[Message], futures: Futures) -> None:
+        """Build a batch for each partition and hand it over whole: a future for each batch, not for each message
+        (half of the CPU that sending took)."""
+        batches: dict[tuple[str, int], BatchBuilder] = {}
+        for message in messages:
+            topic, key = self._name(message.topic), to_bytes(message.key)
+            if len(message.value) + len(key) > MAX_REQUEST_SIZE:
+                raise MessageSizeTooLargeError(f"{len(message.value)} bytes")
+            await client.client._wait_on_metadata(topic)
+            place = topic, client._partition(topic, None, message.key, None, key, None)
+            record = {"timestamp": None, "key": key, "value": message.value, "headers": _encode(message.headers)}
+            batch = batches.get(place)
+            if batch is None:
+                batch = batches[place] = client.create_batch()
+            if batch.append(**record) is None:
+                futures.append(await client.send_batch(batch, topic, partition=place[1]))
+                batch = batches[place] = client.create_batch()
+                batch.append(**record)
+        for (topic, partition), batch in batches.items():
+            futures.append(await client.send_batch(batch, topic, partition=partition))
+
+    async def _deliver(
+        self, client: AIOKafkaProducer, enqueue: Callable[[AIOKafkaProducer, Futures], Awaitable[None]]
+    ) -> None:
+        futures: Futures = []
         try:
-            for message in messages:
-                futures.append(
-                    await client.send(
-                        self._names.get(message.topic) or self._name(message.topic),
-                        value=message.value,
-                        key=to_bytes(message.key),
-                        headers=_encode(message.headers),
-                    )
-                )
+            await enqueue(client, futures)
         except MessageSizeTooLargeError as error:
             _forget(futures)
-            raise MessageTooLarge(f"A message for {message.topic} is larger than Kafka takes.") from error
+            raise MessageTooLarge("A message is larger than Kafka takes.") from error
         except KafkaError as error:
             # Nothing has been numbered for this message yet. But a client whose sender has died never comes back.
             _forget(futures)
@@ -211,7 +247,9 @@ class Producer:
             _forget(futures)
 
     def _name(self, topic: str) -> str:
-        name = self._names[topic] = self._prefix + topic
+        name = self._names.get(topic)
+        if name is None:
+            name = self._names[topic] = self._prefix + topic
         return name
 
     def _discard(self, client: AIOKafkaProducer, error: BaseException | None) -> None:
@@ -231,6 +269,7 @@ class Producer:
                 acks="all",
                 enable_idempotence=True,
                 linger_ms=0,
+                partitioner=KeyPartitioner(),
                 max_batch_size=MAX_BATCH_SIZE,
                 max_request_size=MAX_REQUEST_SIZE,
                 request_timeout_ms=self._request_timeout_ms,
@@ -317,7 +356,7 @@ class _Deadlines:
                 wait.task.cancel()
 
 
-def _encode(headers: Headers) -> list[tuple[str, bytes]]:
+def _encode(headers: Headers) -> EncodedHeaders:
     return [(name, value.encode("utf-8", "surrogateescape")) for name, value in headers.items()]
 
 

@@ -7,23 +7,15 @@ from enum import StrEnum
 from typing import Annotated, ClassVar, Self, cast
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
 
 def _to_utc(value: datetime) -> datetime:
     return value if value.tzinfo is UTC else value.astimezone(UTC)
 
 
-def _rfc3339(value: datetime) -> str:
-    text = value.isoformat(timespec="microseconds" if value.microsecond else "seconds")
-    return text.removesuffix("+00:00") + "Z"
-
-
-UtcDatetime = Annotated[
-    AwareDatetime,
-    AfterValidator(_to_utc),
-    PlainSerializer(_rfc3339, return_type=str, when_used="json"),
-]
+# Written as RFC 3339 with a Z, microseconds where there are any: what Pydantic itself makes of UTC.
+UtcDatetime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 
 
 class Contract(BaseModel):

@@ -75,13 +75,16 @@ BROKER_SETTINGS: Mapping[str, object] = {
 def broker_argv(jars: KafkaJars, config: Path, heap_mb: int, *extra: str) -> tuple[str, ...]:
     """The command line of a broker (`extra`: more options for the Java machine).
 
-    The serial collector: the heap is small, so its pauses are short, and it needs 30 MB and no threads beside it."""
+    The serial collector: the heap is small, so its pauses are short, and it needs 30 MB and no threads beside it.
+    The first compiler alone: on two cores that the services share, the optimising one took a fifth of a core for its
+    first minutes and gave nothing back that could be measured (docs/performance.md)."""
     archive = (f"-XX:SharedArchiveFile={jars.archive}",) if jars.archive.exists() else ()
     return (
         jars.java,
         f"-Xmx{heap_mb}m",
         "-Xms64m",
         "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
         "-XX:-UsePerfData",
         "-XX:+ExitOnOutOfMemoryError",
         "-Xlog:disable",
