@@ -148,6 +148,7 @@ class Service:
         group: str,
         apply: Apply,
         policy: ConsumerPolicy | None = None,
+        types: Iterable[str] | None = None,
         schema: type[BaseModel] | None = None,
         description: str | None = None,
     ) -> Consumer:
@@ -160,6 +161,7 @@ class Service:
             group=group,
             apply=apply,
             policy=policy,
+            types=types,
             schema=schema,
             description=description,
         )

@@ -43,8 +43,8 @@ def test_recorded_deliveries_verify(path: Path) -> None:
     if signature is None:
         assert PING.fullmatch(recorded["body"])
         return
-    assert signed_by(woocommerce_keys(recorded["secret"]), recorded["body"], signature)
-    assert not signed_by(woocommerce_keys(recorded["secret"]), recorded["body"] + b" ", signature)
+    assert signed_by(woocommerce_keys(recorded["secret"]), recorded["body"], signature.encode())
+    assert not signed_by(woocommerce_keys(recorded["secret"]), recorded["body"] + b" ", signature.encode())
     assert looks_like_json(recorded["body"])
 
 
@@ -60,23 +60,23 @@ def test_shopify_vectors() -> None:
 
 def test_a_signature_in_hex_is_refused() -> None:
     body = b'{"id":1}'
-    signature = base64.b64decode(signature_of(b"s", body)).hex()
+    signature = base64.b64decode(signature_of(b"s", body)).hex().encode()
     assert not signed_by([b"s"], body, signature)
 
 
 def test_any_of_several_secrets_signs() -> None:
     body = b'{"id":1}'
-    assert signed_by([b"new", b"old"], body, signature_of(b"old", body).decode())
-    assert not signed_by([b"new", b"old"], body, signature_of(b"older", body).decode())
-    assert not signed_by([], body, signature_of(b"", body).decode())
+    assert signed_by([b"new", b"old"], body, signature_of(b"old", body))
+    assert not signed_by([b"new", b"old"], body, signature_of(b"older", body))
+    assert not signed_by([], body, signature_of(b"", body))
 
 
 @given(st.binary(), st.binary(min_size=1), st.binary())
 def test_only_the_right_secret_signs(body: bytes, secret: bytes, other: bytes) -> None:
-    assert signed_by([secret], body, signature_of(secret, body).decode())
+    assert signed_by([secret], body, signature_of(secret, body))
     # HMAC pads short keys with zeros: keys that differ in those alone are one.
     if other.ljust(64, b"\0") != secret.ljust(64, b"\0") and len(secret) <= 64 and len(other) <= 64:
-        assert not signed_by([other], body, signature_of(secret, body).decode())
+        assert not signed_by([other], body, signature_of(secret, body))
 
 
 @pytest.mark.parametrize(
@@ -100,19 +100,19 @@ def test_a_custom_apps_secret_stands_before_the_public_apps() -> None:
 @pytest.mark.parametrize(
     ("topic", "body", "entity"),
     [
-        ("order.created", b'{"id":29,"parent_id":0}', "29"),
-        ("order.deleted", b' {\n "id" : 29 }', "29"),
-        ("orders/create", b'{"id":820982911946154508,"x":1}', "820982911946154508"),
-        ("refunds/create", b'{"id":1,"order_id":820982911946154508}', "820982911946154508"),
-        ("fulfillments/update", b'{"id":1,"status":"success","order_id":77}', "77"),
-        ("inventory_levels/update", b'{"inventory_item_id":271878346596884015,"location_id":24826418}',
-         "271878346596884015"),
-        ("orders/create", b'{"admin_graphql_api_id":"x","id":5}', None),
-        ("order.updated", b'{"code":"woocommerce_rest_shop_order_invalid_id","data":{"status":404}}', None),
-        ("order.updated", b"[]", None),
+        (b"order.created", b'{"id":29,"parent_id":0}', b"29"),
+        (b"order.deleted", b' {\n "id" : 29 }', b"29"),
+        (b"orders/create", b'{"id":820982911946154508,"x":1}', b"820982911946154508"),
+        (b"refunds/create", b'{"id":1,"order_id":820982911946154508}', b"820982911946154508"),
+        (b"fulfillments/update", b'{"id":1,"status":"success","order_id":77}', b"77"),
+        (b"inventory_levels/update", b'{"inventory_item_id":271878346596884015,"location_id":24826418}',
+         b"271878346596884015"),
+        (b"orders/create", b'{"admin_graphql_api_id":"x","id":5}', None),
+        (b"order.updated", b'{"code":"woocommerce_rest_shop_order_invalid_id","data":{"status":404}}', None),
+        (b"order.updated", b"[]", None),
     ],
 )  # fmt: skip
-def test_the_entity_is_read_off_the_first_bytes(topic: str, body: bytes, entity: str | None) -> None:
+def test_the_entity_is_read_off_the_first_bytes(topic: bytes, body: bytes, entity: bytes | None) -> None:
     assert entity_of(topic, body) == entity
 
 
@@ -137,8 +137,8 @@ def test_platform_headers_are_kept_and_others_are_not() -> None:
         (b"content-type", b"application/json"),
     ]
     assert platform_headers(headers, WORDING[Platform.WOOCOMMERCE]) == {
-        "user-agent": "WooCommerce/11",
-        "x-wc-webhook-topic": "order.created",
-        "x-wc-webhook-source": "http://sh\u00f6p/",
-        "content-type": "application/json",
+        "user-agent": b"WooCommerce/11",
+        "x-wc-webhook-topic": b"order.created",
+        "x-wc-webhook-source": "http://sh\u00f6p/".encode(),
+        "content-type": b"application/json",
     }

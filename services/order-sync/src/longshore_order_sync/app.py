@@ -17,6 +17,7 @@ from longshore.contracts import (
     CommandOutcome,
     CustomerSnapshot,
     FulfillmentRequested,
+    FulfillmentSettled,
     OrderOversold,
     OrderSnapshot,
     Platform,
@@ -80,6 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
         topics=[INVENTORY_EVENTS],
         group="order-sync.inventory",
         apply=OversoldConsumer(MarkOversold(service.engine)).apply,
+        types=[OrderOversold.event_type],
         schema=OrderOversold,
         description="Order lines that stock does not cover.",
     )
@@ -87,6 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
         topics=[ORDERS_EVENTS],
         group="order-sync.decisions",
         apply=DecisionsConsumer(RestoreFulfillments(service.engine, fulfillments)).apply,
+        types=[FulfillmentRequested.event_type, FulfillmentSettled.event_type],
         schema=FulfillmentRequested,
         description="Our own decisions: what makes fulfilments again when the database is rebuilt from the log.",
     )

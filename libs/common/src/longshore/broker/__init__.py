@@ -19,10 +19,12 @@ from longshore.broker.records import (
     INTEGRATION_ID_HEADER,
     ORG_ID_HEADER,
     TRACEPARENT_HEADER,
+    EncodedHeaders,
     Headers,
     Message,
     Record,
     cloudevent_headers,
+    encode_headers,
     newest_per_key,
 )
 from longshore.broker.subscriptions import LongshoreBroker, make_broker, subscribe
@@ -60,6 +62,7 @@ __all__ = [
     "BrokerUnavailable",
     "Consumer",
     "ConsumerPolicy",
+    "EncodedHeaders",
     "Headers",
     "LongshoreBroker",
     "Message",
@@ -76,6 +79,7 @@ __all__ = [
     "dead_letter",
     "describe",
     "dlq_of",
+    "encode_headers",
     "ensure_topics",
     "is_transient",
     "make_broker",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
 import structlog
@@ -41,6 +41,7 @@ class Consumer:
         prefix: str,
         metrics: StreamMetrics,
         clock: Callable[[], float] = time.monotonic,
+        types: Iterable[str] | None = None,
     ) -> None:
         self.group = group
         self.topics = tuple(topics)
@@ -48,6 +49,7 @@ class Consumer:
         self.halted: str | None = None
         self.subscriber: BatchSubscriber | None = None
         self._prefix_length = len(prefix)
+        self._types = None if types is None else frozenset(each.encode() for each in types)
         self._metrics = metrics
         self._clock = clock
         self._assigned = False
@@ -149,7 +151,7 @@ class Consumer:
         give_up = self._give_up
         records, offsets = self._read(raw)
         self._show_lag()
-        outcome = await self._batches.run(records, give_up)
+        outcome = await self._batches.run(records, give_up) if records else Outcome.DONE
         if outcome is Outcome.HALTED:
             self._halt("too many records are poison")
         elif outcome is Outcome.ABANDONED:
@@ -162,19 +164,9 @@ class Consumer:
             self._metrics.batch_seconds.labels(self.group).observe(self._clock() - started)
 
     def _read(self, raw: tuple[ConsumerRecord, ...]) -> tuple[list[Record], dict[TopicPartition, int]]:
-        skip = self._prefix_length
-        records = [
-            Record(
-                each.topic[skip:],
-                each.partition,
-                each.offset,
-                each.timestamp,
-                None if each.key is None else to_text(each.key),
-                each.value or b"",
-                {name: to_text(value or b"") for name, value in each.headers},
-            )
-            for each in raw
-        ]
+        skip, types = self._prefix_length, self._types
+        # What nobody here has a use for is told by its type alone, before anything is made of it.
+        records = [_record(each, skip) for each in raw if types is None or _type(each) in types]
         offsets: dict[TopicPartition, int] = {}
         counts: dict[str, int] = {}
         for each in raw:
@@ -226,6 +218,25 @@ class Consumer:
                 lags[partition.topic[self._prefix_length :]] += max(0, end - offset)
         for topic, lag in lags.items():
             self._metrics.consumer_lag.labels(self.group, topic).set(lag)
+
+
+def _type(raw: ConsumerRecord) -> bytes | None:
+    for name, value in raw.headers:
+        if name == "ce_type":
+            return cast("bytes | None", value)
+    return None
+
+
+def _record(raw: ConsumerRecord, skip: int) -> Record:
+    return Record(
+        raw.topic[skip:],
+        raw.partition,
+        raw.offset,
+        raw.timestamp,
+        None if raw.key is None else to_text(raw.key),
+        raw.value or b"",
+        {name: to_text(value or b"") for name, value in raw.headers},
+    )
 
 
 def is_dead(client: AIOKafkaConsumer) -> bool:

@@ -19,20 +19,19 @@ from typing import Any, Self
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
-from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.protocol.metadata import MetadataRequest
 
 from longshore.broker.errors import BrokerUnavailable, MessageTooLarge
 from longshore.broker.metrics import StreamMetrics
 from longshore.broker.partitioning import KeyPartitioner
-from longshore.broker.records import Headers, Message, to_bytes
+from longshore.broker.records import EncodedHeaders, Message, encode_headers, to_bytes
 
 log = structlog.get_logger(__name__)
 
 MAX_REQUEST_SIZE = 10 * 1024 * 1024
 MAX_BATCH_SIZE = 1024 * 1024
 
-EncodedHeaders = list[tuple[str, bytes]]
 Futures = list[asyncio.Future[Any]]
 
 
@@ -140,7 +139,7 @@ class Producer:
         a failure the message may have been written all the same.
         """
         await self.send_encoded(
-            message.topic, to_bytes(message.key), message.value, _encode(message.headers), deadline_s
+            message.topic, to_bytes(message.key), message.value, encode_headers(message.headers), deadline_s
         )
 
     async def send_encoded(
@@ -204,7 +203,7 @@ class Producer:
                 raise MessageSizeTooLargeError(f"{len(message.value)} bytes")
             await client.client._wait_on_metadata(topic)
             place = topic, client._partition(topic, None, message.key, None, key, None)
-            record = {"timestamp": None, "key": key, "value": message.value, "headers": _encode(message.headers)}
+            record = {"timestamp": None, "key": key, "value": message.value, "headers": encode_headers(message.headers)}
             batch = batches.get(place)
             if batch is None:
                 batch = batches[place] = client.create_batch()
@@ -354,10 +353,6 @@ class _Deadlines:
                 self._waits.discard(wait)
                 wait.expired = True
                 wait.task.cancel()
-
-
-def _encode(headers: Headers) -> EncodedHeaders:
-    return [(name, value.encode("utf-8", "surrogateescape")) for name, value in headers.items()]
 
 
 def _forget(futures: Iterable[asyncio.Future[Any]]) -> None:

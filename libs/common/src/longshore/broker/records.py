@@ -14,6 +14,7 @@ INTEGRATION_ID_HEADER = "longshore-integration-id"
 TRACEPARENT_HEADER = "traceparent"
 
 Headers = dict[str, str]
+EncodedHeaders = list[tuple[str, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,11 @@ def newest_per_key(
         newest.pop(name, None)
         newest[name] = record
     return list(newest.values())
+
+
+def encode_headers(headers: Headers) -> EncodedHeaders:
+    """Headers as Kafka takes them."""
+    return [(name, to_bytes(value)) for name, value in headers.items()]
 
 
 def to_bytes(text: str) -> bytes:

@@ -152,6 +152,7 @@ def subscribe(
     group: str,
     apply: Apply,
     policy: ConsumerPolicy | None = None,
+    types: Iterable[str] | None = None,
     schema: type[BaseModel] | None = None,
     description: str | None = None,
 ) -> Consumer:
@@ -160,11 +161,14 @@ def subscribe(
     `apply` gets the records in order per partition and does one transaction. It may be called again with the same
     records, all or part of them. What it raises decides the fate: transient errors are retried in place, for ever;
     anything else is poison and is searched for by halving. Records that it returns as `Rejected` are poison too, all
-    others count as applied. `schema` is the payload's model, for AsyncAPI only: bodies are not decoded here.
+    others count as applied. Given `types`, records of other CloudEvents types are passed over and never reach `apply`:
+    for who needs little of a busy topic. `schema` is the payload's model, for AsyncAPI only: bodies are not decoded here.
     """
     names = [str(topic) for topic in topics]
     policy = policy or ConsumerPolicy()
-    consumer = Consumer(group, names, apply, policy, broker.dead_letters, broker.topic_prefix, broker.metrics)
+    consumer = Consumer(
+        group, names, apply, policy, broker.dead_letters, broker.topic_prefix, broker.metrics, types=types
+    )
     subscriber = broker.subscriber(
         *[broker.topic_prefix + name for name in names],
         group_id=broker.topic_prefix + group,

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import cast, get_args
 
 from longshore.broker import Message, Record
-from longshore.broker.records import INTEGRATION_ID_HEADER, ORG_ID_HEADER, Headers
+from longshore.broker.records import INTEGRATION_ID_HEADER, ORG_ID_HEADER, EncodedHeaders, Headers
 from longshore.broker.topics import RAW
 from longshore.contracts import Origin, Platform, RawRef
 from longshore.ids import IntegrationId, OrgId
@@ -51,6 +51,24 @@ def delivery_headers(
         RECEIVED_HEADER: received_at.isoformat(),
         TOPIC_HEADER: topic_name,
     }
+
+
+def encoded_delivery_headers(
+    store: EncodedHeaders,
+    *,
+    topic_name: bytes,
+    received_at: datetime,
+    delivery_id: bytes,
+    platform_headers: Mapping[str, bytes],
+) -> EncodedHeaders:
+    """The same as Kafka takes them, for the hot route: what came as bytes goes on as bytes."""
+    return [
+        *platform_headers.items(),
+        *store,
+        ("ce_id", delivery_id),
+        (RECEIVED_HEADER, received_at.isoformat().encode()),
+        (TOPIC_HEADER, topic_name),
+    ]
 
 
 def fetched_message(

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as Event
 
-from longshore.broker import BrokerUnavailable, Message, MessageTooLarge, Producer
+from longshore.broker import BrokerUnavailable, MessageTooLarge, Producer
 from longshore.contracts import Platform
-from longshore.platforms.raw import delivery_headers, stream_key
+from longshore.platforms.raw import encoded_delivery_headers
 from longshore.problems import MEDIA_TYPE, Problem
 from longshore_gateway.webhooks.metrics import WebhookMetrics
 from longshore_gateway.webhooks.rules import (
@@ -121,7 +121,7 @@ class WebhookRoute:
         self,
         platform: Platform,
         senders: Sequence[Sender],
-        kept: Mapping[str, str],
+        kept: Mapping[str, bytes],
         body: bytes,
         received_at: datetime,
     ) -> None:
@@ -129,19 +129,19 @@ class WebhookRoute:
         wording = WORDING[platform]
         topic_name = kept[wording.topic]
         # WooCommerce's delivery ids are not unique: the webhook and the signature (a digest of the body) are.
-        delivery_id = f"{kept.get(wording.delivery, '')}/{kept[wording.signature]}"
+        delivery_id = kept.get(wording.delivery, b"") + b"/" + kept[wording.signature]
         entity = entity_of(topic_name, body) or delivery_id
         try:
             for sender in senders:
-                record = delivery_headers(
+                record = encoded_delivery_headers(
                     sender.headers,
                     topic_name=topic_name,
                     received_at=received_at,
                     delivery_id=delivery_id,
                     platform_headers=kept,
                 )
-                key = stream_key(sender.integration_id, entity)
-                await self._producer.send(Message(RAW_TOPICS[platform], key, body, record), BROKER_DEADLINE_S)
+                key = sender.key_prefix + entity
+                await self._producer.send_encoded(RAW_TOPICS[platform], key, body, record, BROKER_DEADLINE_S)
         except BrokerUnavailable:
             raise _try_again("The delivery could not be stored; send it again.") from None
         except MessageTooLarge:

@@ -24,10 +24,10 @@ _NAMED_ID = {
 }
 # Shopify's topics whose entity is not the thing in the body but what it belongs to.
 _BELONGS_TO = {
-    "refunds": "order_id",
-    "fulfillments": "order_id",
-    "order_transactions": "order_id",
-    "inventory_levels": "inventory_item_id",
+    b"refunds": "order_id",
+    b"fulfillments": "order_id",
+    b"order_transactions": "order_id",
+    b"inventory_levels": "inventory_item_id",
 }
 _JSON_ENDS = {ord("{"): ord("}"), ord("["): ord("]")}
 _SPACE = b" \t\r\n"
@@ -56,9 +56,9 @@ def signature_of(secret: bytes, body: bytes) -> bytes:
     return b64encode(hmac.digest(secret, body, "sha256"))
 
 
-def signed_by(secrets: Iterable[bytes], body: bytes, signature: str) -> bool:
+def signed_by(secrets: Iterable[bytes], body: bytes, signature: bytes) -> bool:
     """Whether one of `secrets` signed `body`; each comparison takes constant time."""
-    given = signature.strip().encode("utf-8", "surrogateescape")
+    given = signature.strip()
     return any([hmac.compare_digest(signature_of(secret, body), given) for secret in secrets])  # noqa: C419  (all of them)
 
 
@@ -74,23 +74,24 @@ def looks_like_json(body: bytes) -> bool:
     return bool(stripped) and _JSON_ENDS.get(stripped[0]) == stripped[-1]
 
 
-def entity_of(topic: str, body: bytes) -> str | None:
+def entity_of(topic: bytes, body: bytes) -> bytes | None:
     """The external id that a delivery is about, read off its first bytes without parsing the whole; the partition key.
 
     None when it cannot be told; then the order of that delivery among others does not matter to us.
     """
-    if owner := _BELONGS_TO.get(topic.partition("/")[0]):
+    if owner := _BELONGS_TO.get(topic.partition(b"/")[0]):
         found = _NAMED_ID[owner].search(body)
     else:
         found = _ID.match(body)
-    return found.group(1).decode() if found else None
+    return found.group(1) if found else None
 
 
-def platform_headers(headers: Sequence[tuple[bytes, bytes]], wording: Wording) -> dict[str, str]:
-    """All of the platform's own headers, and what names the sender's software and type."""
+def platform_headers(headers: Sequence[tuple[bytes, bytes]], wording: Wording) -> dict[str, bytes]:
+    """All of the platform's own headers, and what names the sender's software and type. Values as they came: most of
+    them only pass through."""
     prefix = wording.prefix
     return {
-        name.decode("latin-1"): value.decode("utf-8", "surrogateescape")
+        name.decode("latin-1"): value
         for name, value in headers
         if name.startswith(prefix) or name in KEPT_HEADERS
     }

@@ -19,10 +19,10 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from longshore.broker import Headers
+from longshore.broker import EncodedHeaders, encode_headers
 from longshore.contracts import Origin, Platform
 from longshore.ids import IntegrationId, OrgId
-from longshore.platforms.raw import store_headers
+from longshore.platforms.raw import store_headers, stream_key
 from longshore.vault import CHANNEL, Vault
 from longshore_gateway.webhooks.rules import SHOP_DOMAIN, shopify_secrets, woocommerce_keys
 
@@ -46,12 +46,15 @@ class Sender:
 
     integration_id: IntegrationId
     keys: tuple[bytes, ...]
-    headers: Headers
+    headers: EncodedHeaders
+    # Of the partition keys of its records; the entity follows.
+    key_prefix: bytes
 
 
 def sender_of(platform: Platform, org_id: OrgId, integration_id: IntegrationId, keys: tuple[bytes, ...]) -> Sender:
     """A sender with its headers made once, not for each delivery."""
-    return Sender(integration_id, keys, store_headers(platform, org_id, integration_id, Origin.WEBHOOK))
+    headers = encode_headers(store_headers(platform, org_id, integration_id, Origin.WEBHOOK))
+    return Sender(integration_id, keys, headers, stream_key(integration_id, "").encode())
 
 
 @dataclass(slots=True)

@@ -83,6 +83,7 @@ def subscribe_fulfillments(service: Service, stock: OrderStock) -> None:
         topics=[ORDERS_EVENTS],
         group="inventory.order-events",
         apply=apply_events,
+        types=_FULFILLMENTS,
         schema=FulfillmentSettled,
         description="Ships what was fulfilled through Longshore.",
     )
