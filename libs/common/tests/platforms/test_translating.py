@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from longshore.broker import Message, Record
@@ -18,7 +16,7 @@ from longshore.platforms.jobs import Lane, NewJob
 from longshore.platforms.metrics import ConnectorMetrics
 from longshore.platforms.protocols import FetchRequest, RawRecord, Translation, Untranslatable
 from longshore.platforms.raw import TOPIC_HEADER, delivery_headers, store_headers
-from longshore.platforms.translating import TranslateRaw, without_repeats
+from longshore.platforms.translating import TranslateRaw
 from longshore.platforms.work import FetchWork, read_work
 
 ORG, STORE = OrgId(uuid4()), IntegrationId(uuid4())
@@ -159,39 +157,12 @@ async def test_what_became_of_records_is_counted(bench: Bench) -> None:
     assert (bench.count("translated"), bench.count("repeated"), bench.count("ignored")) == (1, 1, 1)
 
 
-class TestWithoutRepeats:
-    def test_created_and_updated_with_the_same_bytes_are_one(self) -> None:
-        kept = without_repeats([record(1), record(2, topic="order.updated")], SNAPSHOTS)
-        assert [each.offset for each in kept] == [2]
+async def test_the_second_of_a_pair_is_known_in_the_next_batch_too(bench: Bench) -> None:
+    await bench.apply([record(1, b"29")])
+    await bench.apply([record(2, b"29", "order.updated"), record(3, b"30", "order.updated")])
+    assert (bench.count("translated"), bench.count("repeated")) == (2, 1)
 
-    def test_other_bytes_keys_or_topics_are_kept(self) -> None:
-        records = [
-            record(1),
-            record(2, b"2"),
-            record(3, key="other"),
-            record(4, topic="order.deleted"),
-            record(5, topic="order.deleted"),
-        ]
-        assert without_repeats(records, SNAPSHOTS) == records
 
-    @given(
-        st.lists(
-            st.tuples(
-                st.sampled_from([b"1", b"2"]),
-                st.sampled_from(["order.created", "order.updated", "order.deleted"]),
-                st.sampled_from("ab"),
-            )
-        )
-    )
-    def test_nothing_but_repeats_is_left_out_and_order_is_kept(self, each: list[tuple[bytes, str, str]]) -> None:
-        records = [record(n, *fields) for n, fields in enumerate(each)]
-        kept = without_repeats(records, SNAPSHOTS)
-        assert [r.offset for r in kept] == sorted(r.offset for r in kept)
-        for left_out in set(range(len(records))) - {r.offset for r in kept}:
-            old = records[left_out]
-            assert any(
-                r.offset > left_out
-                and (r.key, r.value) == (old.key, old.value)
-                and r.headers[TOPIC_HEADER] in SNAPSHOTS
-                for r in kept
-            )
+async def test_what_could_not_be_translated_is_tried_when_it_comes_again(bench: Bench) -> None:
+    await bench.apply([record(1, b"bad")])
+    assert len(await bench.apply([record(2, b"bad", "order.updated")])) == 1

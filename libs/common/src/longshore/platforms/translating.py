@@ -31,7 +31,8 @@ from longshore.contracts import (
 from longshore.platforms.jobs import Lane, NewJob, QueueJobs
 from longshore.platforms.metrics import ConnectorMetrics
 from longshore.platforms.protocols import NormalizedEvent, RawRecord, Translator, Untranslatable
-from longshore.platforms.raw import TOPIC_HEADER, read_raw, stream_key
+from longshore.platforms.raw import read_raw, stream_key
+from longshore.platforms.repeats import Repeats
 from longshore.platforms.work import FetchWork
 
 TOPICS = {
@@ -65,7 +66,7 @@ class TranslateRaw:
         self._engine = engine
         self._jobs = jobs
         self._metrics = metrics
-        self._snapshot_topics = snapshot_topics
+        self._repeats = Repeats(snapshot_topics)
         self._asked_before = asked_before
 
     async def apply(self, records: Sequence[Record]) -> Sequence[Rejected]:
@@ -74,9 +75,9 @@ class TranslateRaw:
         rejected: list[Rejected] = []
         messages: list[Message] = []
         jobs: list[NewJob] = []
-        newest = without_repeats(records, self._snapshot_topics)
+        fresh = self._repeats.without(records)
         ignored = 0
-        for record in newest:
+        for record in fresh:
             try:
                 raw = read_raw(record, self._platform)
                 translation = self._translator.translate(raw)
@@ -102,13 +103,14 @@ class TranslateRaw:
         if jobs:
             async with self._engine.begin() as conn:
                 await self._jobs.add(conn, jobs)
-        self._count(records, newest, ignored, rejected, messages, started)
+        self._repeats.remember(records, [each.record for each in rejected])
+        self._count(records, fresh, ignored, rejected, messages, started)
         return rejected
 
     def _count(
         self,
         records: Sequence[Record],
-        newest: Sequence[Record],
+        fresh: Sequence[Record],
         ignored: int,
         rejected: Sequence[Rejected],
         messages: Sequence[Message],
@@ -116,24 +118,10 @@ class TranslateRaw:
     ) -> None:
         platform = self._platform.value
         count = self._metrics.translated.labels
-        count(platform, "repeated").inc(len(records) - len(newest))
+        count(platform, "repeated").inc(len(records) - len(fresh))
         count(platform, "ignored").inc(ignored)
-        count(platform, "translated").inc(len(newest) - ignored - len(rejected))
+        count(platform, "translated").inc(len(fresh) - ignored - len(rejected))
         self._metrics.translate_seconds.labels(platform).observe(time.perf_counter() - started)
-
-
-def without_repeats(records: Sequence[Record], snapshot_topics: frozenset[str]) -> Sequence[Record]:
-    """Of records of one entity with the very same bytes, the last. Stores send pairs: created and updated.
-
-    Only among topics whose body is the whole entity (`snapshot_topics`): there the topic's word adds nothing.
-    """
-    kept: dict[tuple[object, ...], Record] = {}
-    for record in records:
-        whole = record.headers.get(TOPIC_HEADER) in snapshot_topics
-        name = (record.key, record.value) if whole else (record.partition, record.offset)
-        kept.pop(name, None)
-        kept[name] = record
-    return list(kept.values())
 
 
 def to_message(event: NormalizedEvent, raw: RawRecord, n: int) -> Message:

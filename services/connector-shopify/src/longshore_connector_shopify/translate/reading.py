@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from longshore.platforms.events import LONGEST_SKU, is_far_ahead
+from longshore.platforms.exact_json import parse_exact
 from longshore.platforms.protocols import RawRecord, Untranslatable
 
 Json = Mapping[str, Any]
@@ -18,9 +18,6 @@ MOST_PIECES = 2**31 - 1
 
 _LONGEST_ID = 64
 
-# One for all: making it costs as much as parsing a kilobyte.
-_DECODER = json.JSONDecoder(parse_float=Decimal)
-
 
 def parse_json(body: bytes) -> Any:
     """Parse a body with exact numbers. Raises Untranslatable if it is not JSON.
@@ -28,8 +25,8 @@ def parse_json(body: bytes) -> Any:
     NUL characters and halves of surrogate pairs are legal in JSON but in no database: they are replaced.
     """
     try:
-        parsed = _DECODER.decode(body.decode().removeprefix("\ufeff"))
-    except (ValueError, RecursionError) as error:
+        parsed = parse_exact(body)
+    except (ValueError, RecursionError, ArithmeticError) as error:
         raise Untranslatable(f"the body is not JSON ({type(error).__name__})") from None
     if b"\\u0000" in body or b"\\ud" in body or b"\\uD" in body:
         parsed = _storable(parsed)

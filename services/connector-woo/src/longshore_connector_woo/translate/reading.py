@@ -7,12 +7,12 @@ be missing is the caller's to say.
 from __future__ import annotations
 
 import html
-import json
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from longshore.platforms.events import LONGEST_SKU, is_far_ahead
+from longshore.platforms.exact_json import parse_exact
 from longshore.platforms.protocols import RawRecord, Untranslatable
 
 # What consumers count in: PostgreSQL integers and bigints.
@@ -25,13 +25,11 @@ MOST_PROBLEMS = 50
 
 ZERO = Decimal(0)
 
-_decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=lambda _: None)
-
 
 def parse_json(body: bytes) -> Any:
     """Parse a body with exact numbers. Raises Untranslatable if it is not JSON."""
     try:
-        return _decoder.decode(body.decode("utf-8-sig"))
+        return parse_exact(body)
     except (ValueError, RecursionError, ArithmeticError) as error:
         raise Untranslatable(f"the body is not JSON ({type(error).__name__})") from None
 
