@@ -58,9 +58,10 @@ class Stream:
         self,
         apply: Callable[[Sequence[Record]], Awaitable[Sequence[Rejected] | None]],
         policy: ConsumerPolicy | None = None,
+        types: Iterable[str] | None = None,
     ) -> AsyncIterator[Consumer]:
         broker = make_broker(self.bootstrap_servers, producer=self.producer, prefix=self.prefix)
-        consumer = subscribe(broker, topics=[TOPIC], group=GROUP, apply=apply, policy=policy)
+        consumer = subscribe(broker, topics=[TOPIC], group=GROUP, apply=apply, policy=policy, types=types)
         try:
             await broker.start()
             await eventually(lambda: consumer.ready, timeout=20)
@@ -165,6 +166,16 @@ async def test_logical_names_and_headers_are_what_apply_sees(stream: Stream) -> 
     assert (seen[0].topic, seen[0].key, seen[0].value) == (TOPIC, "a:1", b"body")
     assert seen[0].headers == {"ce_type": "order", "odd": "\udcff"}
     assert seen[0].timestamp.tzinfo is not None
+
+
+async def test_other_types_are_passed_over_and_committed(stream: Stream) -> None:
+    applied = Applied()
+    wanted, other = ({"ce_type": f"longshore.{word}.v1"} for word in ("wanted", "other"))
+    messages = [Message(TOPIC, f"k{n}", str(n).encode(), wanted if n % 10 == 0 else other) for n in range(50)]
+    await stream.producer.send_many([*messages, Message(TOPIC, "k", b"without a type")])
+    async with stream.consuming(applied, types=["longshore.wanted.v1"]):
+        await eventually(lambda: _committed(stream, 51))
+    assert sorted(applied.values) == ["0", "10", "20", "30", "40"]
 
 
 async def test_a_transient_failure_is_retried_in_place_and_skips_nothing(stream: Stream) -> None:

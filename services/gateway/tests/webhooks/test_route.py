@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from starlette.types import Receive, Scope, Send
 
-from longshore.broker import BrokerUnavailable, Message
+from longshore.broker import BrokerUnavailable, EncodedHeaders, Message
 from longshore.contracts import Platform
 from longshore.ids import IntegrationId, OrgId
 from longshore.platforms.raw import TOPIC_HEADER
@@ -34,10 +34,12 @@ class FakeProducer:
         self.sent: list[Message] = []
         self.error: Exception | None = None
 
-    async def send(self, message: Message, deadline_s: float | None = 3.0) -> None:
+    async def send_encoded(
+        self, topic: str, key: bytes, value: bytes, headers: EncodedHeaders, deadline_s: float | None = 3.0
+    ) -> None:
         if self.error is not None:
             raise self.error
-        self.sent.append(message)
+        self.sent.append(Message(topic, key.decode(), value, {name: text.decode() for name, text in headers}))
 
 
 class FakeStores:

@@ -158,7 +158,9 @@ class Producer:
         After a failure any part of them may have been written: send all of them again.
         """
         if messages:
-            await self._send(lambda client, futures: self._enqueue(client, messages, futures), len(messages), deadline_s)
+            await self._send(
+                lambda client, futures: self._enqueue(client, messages, futures), len(messages), deadline_s
+            )
 
     async def _send(
         self,

@@ -90,11 +90,7 @@ def platform_headers(headers: Sequence[tuple[bytes, bytes]], wording: Wording) -
     """All of the platform's own headers, and what names the sender's software and type. Values as they came: most of
     them only pass through."""
     prefix = wording.prefix
-    return {
-        name.decode("latin-1"): value
-        for name, value in headers
-        if name.startswith(prefix) or name in KEPT_HEADERS
-    }
+    return {name.decode("latin-1"): value for name, value in headers if name.startswith(prefix) or name in KEPT_HEADERS}
 
 
 def shopify_secrets(credentials: Mapping[str, str], app_secrets: Sequence[str]) -> tuple[bytes, ...]:
