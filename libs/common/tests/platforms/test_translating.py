@@ -15,7 +15,7 @@ from longshore.ids import IntegrationId, OrgId
 from longshore.platforms.jobs import Lane, NewJob
 from longshore.platforms.metrics import ConnectorMetrics
 from longshore.platforms.protocols import FetchRequest, RawRecord, Translation, Untranslatable
-from longshore.platforms.raw import TOPIC_HEADER, delivery_headers, store_headers
+from longshore.platforms.raw import delivery_headers, store_headers
 from longshore.platforms.translating import TranslateRaw
 from longshore.platforms.work import FetchWork, read_work
 

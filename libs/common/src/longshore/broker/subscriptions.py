@@ -162,7 +162,8 @@ def subscribe(
     records, all or part of them. What it raises decides the fate: transient errors are retried in place, for ever;
     anything else is poison and is searched for by halving. Records that it returns as `Rejected` are poison too, all
     others count as applied. Given `types`, records of other CloudEvents types are passed over and never reach `apply`:
-    for who needs little of a busy topic. `schema` is the payload's model, for AsyncAPI only: bodies are not decoded here.
+    for who needs little of a busy topic. `schema` is the payload's model, for AsyncAPI only: bodies are not decoded
+    here.
     """
     names = [str(topic) for topic in topics]
     policy = policy or ConsumerPolicy()

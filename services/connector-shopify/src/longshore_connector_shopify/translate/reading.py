@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 from longshore.platforms.events import LONGEST_SKU, is_far_ahead
