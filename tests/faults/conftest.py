@@ -82,10 +82,10 @@ class WatchedStack(RunningStack):
 
 class MakeStack(Protocol):
     """Starts five services, and stops them; `options` are the devkit's `Stack`'s, `more` is
-    environment."""
+    environment, `data_dir` theirs if they should not have a new one."""
 
     def __call__(
-        self, more: Mapping[str, str] | None = ..., **options: Any
+        self, more: Mapping[str, str] | None = ..., data_dir: DataDir | None = ..., **options: Any
     ) -> AbstractContextManager[WatchedStack]: ...
 
 
@@ -105,8 +105,10 @@ def make_stack(
     """Starts the five services as the devkit's `stack` does, and stops them."""
 
     @contextmanager
-    def start(more: Mapping[str, str] | None = None, **options: Any) -> Iterator[WatchedStack]:
-        data_dir = DataDir(tmp_path_factory.mktemp("stack"))
+    def start(
+        more: Mapping[str, str] | None = None, data_dir: DataDir | None = None, **options: Any
+    ) -> Iterator[WatchedStack]:
+        data_dir = data_dir or DataDir(tmp_path_factory.mktemp("stack"))
         environ = (
             dict(os.environ)
             | infra.environ
@@ -452,6 +454,17 @@ def kill(stack: RunningStack) -> Callable[..., Any]:
         await asyncio.to_thread(stack.signal, sig, *names)
 
     return send
+
+
+@pytest.fixture
+def untouched(stack: RunningStack) -> Callable[[], None]:
+    """Call it to know that no service was restarted since: each has recovered by itself."""
+    before = {name: stack.starts(name) for name in stack.names}
+
+    def check() -> None:
+        assert {name: stack.starts(name) for name in stack.names} == before
+
+    return check
 
 
 @pytest.fixture

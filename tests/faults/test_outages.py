@@ -17,18 +17,6 @@ RATE = 250
 PROBES = range(50_000, 50_100)
 
 
-@pytest.fixture
-def untouched(stack: Any) -> Any:
-    """Call it to know that no service was restarted since: each has recovered by itself."""
-    names = ("gateway", "order-sync", "inventory", "connector-shopify", "connector-woo")
-    before = {name: stack.starts(name) for name in names}
-
-    def check() -> None:
-        assert {name: stack.starts(name) for name in names} == before
-
-    return check
-
-
 class TestKafka:
     async def test_killed_and_frozen_under_load(
         self, infra: Any, stores: Any, mute: Any, plenty: Any, account: Any, untouched: Any

@@ -7,11 +7,15 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI, Header, HTTPException, Query
 from pydantic import BaseModel
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from longshore.broker import BrokerUnavailable
 from longshore.problems import MEDIA_TYPE, TITLES, Problem, install_problem_handlers, not_found
 
 SECRET = "ck_0123456789abcdef"
@@ -64,10 +68,14 @@ def app_with_errors() -> FastAPI:
     return app
 
 
+def client_of(app: FastAPI) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://hub")
+
+
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app_with_errors(), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://hub") as client:
+    async with client_of(app_with_errors()) as client:
         yield client
 
 
@@ -110,6 +118,40 @@ async def test_a_method_that_is_not_there(client: httpx.AsyncClient) -> None:
 
 async def test_a_bug_says_nothing_of_itself(client: httpx.AsyncClient) -> None:
     assert problem(await client.get("/bug"), 500)["title"] == "Internal error"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionRefusedError(111, "refused"),
+        TimeoutError(),
+        asyncpg.TooManyConnectionsError("sorry, too many clients already"),
+        DBAPIError(SECRET, None, asyncpg.ConnectionDoesNotExistError("gone")),
+        PoolTimeout("QueuePool limit reached"),
+        BrokerUnavailable("Kafka has not been reached."),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_what_passes_by_itself_is_to_be_asked_again(error: Exception) -> None:
+    app = app_with_errors()
+
+    @app.get("/away")
+    async def away() -> None:
+        raise error
+
+    answer = await client_of(app).get("/away")
+    assert problem(answer, 503)["type"] == "/problems/try-again"
+    assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_an_error_of_the_database_that_does_not_pass_is_a_bug() -> None:
+    app = app_with_errors()
+
+    @app.get("/wrong")
+    async def wrong() -> None:
+        raise DBAPIError(SECRET, None, asyncpg.UniqueViolationError(SECRET))
+
+    assert problem(await client_of(app).get("/wrong"), 500)["title"] == "Internal error"
 
 
 async def test_errors_of_the_framework(client: httpx.AsyncClient) -> None:

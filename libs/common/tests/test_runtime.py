@@ -21,7 +21,8 @@ from cryptography.fernet import Fernet
 from longshore.broker import COMMERCE_ORDERS, Message, Producer
 from longshore.ids import OrgId
 from longshore.internal import internal_headers
-from longshore.runtime import GC_THRESHOLDS
+from longshore.runtime import GC_THRESHOLDS, Service
+from longshore.settings import ServiceSettings
 from longshore_devkit.testing import eventually
 
 KEYS = [Fernet.generate_key().decode()]
@@ -169,3 +170,27 @@ async def test_only_services_see_the_status(tmp_path: Path) -> None:
     async with running(environ, tmp_path) as service:
         assert await service.answers("/internal/status", 401)
         assert await service.answers("/metrics", 200)
+
+
+async def test_the_numbers_of_the_status_are_asked_for_at_once() -> None:
+    """Or a slow database would make it later than the gateway waits."""
+    settings = ServiceSettings(
+        kafka_bootstrap_servers="127.0.0.1:1", database_url="postgresql://127.0.0.1:1/hub", encryption_keys=tuple(KEYS)
+    )
+    service = Service("warehouse", "1.2.3", settings)
+    counted, described = asyncio.Event(), asyncio.Event()
+
+    async def jobs() -> int:
+        counted.set()
+        await described.wait()
+        return 7
+
+    async def detail() -> dict[str, Any]:
+        described.set()
+        await counted.wait()
+        return {"cups": 3}
+
+    service.jobs(jobs)
+    service.detail(detail)
+    status = await service.status()
+    assert (status["jobs"], status["detail"], status["outbox"]) == (7, {"cups": 3}, 0)

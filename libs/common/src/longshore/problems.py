@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import asyncpg
+import structlog
+from aiokafka.errors import KafkaError
 from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
+from longshore.broker.errors import Transient, describe, is_transient
+
+log = structlog.get_logger(__name__)
+
 MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 5
 
 TITLES = {
     400: "Bad request",
@@ -74,8 +83,14 @@ def not_found(what: str) -> Problem:
     return Problem(404, f"{what} does not exist.", type="not-found")
 
 
+def try_again(detail: str, after_s: int = RETRY_AFTER_S) -> Problem:
+    """A 503 that says when to ask again."""
+    return Problem(503, detail, type="try-again", headers={"Retry-After": str(after_s)})
+
+
 def install_problem_handlers(app: FastAPI) -> None:
-    """Make every error of `app` a problem document, those of the frameworks too."""
+    """Make every error of `app` a problem document, those of the frameworks too. What passes by itself (PostgreSQL or
+    Kafka away, no connection left) is 503 with Retry-After."""
 
     async def on_problem(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, Problem)  # noqa: S101  (registered for this type only)
@@ -96,10 +111,18 @@ def install_problem_handlers(app: FastAPI) -> None:
         first = errors[0] if errors else {"pointer": "", "detail": "invalid"}
         return Problem(422, f"{first['pointer']}: {first['detail']}", type="invalid-input", errors=errors).response()
 
+    async def on_failure(request: Request, error: Exception) -> JSONResponse:
+        if not is_transient(error):
+            raise error  # a bug, then
+        log.warning("a request cannot be answered now", path=request.url.path, error=describe(error))
+        return try_again("It cannot be answered now: a part that it needs is away. Ask again.").response()
+
     async def on_bug(_: Request, error: Exception) -> JSONResponse:
         return Problem(500, "Something went wrong on our side; the log has the reason.").response()
 
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_invalid)
+    for kind in (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError, Transient, OSError):
+        app.add_exception_handler(kind, on_failure)
     app.add_exception_handler(Exception, on_bug)

@@ -198,6 +198,7 @@ class Stack:
         others = {other.url_variable: self.urls[other.name] for other in self._services if other != GATEWAY}
         return (
             {"LONGSHORE_PUBLIC_URL": self.url, "LONGSHORE_TOPIC_PREFIX": ""}
+            | (self._watched_disks() if service == GATEWAY else {})
             | self._environ
             | self.infra.environ
             | self.keys
@@ -205,6 +206,11 @@ class Stack:
             | (others if service == GATEWAY else {})
             | dict(self._service_environ.get(service.name, {}))
         )
+
+    def _watched_disks(self) -> dict[str, str]:
+        """Kafka tells of its disk itself; of PostgreSQL's only this machine knows."""
+        path = self.infra.postgres_dir
+        return {} if path is None or "," in str(path) else {"LONGSHORE_WATCHED_DISKS": f"postgres={path}"}
 
 
 def http_port(environ: Mapping[str, str]) -> int:

@@ -32,6 +32,10 @@ from longshore_gateway.accounts.service import Accounts
 from longshore_gateway.deadletters.api import router as dead_letters_router
 from longshore_gateway.deadletters.service import DeadLetters
 from longshore_gateway.deadletters.store import past
+from longshore_gateway.disk.logdirs import LogDirs
+from longshore_gateway.disk.metrics import DiskMetrics
+from longshore_gateway.disk.rules import MIB
+from longshore_gateway.disk.service import Disks
 from longshore_gateway.forwarding.api import router as forwarding_router
 from longshore_gateway.forwarding.service import Forwarder
 from longshore_gateway.integrations.api import router as integrations_router
@@ -76,6 +80,8 @@ def build(settings: GatewaySettings) -> FastAPI:
     dead_letters = DeadLetters(service.engine, service.producer)
     client = httpx.AsyncClient(limits=httpx.Limits(max_connections=100, max_keepalive_connections=20))
     lag = LagReader(settings.kafka_bootstrap_servers, settings.topic_prefix)
+    log_dirs = LogDirs(settings.kafka_bootstrap_servers)
+    disks = Disks(log_dirs, settings.watched_disks, settings.min_free_disk_mib * MIB, DiskMetrics(service.registry))
     behind = {
         "order-sync": settings.order_sync_url,
         "inventory": settings.inventory_url,
@@ -94,6 +100,8 @@ def build(settings: GatewaySettings) -> FastAPI:
     service.background("pruning", pruning(service.engine, past(settings.history_days), service.registry))
     service.on_start(_bootstrap(accounts, settings))
     service.background("stores", stores.listen)
+    service.background("disks", disks.watch)
+    service.on_stop(log_dirs.close)
     service.on_stop(lag.close)
     service.on_stop(client.aclose)
 
@@ -111,8 +119,10 @@ def build(settings: GatewaySettings) -> FastAPI:
         keys=settings.encryption_keys,
         lag=lag,
         dead_letters=dead_letters.count_open,
+        refusing=lambda: disks.reason,
     )
     app.state.stores = stores
+    app.state.disks = disks
     publish(app)
     return app
 
@@ -120,7 +130,7 @@ def build(settings: GatewaySettings) -> FastAPI:
 def front(app: FastAPI) -> WebhookRoute:
     """The application as it is served: deliveries pass nothing but their own route (docs/adr: the hot route)."""
     service: Service = app.state.service
-    return WebhookRoute(app, app.state.stores, service.producer, WebhookMetrics(service.registry))
+    return WebhookRoute(app, app.state.stores, service.producer, WebhookMetrics(service.registry), app.state.disks)
 
 
 def _bootstrap(accounts: Accounts, settings: GatewaySettings) -> Callable[[], Awaitable[None]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, field_validator
@@ -23,6 +25,10 @@ class GatewaySettings(ServiceSettings):
     inventory_url: str = "http://127.0.0.1:8002"
     connector_shopify_url: str = "http://127.0.0.1:8003"
     connector_woo_url: str = "http://127.0.0.1:8004"
+    # With less room on Kafka's disk deliveries are refused; 0: they never are for that.
+    min_free_disk_mib: int = Field(default=2048, ge=0)
+    # More disks to measure, such as PostgreSQL's: name=directory, several with commas.
+    watched_disks: Annotated[dict[str, Path], NoDecode] = Field(default_factory=dict)
 
     @field_validator("bootstrap_api_key", "shopify_client_secrets", mode="before")
     @classmethod
@@ -30,3 +36,16 @@ class GatewaySettings(ServiceSettings):
         if isinstance(value, str):
             return tuple(each.strip() for each in value.split(",") if each.strip())
         return value
+
+    @field_validator("watched_disks", mode="before")
+    @classmethod
+    def _split_disks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        disks: dict[str, str] = {}
+        for each in filter(None, map(str.strip, value.split(","))):
+            name, separator, directory = each.partition("=")
+            if not (separator and directory and re.fullmatch("[a-z][a-z0-9_-]*", name)) or name == "kafka":
+                raise ValueError("it is name=directory, several with commas; kafka is measured anyway")
+            disks[name] = directory
+        return disks

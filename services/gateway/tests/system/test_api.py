@@ -17,6 +17,7 @@ async def test_missing_services_are_named(gateway: Any) -> None:
     }  # fmt: skip
     assert state["dead_letters"] == 0
     assert state["lag"] == {"gateway.dead-letters": 0}
+    assert state["refusing"] is None
 
 
 async def test_forwarded_routes_say_that_their_service_is_away(gateway: Any) -> None:

@@ -63,6 +63,12 @@ class FakeStores:
         return self.shop_senders if shop.lower() == "demo.myshopify.com" else ()
 
 
+class FakeRoom:
+    """A disk that is full, or not."""
+
+    full = False
+
+
 async def behind(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 418, "headers": []})
     await send({"type": "http.response.body", "body": b"behind"})
@@ -72,12 +78,14 @@ class Gate:
     def __init__(self) -> None:
         self.producer = FakeProducer()
         self.stores = FakeStores()
+        self.room = FakeRoom()
         self.registry = CollectorRegistry()
         route = WebhookRoute(
             behind,
             self.stores,  # type: ignore[arg-type]  # a fake behind the same interface
             self.producer,  # type: ignore[arg-type]
             WebhookMetrics(self.registry),
+            self.room,
         )
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(route), base_url="http://hub")
 
@@ -255,6 +263,17 @@ class TestTryAgain:
         answer = await gate.woo()
         assert_problem(answer, 503)
         assert int(answer.headers["retry-after"]) > 0
+
+    async def test_there_is_no_room(self, gate: Gate) -> None:
+        gate.room.full = True
+        answer = await gate.woo()
+        assert_problem(answer, 503)
+        assert int(answer.headers["retry-after"]) == 60
+        # Who may not deliver learns nothing of it.
+        assert_problem(await gate.woo(signature=b"AAAA"), 401)
+        assert gate.producer.sent == []
+        gate.room.full = False
+        assert (await gate.woo()).status_code == 200
 
     async def test_it_cannot_be_known_who_may_deliver(self, gate: Gate) -> None:
         gate.stores.available = False

@@ -29,6 +29,8 @@ class Infra:
     database_url: str
     specs: tuple[ProcessSpec, ...] = ()
     containers: tuple[Container, ...] = field(default=(), repr=False)
+    postgres_dir: Path | None = None
+    """Where a local PostgreSQL keeps its data."""
 
     @property
     def environ(self) -> dict[str, str]:
@@ -58,6 +60,7 @@ async def find_infra(
         postgres.address,
         tuple(part.spec for part in found if part.spec is not None),
         tuple(part.container for part in found if part.container is not None),
+        data_dir / "postgres" if postgres.spec is not None else None,
     )
 
 

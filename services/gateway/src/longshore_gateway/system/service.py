@@ -29,8 +29,9 @@ class SystemState(Contract):
     """`ready`: every service is up and has its partitions. `settled`: also nothing is under way anywhere.
 
     `lag` per consumer group in records, `outbox` per service in messages, `jobs` per connector that are due;
-    `dead_letters` that wait for a person; `rebuilding`: services whose state is being made anew from the log. A service
-    that does not answer is not ready and missing in the counts.
+    `dead_letters` that wait for a person; `rebuilding`: services whose state is being made anew from the log.
+    `refusing`: why no deliveries are taken (a disk that is nearly full), else null. A service that does not answer is not
+    ready and missing in the counts.
     """
 
     version: str
@@ -43,6 +44,7 @@ class SystemState(Contract):
     dead_letters: int
     halted: list[str]
     rebuilding: list[str] = []
+    refusing: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ class System:
         keys: tuple[str, ...],
         lag: LagReader,
         dead_letters: Callable[[], Awaitable[int]],
+        refusing: Callable[[], str | None],
     ) -> None:
         self._version = version
         self._own_status = own_status
@@ -112,6 +115,7 @@ class System:
         self._headers = internal_headers(keys)
         self._lag = lag
         self._dead_letters = dead_letters
+        self._refusing = refusing
 
     async def state(self) -> SystemState:
         """The state of the whole now."""
@@ -132,6 +136,7 @@ class System:
             dead_letters=dead_letters,
             halted=first.halted,
             rebuilding=first.rebuilding,
+            refusing=self._refusing(),
         )
 
     async def _look(self) -> Look:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Protocol
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as Event
@@ -32,6 +33,7 @@ from longshore_gateway.webhooks.stores import Sender, Stores, StoresUnavailable
 PREFIX = "/webhooks/"
 BROKER_DEADLINE_S = 3.0
 RETRY_AFTER_S = 5
+RETRY_AFTER_FULL_S = 60
 
 _KINDS = frozenset(platform.value for platform in WORDING)
 RAW_TOPICS = {platform: f"raw.{platform.value}" for platform in WORDING}
@@ -39,14 +41,29 @@ RAW_TOPICS = {platform: f"raw.{platform.value}" for platform in WORDING}
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
 
+class Room(Protocol):
+    """Whether the disk of the raw log is too full to take more."""
+
+    @property
+    def full(self) -> bool: ...
+
+
 class WebhookRoute:
     """Takes `/webhooks/...`; hands everything else on to `app`."""
 
-    def __init__(self, app: ASGIApp, stores: Stores, producer: Producer, metrics: WebhookMetrics) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        stores: Stores,
+        producer: Producer,
+        metrics: WebhookMetrics,
+        room: Room | None = None,
+    ) -> None:
         self._app = app
         self._stores = stores
         self._producer = producer
         self._metrics = metrics
+        self._room = room
         # Label look-ups cost more than the count itself.
         self._accepted = {platform: metrics.deliveries.labels(platform.value, "200") for platform in WORDING}
 
@@ -126,6 +143,8 @@ class WebhookRoute:
         received_at: datetime,
     ) -> None:
         """Write the raw record, for each organisation that has connected this store."""
+        if self._room is not None and self._room.full:
+            raise _try_again("There is no room to store deliveries.", RETRY_AFTER_FULL_S)
         wording = WORDING[platform]
         topic_name = kept[wording.topic]
         # WooCommerce's delivery ids are not unique: the webhook and the signature (a digest of the body) are.
@@ -187,8 +206,8 @@ def _too_large() -> Problem:
     return Problem(413, "A delivery is at most 8 MiB.", headers={"Connection": "close"})
 
 
-def _try_again(detail: str) -> Problem:
-    return Problem(503, detail, type="try-again", headers={"Retry-After": str(RETRY_AFTER_S)})
+def _try_again(detail: str, after_s: int = RETRY_AFTER_S) -> Problem:
+    return Problem(503, detail, type="try-again", headers={"Retry-After": str(after_s)})
 
 
 _OK_START = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]}
