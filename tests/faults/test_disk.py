@@ -60,6 +60,7 @@ def stack(request: pytest.FixtureRequest, make_stack: Any, kafka: Any, disk: Sma
     floor = request.cls.floor_mib(disk)
     more = {KAFKA_VARIABLE: kafka.bootstrap_servers, "LONGSHORE_MIN_FREE_DISK_MIB": str(floor)}
     with make_stack(more) as stack:
+        stack.floor = floor
         yield stack
 
 
@@ -120,26 +121,32 @@ class TestFloor:
 
     @pytest.mark.long
     async def test_a_load_that_fills_the_disk_is_refused_while_kafka_lives(
-        self, disk: SmallDisk, kafka: Any, hub: Any, mute: Any, account: Any, untouched: Any
+        self, disk: SmallDisk, kafka: Any, hub: Any, mute: Any, account: Any, untouched: Any, stack: Any
     ) -> None:
         if not disk.own:
             pytest.skip("it takes root to mount a disk that can grow")
         store = await mute("woocommerce", SKUS)
         starts = kafka.starts("kafka")
-        orders = range(60_000)
-        result = await run_load(store.plan(orders, rate=800, pair=False, connections=64, timeout_s=20))
+        # A hundred MiB from the floor, or the load would last longer than it teaches.
+        floor = stack.floor * MIB
+        disk.fill(disk.free - floor - 100 * MIB)
+        orders = range(20_000)
+        result = await run_load(store.plan(orders, rate=400, pair=False, connections=900, timeout_s=20))
         assert set(result.status_counts) == {"200", "503"}, result.as_dict()
         # All that was accepted goes on its way below the floor.
         state = await hub.settled(timeout=600)
         assert "Kafka's disk" in state["refusing"]
         assert kafka.starts("kafka") == starts
-        assert disk.free > 100 * MIB
+        assert floor - 100 * MIB < disk.free < floor
         disk.resize(2 * self.SIZE)
         await eventually(lambda: self.is_taken(store), timeout=20)
         untouched()
         await account.assert_nothing_lost_on_the_way()
+        # What Kafka did not acknowledge in time, on a busy machine, may have been written all the same.
+        found = {int(external_id) for external_id in await account.orders(store)}
+        assert result.accepted_ids <= found, sorted(result.accepted_ids - found)
         first = store.order_id(0)
-        await account.assert_exactly(store, [*sorted(each - first for each in result.accepted_ids), PROBE])
+        await account.assert_exactly(store, sorted(order_id - first for order_id in found))
 
 
 class TestFull:

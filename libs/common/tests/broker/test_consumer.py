@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from functools import partial
@@ -349,6 +350,41 @@ async def test_a_client_that_dies_inside_is_started_again(stream: Stream) -> Non
         await eventually(lambda: consumer.ready and not consumer.dead, timeout=20)
         await stream.send(["a", "b", "c"])
         await eventually(lambda: len(applied.values) == 3)
+
+
+async def test_a_client_that_cannot_be_started_is_tried_again(
+    stream: Stream, infra: RunningInfra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kafka hangs (answers nothing), then is away (refuses), while a dead client is to be replaced."""
+    monkeypatch.setattr("longshore.broker.consumer.START_S", 1.0)
+    applied = Applied()
+    async with stream.consuming(applied) as consumer:
+        subscriber = consumer.subscriber
+        assert subscriber is not None
+        clients = {id(subscriber.consumer): subscriber.consumer}
+
+        async def tried(times: int) -> bool:
+            """Each try has a client of its own."""
+            if subscriber.consumer is not None:
+                clients[id(subscriber.consumer)] = subscriber.consumer
+            return len(clients) > times
+
+        await asyncio.to_thread(infra.signal, signal.SIGSTOP, "kafka")
+        try:
+            assert subscriber.consumer is not None
+            subscriber.consumer._coordinator._coordination_task.cancel()
+            await eventually(lambda: tried(2), timeout=60)
+        finally:
+            await asyncio.to_thread(infra.hold, "kafka")
+        try:
+            known = len(clients)
+            await eventually(lambda: tried(known + 2), timeout=60)
+        finally:
+            await asyncio.to_thread(infra.release, "kafka")
+        monkeypatch.undo()
+        await eventually(lambda: consumer.ready and not consumer.dead, timeout=60)
+        await eventually(lambda: _sent(stream, ["a", "b", "c"]), timeout=20)
+        await eventually(lambda: set(applied.values) == {"a", "b", "c"}, timeout=20)
 
 
 async def test_kafka_killed_under_a_consumer_loses_nothing(stream: Stream, infra: RunningInfra) -> None:

@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 SILENT_S = 30.0
 COMMIT_S = 20.0
 STOP_S = 10.0
+# A start waits for the group's assignment, and without a bound for a broker that is gone meanwhile.
+START_S = 45.0
 
 
 class Consumer:
@@ -53,6 +55,8 @@ class Consumer:
         self._metrics = metrics
         self._clock = clock
         self._assigned = False
+        # A restart that has not been brought to its end: the client, if there is one, is good for nothing.
+        self._unstarted = False
         # When Kafka last answered this client (Unix time): see `dead`.
         self._heard_at = time.time()
         self._stopping = asyncio.Event()
@@ -93,7 +97,7 @@ class Consumer:
         subscriber = self.subscriber
         if subscriber is None or self._stopping.is_set() or self.halted is not None:
             return False
-        if subscriber.consumer is None or is_dead(subscriber.consumer):
+        if self._unstarted or subscriber.consumer is None or is_dead(subscriber.consumer):
             return True
         # A batch may take as long as it needs; between batches Kafka answers twice a second, with records or without.
         if not self._idle.is_set() or not self._assigned:
@@ -102,16 +106,23 @@ class Consumer:
         return time.time() - self._heard_at > SILENT_S
 
     async def restart(self) -> None:
-        """A new client, from the committed offsets. Raises KafkaError when Kafka is away."""
+        """A new client, from the committed offsets. Raises KafkaError, OSError or TimeoutError when Kafka is away; then
+        it still is `dead`."""
         assert self.subscriber is not None  # noqa: S101  (set by `subscribe`)
-        self.begin_stop()
+        self._unstarted = True
         self._assigned = False
-        with contextlib.suppress(TimeoutError):
+        self.begin_stop()
+        try:
             async with asyncio.timeout(STOP_S):
                 await self.subscriber.stop()
+        except Exception as error:
+            # It is thrown away, in whatever state.
+            log.warning("a dead client did not stop well", group=self.group, error=type(error).__name__)
         self.begin()
+        async with asyncio.timeout(START_S):
+            await self.subscriber.start()
         self._heard_at = time.time()
-        await self.subscriber.start()
+        self._unstarted = False
 
     async def handle(self, message: KafkaMessage) -> None:
         """FastStream's handler. Never raises, and returns only when the next batch may be taken."""

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import ConsumerStoppedError, KafkaError
+from aiokafka.errors import ConsumerStoppedError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaMessage
@@ -115,7 +115,8 @@ class LongshoreBroker(KafkaBroker):
                 log.error("a consumer's client has died and is started again", group=consumer.group)
                 try:
                     await consumer.restart()
-                except (KafkaError, OSError) as error:
+                except Exception as error:
+                    # Whatever it is: who else would try again? (TimeoutError and KafkaError while Kafka is away.)
                     log.warning("it could not be started", group=consumer.group, error=type(error).__name__)
 
 
