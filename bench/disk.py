@@ -1,14 +1,11 @@
 """What an order costs on disk: bytes in Kafka by topic and in PostgreSQL by schema, for deliveries of 5 KB.
 
 Each order is delivered twice, as created and as updated with the same body, as stores do. Kafka's figure is the size of
-its log segments, PostgreSQL's that of tables, indexes and TOAST after VACUUM. `python -m bench.disk` prints them.
+its log segments, PostgreSQL's that of tables, indexes and TOAST after VACUUM.
 """
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import json
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -18,6 +15,8 @@ from typing import Any
 
 import asyncpg
 
+from bench.benchmark import Benchmark, Figure, Found
+from bench.page import table
 from bench.system import SECRET, System, running_system
 from longshore_devkit.infra.postgres import asyncpg_dsn
 from longshore_devkit.loadgen import LoadPlan, run_load
@@ -40,7 +39,7 @@ _SIZES = """
 """
 
 
-async def run(*, quick: bool) -> dict[str, Any]:
+async def run(*, quick: bool) -> Found:
     """Bytes per order of both platforms."""
     orders = 400 if quick else 5_000
     results: dict[str, Any] = {"orders": orders, "deliveries_per_order": 2, "body_bytes": BODY_BYTES, "platforms": {}}
@@ -48,7 +47,7 @@ async def run(*, quick: bool) -> dict[str, Any]:
     async with running_system({"LONGSHORE_SHOPIFY_ADMIN_ORIGIN": "http://127.0.0.1:9"}) as system:
         stores: dict[Platform, str] = {
             "woocommerce": (await system.connect_woocommerce())["webhook_url"],
-            "shopify": await _connect_shopify(system),
+            "shopify": (await system.connect_shopify(SHOP))["webhook_url"],
         }
         for platform, url in stores.items():
             # What the first orders bring with them (segments, pages, the catalogue's SKUs) is no growth.
@@ -57,19 +56,6 @@ async def run(*, quick: bool) -> dict[str, Any]:
             await _deliver(system, platform, url, range(WARM, WARM + orders))
             results["platforms"][platform] = _growth(before, await _sizes(system), orders)
     return results
-
-
-async def _connect_shopify(system: System) -> str:
-    body = {
-        "platform": "shopify",
-        "name": "Bench disk",
-        "store_url": f"https://{SHOP}",
-        "credentials": {"access_token": "shpat_bench", "api_secret": SECRET},
-        "settings": {"manage_webhooks": False},
-    }
-    answer = await system.client.post("/api/v1/integrations", json=body)
-    answer.raise_for_status()
-    return str(answer.json()["webhook_url"])
 
 
 async def _deliver(system: System, platform: Platform, url: str, numbers: range) -> None:
@@ -144,7 +130,34 @@ def _growth(
     return found
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m bench.disk", description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    print(json.dumps(asyncio.run(run(quick=parser.parse_args().quick)), indent=1))
+def section(found: Found) -> str:
+    """For bench/README.md."""
+    platforms = found["platforms"]
+    places = sorted(
+        {(place, name) for each in platforms.values() for place in ("kafka", "postgres") for name in each[place]}
+    )
+    rows: list[list[object]] = [
+        [place, name, *(each[place].get(name) for each in platforms.values())] for place, name in places
+    ]
+    rows += [
+        ["all", what.replace("_", " "), *(each[what] for each in platforms.values())]
+        for what in ("kafka_for_ever", "kafka_total", "postgres_total")
+    ]
+    return (
+        f"Bytes on disk for each of {found['orders']:,} orders, delivered twice (created and updated) with bodies of"
+        f" {found['body_bytes']:,} bytes: Kafka's log segments by topic, PostgreSQL's tables with indexes by schema,"
+        f" after VACUUM. There is no reference: two bodies alone are {2 * found['body_bytes']:,} bytes.\n\n"
+        + table(["", "what", *platforms], rows)
+    )
+
+
+def figures(found: Found) -> list[Figure]:
+    """What is compared."""
+    return [
+        Figure(f"{platform}: {what.replace('_', ' ')}, bytes per order", each[what], "lower")
+        for platform, each in found["platforms"].items()
+        for what in ("kafka_for_ever", "kafka_total", "postgres_total")
+    ]
+
+
+BENCHMARK = Benchmark("disk", "what an order costs on disk", 2.0, run, section, figures, default=True)

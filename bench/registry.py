@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bench import apply, burst, consumers, growth, idle, ingest, oversell, replay, stores, stream, sustained
+from bench import apply, burst, consumers, disk, growth, idle, ingest, oversell, replay, stores, stream, sustained
 from bench.benchmark import Benchmark
 
 BENCHMARKS: dict[str, Benchmark] = {
     each.BENCHMARK.name: each.BENCHMARK
-    for each in (ingest, apply, stream, sustained, oversell, burst, growth, stores, consumers, replay, idle)
+    for each in (ingest, apply, stream, sustained, oversell, burst, growth, stores, consumers, replay, idle, disk)
 }

@@ -30,8 +30,8 @@ class SystemState(Contract):
 
     `lag` per consumer group in records, `outbox` per service in messages, `jobs` per connector that are due;
     `dead_letters` that wait for a person; `rebuilding`: services whose state is being made anew from the log.
-    `refusing`: why no deliveries are taken (a disk that is nearly full), else null. A service that does not answer is not
-    ready and missing in the counts.
+    `refusing`: why no deliveries are taken (a disk that is nearly full), else null. A service that does not answer is
+    not ready and missing in the counts.
     """
 
     version: str
