@@ -47,10 +47,8 @@ def edited(body: bytes, n: int) -> bytes:
 
 
 class TestServices:
-    @pytest.mark.parametrize(
-        ("gateway", "inventory", "others"),
-        [(AHEAD, AHEAD, BEHIND), pytest.param(BEHIND, BEHIND, AHEAD, marks=pytest.mark.long)],
-    )
+    @pytest.mark.long
+    @pytest.mark.parametrize(("gateway", "inventory", "others"), [(AHEAD, AHEAD, BEHIND), (BEHIND, BEHIND, AHEAD)])
     async def test_with_clocks_an_hour_wrong_in_both_directions(
         self,
         hub: Any,

@@ -29,7 +29,8 @@ from .shipping import (
     sku_prefix,
 )
 
-pytestmark = pytest.mark.e2e
+# Its short forms are test_killed_services.py, test_outages.py and test_fulfilments.py.
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
 SERVICES = ("gateway", "order-sync", "inventory", "connector-shopify", "connector-woo")
 INFRASTRUCTURE = ("kafka", "postgres")
@@ -47,7 +48,6 @@ class Size:
     patience_s: float
 
 
-SHORT = Size(rounds=1, orders=800, rate=120, parcels=8, patience_s=120)
 LONG = Size(rounds=20, orders=50_000, rate=110, parcels=200, patience_s=1_800)
 
 
@@ -62,10 +62,9 @@ class TestKilledAnytime:
         plenty: Any,
         account: Any,
         all_back: Any,
-        long_form: bool,
         seed: int,
     ) -> None:
-        size = LONG if long_form else SHORT
+        size = LONG
         chance = random.Random(seed)
         orders = range(size.orders)
         both = await mute("woocommerce", plenty), await mute("shopify", plenty)

@@ -152,6 +152,11 @@ class TestUnexplained:
         assert not is_mature(known, NOON + 60 * SECOND, 30)
         assert not is_mature(listing(), NOON, 0)
 
+    def test_one_that_a_wrong_clock_has_noted_does_not_wait_for_that_time(self) -> None:
+        known = listing(differs_since=NOON + timedelta(hours=1))
+        assert is_mature(known, NOON, 30)
+        assert not is_mature(listing(differs_since=NOON + 30 * SECOND), NOON, 30)
+
 
 class TestRecheck:
     def test_ends_when_explained_or_void(self) -> None:

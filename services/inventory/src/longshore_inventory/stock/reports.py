@@ -21,7 +21,7 @@ from longshore_inventory.pushes.store import land, unanswered
 from longshore_inventory.stock.book import Book, Movement, report_movement
 from longshore_inventory.stock.closing import close_book
 from longshore_inventory.stock.linking import take_reports
-from longshore_inventory.stock.rules import Stated, StoreListing, holds_as_of, is_mature, unexplained
+from longshore_inventory.stock.rules import CLOCKS_DIFFER_S, Stated, StoreListing, holds_as_of, is_mature, unexplained
 from longshore_inventory.stock.store import ItemKey, Wanted, known_movements, load_book, sold_since
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,8 @@ _DIFFERING = text(
     """
     SELECT l.id, l.variant_id, l.org_id, l.sku
     FROM inventory.store_levels s JOIN inventory.listings l ON l.id = s.listing_id
-    WHERE s.differs_since <= :horizon AND s.acked >= s.sequence AND l.variant_id IS NOT NULL
+    WHERE (s.differs_since <= :horizon OR s.differs_since > :impossible)
+        AND s.acked >= s.sequence AND l.variant_id IS NOT NULL
     ORDER BY s.differs_since LIMIT :limit
     """
 )
@@ -131,7 +132,9 @@ class Reports:
         now = self._clock()
         async with unit_of_work(self._engine, SCHEMA) as work:
             horizon = now - timedelta(seconds=self._settle_s)
-            rows = (await work.conn.execute(_DIFFERING, {"horizon": horizon, "limit": MATURE_BATCH})).all()
+            impossible = now + timedelta(seconds=CLOCKS_DIFFER_S)
+            values = {"horizon": horizon, "impossible": impossible, "limit": MATURE_BATCH}
+            rows = (await work.conn.execute(_DIFFERING, values)).all()
             if not rows:
                 return 0
             wanted = {row.variant_id: Wanted(row.org_id, row.sku) for row in rows}

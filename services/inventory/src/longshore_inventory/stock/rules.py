@@ -217,10 +217,20 @@ def unexplained(listing: StoreListing, stated: Stated, sold_since: int) -> int:
     return stated.quantity - (listing.believed + sold_since)
 
 
+CLOCKS_DIFFER_S = 60.0
+"""Clocks of two processes of ours differ by less."""
+
+
 def is_mature(listing: StoreListing, now: datetime, settle_s: float) -> bool:
-    """Whether a difference has outlived its window, with no push under way that might explain it."""
+    """Whether a difference has outlived its window, with no push under way that might explain it.
+
+    One that begins in the future was noted by a clock that was wrong then: it must not wait until that time.
+    """
     since = listing.differs_since
-    return since is not None and not listing.pending and (now - since).total_seconds() >= settle_s
+    if since is None or listing.pending:
+        return False
+    outlived = (now - since).total_seconds()
+    return outlived >= settle_s or outlived < -CLOCKS_DIFFER_S
 
 
 class OpenLine(NamedTuple):
