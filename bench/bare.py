@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +16,7 @@ import httpx
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from bench import bare_gateway
+from bench import bare_gateway, child
 from longshore_devkit.infra import Infra
 from longshore_devkit.ports import free_port
 from longshore_devkit.testing import eventually
@@ -37,7 +36,7 @@ async def gateway(infra: Infra) -> AsyncIterator[str]:
     await make_topic(infra, bare_gateway.TOPIC, bare_gateway.PARTITIONS)
     port = free_port()
     environ = os.environ | infra.environ | {"LONGSHORE_HTTP_PORT": str(port)}
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.bare_gateway", env=environ)
+    process = await child.start("bench.bare_gateway", env=environ)
     try:
         url = f"http://127.0.0.1:{port}/"
         await eventually(lambda: _answers(url), timeout=20)
@@ -53,9 +52,7 @@ async def consumer(infra: Infra, topic: str, kind: str) -> AsyncIterator[BareCon
     with tempfile.TemporaryDirectory(prefix="longshore-bench-bare-") as folder:
         out = Path(folder) / "committed.json"
         environ = os.environ | infra.environ | {"BENCH_TOPIC": topic, "BENCH_KIND": kind, "BENCH_OUT": str(out)}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bench.bare_consumer", env=environ, stdout=asyncio.subprocess.PIPE
-        )
+        process = await child.start("bench.bare_consumer", env=environ, stdout=asyncio.subprocess.PIPE)
         running = BareConsumer(process)
         try:
             assert process.stdout is not None

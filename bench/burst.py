@@ -11,6 +11,7 @@ from bench.generator import generate
 from bench.lag import EVENTS, first_told, lags
 from bench.measure import in_ms
 from bench.page import slashed, table
+from bench.shortest import BARE_S, bare_told, deliver_bare
 from bench.system import running_system
 from bench.usage import Usage
 from longshore_devkit.loadgen import LoadResult
@@ -19,10 +20,15 @@ TIMES = 10
 
 
 async def run(*, quick: bool) -> Found:
-    """The base rate before, the burst, the base rate while it drains. The reference is the base rate by itself."""
+    """The base rate before, the burst, the base rate while it drains.
+
+    The references are the base rate by itself, and the shortest path at the burst's rate.
+    """
     base, calm_s, burst_s = (60.0, 5.0, 8.0) if quick else (300.0, 15.0, 30.0)
     async with running_system() as system:
         store = await system.connect_woocommerce()
+        await deliver_bare(system, base, 3.0, first_id=1_000)
+        bare = await deliver_bare(system, base * TIMES, min(burst_s, BARE_S), first_id=10_000_000)
         results: list[LoadResult] = []
         starts = await topics.ends(system.servers, EVENTS)
         async with Usage.watching() as usage:
@@ -51,6 +57,7 @@ async def run(*, quick: bool) -> Found:
         "burst_s": burst_s,
         "phases": phases,
         "drained_s": round(drained, 2),
+        "bare": bare,
         "peak_rss_mib": usage.peaks_mib(),
     }
 
@@ -77,6 +84,7 @@ def section(found: Found) -> str:
                 for name, each in found["phases"].items()
             ],
         )
+        + bare_told(found["bare"])
         + f"Peak MiB: {memory}."
     )
 

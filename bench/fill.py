@@ -1,22 +1,18 @@
 """Many orders written straight into the tables, as the services write them: same translator, same decisions, same
-statements, without Kafka and HTTP between them. `python -m bench.fill ORG STORE FIRST COUNT` with
-LONGSHORE_DATABASE_URL; `filled` runs several of them. A test compares rows so made with rows of the stream.
+statements, without Kafka and HTTP between them: some hundred orders a second (see copies.py for more). A test compares
+rows so made with rows of the stream.
 """
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from uuid import UUID
 
 from prometheus_client import CollectorRegistry
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bench.database import plain
 from longshore.contracts import OrderSnapshot, Origin, Platform, RawRef
 from longshore.ids import IntegrationId, OrgId, order_id
 from longshore.platforms.protocols import RawRecord
@@ -32,7 +28,6 @@ from longshore_order_sync.orders.search import terms_of
 from longshore_order_sync.orders.state import NOTHING_KNOWN, delivery_of
 
 BATCH = 1_000
-PROCESSES = 2
 FIRST_AT = 1_760_000_000.0
 EVERY_S = 30.0
 """An order every half minute of the store: a million in most of a year."""
@@ -97,39 +92,3 @@ async def _write_orders(engine: AsyncEngine, batch: list[OrderSnapshot], bodies:
                 if each.head is not None and each.texts is not None
             ],
         )
-
-
-async def filled(database_url: str, org_id: str, integration_id: str, first: int, count: int) -> None:
-    """`fill` in several processes."""
-    share = -(-count // PROCESSES)
-    environ = os.environ | {"LONGSHORE_DATABASE_URL": database_url}
-    running = [
-        await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "bench.fill",
-            org_id,
-            integration_id,
-            str(start),
-            str(min(share, first + count - start)),
-            env=environ,
-        )
-        for start in range(first, first + count, share)
-    ]
-    codes = [await process.wait() for process in running]
-    if any(codes):
-        raise RuntimeError(f"filling ended with codes {codes}")
-
-
-async def main(words: list[str]) -> None:
-    """The command."""
-    url = os.environ["LONGSHORE_DATABASE_URL"]
-    engine = create_async_engine(plain(url).replace("postgresql://", "postgresql+asyncpg://", 1))
-    try:
-        await fill(engine, UUID(words[0]), UUID(words[1]), int(words[2]), int(words[3]))
-    finally:
-        await engine.dispose()
-
-
-if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1:]))

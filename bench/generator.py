@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from bench import child
 from longshore_devkit.loadgen import LatencySummary, LoadPlan, LoadResult
 
 
@@ -17,13 +17,9 @@ async def generate(plan: LoadPlan) -> LoadResult:
     """Run a plan that has no bodies of its own. Raises RuntimeError when the generator fails."""
     with tempfile.TemporaryDirectory(prefix="longshore-bench-load-") as folder:
         ids = Path(folder) / "ids.json"
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
+        process = await child.start(
             "longshore_devkit.loadgen",
-            *arguments(plan),
-            "--ids-file",
-            str(ids),
+            [*arguments(plan), "--ids-file", str(ids)],
             stdout=asyncio.subprocess.DEVNULL,
         )
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 from bench import topics
@@ -11,9 +12,11 @@ from bench.delivering import answers, costs, plan_for
 from bench.lag import EVENTS, first_told, lags
 from bench.measure import in_ms
 from bench.page import slashed, table
+from bench.shortest import BARE_S, bare_told, deliver_bare
 from bench.system import System, running_system
 from bench.usage import Usage
 from longshore_devkit.loadgen import LoadPlan, LoadResult, run_load
+from longshore_devkit.stores.woo.payloads import OrderBodies
 
 COUNTS = (1, 10, 100, 1_000)
 CONNECTIONS = 64
@@ -25,14 +28,21 @@ async def run(*, quick: bool) -> Found:
     counts = COUNTS[:3] if quick else COUNTS
     results: Found = {"rate": rate, "seconds": seconds, "stores": {}}
     async with running_system() as system:
+        await deliver_bare(system, 200.0, 3.0, first_id=1_000)
+        results["bare"] = await deliver_bare(system, rate, BARE_S, first_id=10_000_000)
         connected: list[dict[str, Any]] = []
         for count in counts:
+            began = time.monotonic()
             while len(connected) < count:
                 connected.append(await system.connect_woocommerce(f"http://127.0.0.1:{1_000 + len(connected)}"))
             await system.settle()
-            await _deliver(system, connected, 200.0, 3.0)
+            connecting = time.monotonic() - began
+            # Each store is known to the gateway and has had an order.
+            await _deliver(system, connected, 200.0, max(3.0, count * 2 / 200.0))
             await system.settle()
-            results["stores"][str(count)] = await _measure(system, connected, rate, seconds)
+            results["stores"][str(count)] = {"connecting_s": round(connecting, 1)} | await _measure(
+                system, connected, rate, seconds
+            )
     return results
 
 
@@ -58,32 +68,43 @@ async def _measure(system: System, stores: list[dict[str, Any]], rate: float, se
 
 
 async def _deliver(system: System, stores: list[dict[str, Any]], rate: float, seconds: float) -> list[LoadResult]:
-    """Each store a part of the rate, with ids that no earlier delivery had; generated in this process."""
-    share = rate / len(stores)
-    first = 1_000_000 + system.take_ids(int(rate * seconds) + 1)
-    plans: list[LoadPlan] = [
+    """Each store a part of the rate, one after the other, with ids that no earlier delivery had; generated in this
+    process. With more stores than pairs of deliveries, only the first have any."""
+    senders = stores[: max(1, int(rate * seconds / 2))]
+    orders = max(1, round(rate * seconds / 2 / len(senders)))
+    # All stores share the bodies' maker: a thousand of its own would take minutes.
+    bodies = OrderBodies(first_id=1_000_000 + system.take_ids(orders))
+    plans = [
         plan_for(
             store,
-            rate=share,
-            orders=max(1, round(share * seconds / 2)),
-            connections=max(1, CONNECTIONS // len(stores)),
-            first_id=first,
+            rate=rate / len(senders),
+            orders=orders,
+            connections=max(1, CONNECTIONS // len(senders)),
+            body=bodies,
+            order_id=bodies.order_id,
         )
-        for store in stores
+        for store in senders
     ]
-    return list(await asyncio.gather(*(run_load(plan) for plan in plans)))
+
+    async def after(wait_s: float, plan: LoadPlan) -> LoadResult:
+        await asyncio.sleep(wait_s)
+        return await run_load(plan)
+
+    return list(await asyncio.gather(*(after(number / rate, plan) for number, plan in enumerate(plans))))
 
 
 def _together(results: list[LoadResult]) -> LoadResult:
     """One result of many that ran at once. The answers' percentiles are the medians of theirs."""
     middle = sorted(results, key=lambda each: each.latency.p99_ms)[len(results) // 2]
+    started = min(each.started_at for each in results)
     return LoadResult(
         planned=sum(each.planned for each in results),
         sent=sum(each.sent for each in results),
         accepted=sum(each.accepted for each in results),
         latency=middle.latency,
         lateness=middle.lateness,
-        seconds=max(each.seconds for each in results),
+        started_at=started,
+        seconds=max(each.started_at + each.seconds for each in results) - started,
         # Each measures the whole process.
         cpu_seconds=max(each.cpu_seconds for each in results),
     )
@@ -94,6 +115,7 @@ def section(found: Found) -> str:
     return (
         f"{found['rate']:,.0f} deliveries/s in all for {found['seconds']:.0f} s, shared by so many WooCommerce"
         " stores; the reference is one store.\n\n"
+        + bare_told(found["bare"])
         + table(
             [
                 "stores",
@@ -102,6 +124,7 @@ def section(found: Found) -> str:
                 "lag ms p50 / p99 / max",
                 "CPU ms per delivery",
                 "drained after s",
+                "connected in s",
             ],
             [
                 [
@@ -111,6 +134,7 @@ def section(found: Found) -> str:
                     slashed(each, "lag_p50_ms", "lag_p99_ms", "lag_max_ms"),
                     each["cpu_ms_per_delivery_all"],
                     each["drain_s"],
+                    each["connecting_s"],
                 ]
                 for count, each in found["stores"].items()
             ],

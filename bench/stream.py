@@ -6,19 +6,11 @@ gateway, Kafka, one bare batch consumer with a bulk upsert, PostgreSQL.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from bench import bare, bare_gateway
 from bench.benchmark import Benchmark, Figure, Found
-from bench.database import connected
-from bench.delivering import answers, costs, deliver
-from bench.generator import generate
-from bench.measure import in_ms
+from bench.delivering import deliver
 from bench.page import slashed, table
-from bench.system import SECRET, System, running_system
-from bench.usage import Usage
-from longshore_devkit.loadgen import LoadPlan
-from longshore_devkit.testing import eventually
+from bench.shortest import deliver_bare
+from bench.system import running_system
 
 RATES = (700, 1_000, 1_500, 2_000)
 
@@ -36,45 +28,12 @@ async def run(*, quick: bool) -> Found:
             results["rates"][str(rate)] = await deliver(
                 system, stores[1], rate=rate, duration_s=seconds, first_id=first_id
             )
-        await _deliver_bare(system, 300, 3.0, first_id=1_000)
+        await deliver_bare(system, 300, 3.0, first_id=1_000)
         for number, rate in enumerate((RATES[0], RATES[-1])):
-            results["bare"][str(rate)] = await _deliver_bare(
+            results["bare"][str(rate)] = await deliver_bare(
                 system, rate, seconds / 2, first_id=10_000_000 * (number + 1)
             )
     return results
-
-
-async def _deliver_bare(system: System, rate: float, seconds: float, *, first_id: int) -> Found:
-    """The same deliveries on the shortest path. Our own services stand by; only Kafka's and PostgreSQL's part of what
-    they use meanwhile is in the figures (a few per cent of a core)."""
-    infra = system.stack.infra
-    plan = LoadPlan(url="", secret=SECRET, rate=rate, duration_s=seconds, connections=64, pair=True, first_id=first_id)
-    async with (
-        bare.gateway(infra) as url,
-        bare.consumer(infra, bare_gateway.TOPIC, "woo") as consumer,
-        Usage.watching() as usage,
-    ):
-        result = await generate(replace(plan, url=url))
-        await eventually(lambda: _all_written(infra.database_url, result.accepted_ids), timeout=60)
-    usage.only("bare-gateway", "bare-consumer", "kafka", "postgres")
-    found = {
-        order: consumer.committed[str(order)] - moment
-        for order, moment in result.intended.items()
-        if str(order) in consumer.committed
-    }
-    return (
-        answers(result)
-        | {"orders_missing": len(result.accepted_ids - found.keys())}
-        | {f"lag_{name}": value for name, value in in_ms(found.values()).items()}
-        | costs(usage, result)
-    )
-
-
-async def _all_written(database_url: str, ids: set[int]) -> bool:
-    query = "SELECT count(*) FROM bench_bare.orders WHERE id = ANY($1::text[])"
-    async with connected(database_url) as conn:
-        found: int = await conn.fetchval(query, [str(each) for each in ids])
-    return found == len(ids)
 
 
 def section(found: Found) -> str:

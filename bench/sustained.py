@@ -21,6 +21,7 @@ from bench.lag import EVENTS, OUTCOMES, first_told, lags, oversell_windows
 from bench.measure import by_minute, in_ms
 from bench.page import slashed, table
 from bench.selling import SecondStore
+from bench.shortest import BARE_S, bare_told, deliver_bare
 from bench.system import System, running_system
 from bench.usage import GENERATOR, MIB, cpu_by_name, memory_by_name
 from longshore_devkit.loadgen import LoadResult
@@ -37,9 +38,13 @@ async def run(*, quick: bool) -> Found:
             await system.connect_shopify("warm.myshopify.com"),
         ]
         stores = [await system.connect_woocommerce(), await system.connect_shopify()]
+        await deliver_bare(system, 200.0, 3.0, first_id=1_000)
+        bare = await deliver_bare(system, rate, min(seconds, BARE_S), first_id=10_000_000)
         await _deliver(system, warm, skus, 200.0, 5.0)
         await system.settle()
-        return {"rate": rate, "seconds": seconds} | await _measure(system, stores, skus, rate, seconds, every_s)
+        return {"rate": rate, "seconds": seconds, "bare": bare} | await _measure(
+            system, stores, skus, rate, seconds, every_s
+        )
 
 
 async def _measure(
@@ -147,9 +152,10 @@ def section(found: Found) -> str:
         f"{found['rate']:,.0f} signed 5 KB deliveries/s for {found['seconds']:.0f} s, open loop, half of them a"
         " WooCommerce store's and half a Shopify store's, each order delivered twice (created and updated), of goods"
         " that a third, simulated store lists: its stock is pushed there. Everything, the load generators and that"
-        " store are on this machine. The bare ceilings are those of ingest, apply and stream.\n\n"
-        f"{found['accepted']:,} deliveries taken ({found['achieved_per_s']:,}/s), {found['orders']:,} orders, of which"
-        f" **{found['orders_missing']} are missing**; answers p50 / p99 {found['answer_p50_ms']:.1f} /"
+        " store are on this machine.\n\n"
+        + bare_told(found["bare"])
+        + f"{found['accepted']:,} deliveries taken ({found['achieved_per_s']:,}/s), {found['orders']:,} orders, of"
+        f" which **{found['orders_missing']} are missing**; answers p50 / p99 {found['answer_p50_ms']:.1f} /"
         f" {found['answer_p99_ms']:.1f} ms; lag p50 / p99 / max **{slashed(lag, 'p50_ms', 'p99_ms', 'max_ms')} ms**;"
         f" oversell window p50 / p99 / max {slashed(oversell, 'p50_ms', 'p99_ms', 'max_ms')} ms"
         f" ({oversell['pushes']:,} pushes); drained {found['drain_s']} s after the last delivery;"

@@ -81,8 +81,11 @@ class Requests:
 
     def __post_init__(self) -> None:
         plan = self.plan
-        make, order_id = _bodies(plan)
-        self._make, self._order_id = plan.body or make, plan.order_id or order_id
+        if plan.body is not None and plan.order_id is not None:
+            self._make, self._order_id = plan.body, plan.order_id
+        else:
+            make, order_id = _bodies(plan)
+            self._make, self._order_id = plan.body or make, plan.order_id or order_id
         self._key = plan.secret.encode()
         parts = urlsplit(plan.url)
         path = parts.path + (f"?{parts.query}" if parts.query else "")
