@@ -1,4 +1,4 @@
-"""Services are killed, or asked to stop, in the middle of a load: nothing accepted is lost, nothing is there twice."""
+"""Processes are killed, or asked to stop, in the middle of a load: nothing accepted is lost, nothing is there twice."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ import pytest
 from longshore_devkit.loadgen import run_load
 from longshore_devkit.testing import eventually
 
+from .rawlog import digest_of, raw_deliveries
+
 pytestmark = pytest.mark.e2e
 
 SERVICES = ("gateway", "order-sync", "inventory", "connector-shopify", "connector-woo")
+INFRASTRUCTURE = ("kafka", "postgres")
 EACH = 1_000
 """Orders of each of the two platforms: 2,000 in all, two deliveries of each."""
 
@@ -52,10 +55,20 @@ def sold_by(stores: tuple[Any, ...], orders: range) -> dict[str, int]:
 
 class TestKilled:
     async def test_each_service_in_the_middle_of_2000_orders(
-        self, hub: Any, stack: Any, stores: Any, both: Any, account: Any, kill: Any, all_back: Any, mute: Any, seed: int
+        self,
+        hub: Any,
+        stack: Any,
+        infra: Any,
+        stores: Any,
+        both: Any,
+        account: Any,
+        all_back: Any,
+        mute: Any,
+        seed: int,
     ) -> None:
+        """And what they stand on. test_killed_anytime.py is the long form."""
         chance = random.Random(seed)
-        order = chance.sample(SERVICES, len(SERVICES))
+        order = chance.sample(SERVICES + INFRASTRUCTURE, 7)
         # In the middle: after the first tenth and before the last quarter, one after the other.
         moments = sorted(chance.sample(range(EACH // 10, EACH * 3 // 4), len(order)))
         starts = {name: stack.starts(name) for name in SERVICES}
@@ -63,7 +76,7 @@ class TestKilled:
         async def kill_all(progress: Any) -> None:
             for name, moment in zip(order, moments, strict=True):
                 await progress.reached(moment)
-                await kill(name)
+                await asyncio.to_thread((infra if name in INFRASTRUCTURE else stack).signal, signal.SIGKILL, name)
 
         orders = range(EACH)
         await load_both(both, orders, 250, kill_all)
@@ -72,6 +85,7 @@ class TestKilled:
         assert {name: stack.starts(name) - starts[name] for name in SERVICES} == dict.fromkeys(SERVICES, 1)
         await account.assert_nothing_lost_on_the_way()
         for store in both:
+            assert (await raw_deliveries(stack, store)).keys() == {digest_of(store.body(n)) for n in orders}
             await account.assert_exactly(store, orders)
         sold = sold_by(both, orders)
         await account.assert_stock(stores, sold)
