@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import secrets
 import ssl
@@ -142,7 +143,7 @@ class StoreHttp:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=CONNECTIONS,
-                    ssl=self._tls(),
+                    ssl=_trusting(self._tls_ca_file),
                     resolver=PublicResolver(allow_private=self._allow_private),
                     ttl_dns_cache=60,
                 ),
@@ -151,8 +152,11 @@ class StoreHttp:
             )
         return self._session
 
-    def _tls(self) -> ssl.SSLContext:
-        context = ssl.create_default_context()
-        if self._tls_ca_file is not None:
-            context.load_verify_locations(self._tls_ca_file)
-        return context
+
+@functools.cache
+def _trusting(ca_file: str | None) -> ssl.SSLContext:
+    """One for all stores: to read the usual CAs takes 10 ms and most of a megabyte."""
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        context.load_verify_locations(ca_file)
+    return context
