@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import secrets
 import ssl
 from base64 import b64encode
@@ -153,9 +154,13 @@ class StoreHttp:
         return self._session
 
 
-@functools.cache
 def _trusting(ca_file: str | None) -> ssl.SSLContext:
-    """One for all stores: to read the usual CAs takes 10 ms and most of a megabyte."""
+    """One for all stores, until the file is another: to read the usual CAs takes 10 ms and most of a megabyte."""
+    return _read_cas(ca_file, None if ca_file is None else os.stat(ca_file).st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=1)
+def _read_cas(ca_file: str | None, written_at: int | None) -> ssl.SSLContext:
     context = ssl.create_default_context()
     if ca_file is not None:
         context.load_verify_locations(ca_file)
