@@ -22,7 +22,6 @@ from aiokafka.errors import KafkaError
 from fastapi import APIRouter, Depends, FastAPI
 from prometheus_client import CollectorRegistry, Gauge, GCCollector, PlatformCollector, ProcessCollector
 from pydantic import BaseModel
-from sqlalchemy import text
 from starlette.types import ASGIApp
 
 from longshore.broker import (
@@ -390,8 +389,9 @@ class Service:
 
     async def _database_ping(self) -> bool:
         try:
-            async with asyncio.timeout(2.0), self.engine.connect() as conn:
-                await conn.execute(text("SELECT 1"))
+            # The pool itself asks PostgreSQL before it hands a connection out (pool_pre_ping).
+            async with asyncio.timeout(2.0), self.engine.connect():
+                pass
         except Exception as error:
             log.debug("PostgreSQL does not answer", error=describe(error))
             return False
