@@ -199,11 +199,14 @@ class Producer:
         """Build a batch for each partition and hand it over whole: a future for each batch, not for each message
         (half of the CPU that sending took)."""
         batches: dict[tuple[str, int], BatchBuilder] = {}
+        known: set[str] = set()
         for message in messages:
             topic, key = self._name(message.topic), to_bytes(message.key)
             if len(message.value) + len(key) > MAX_REQUEST_SIZE:
                 raise MessageSizeTooLargeError(f"{len(message.value)} bytes")
-            await client.client._wait_on_metadata(topic)
+            if topic not in known:
+                await client.client._wait_on_metadata(topic)
+                known.add(topic)
             place = topic, client._partition(topic, None, message.key, None, key, None)
             record = {"timestamp": None, "key": key, "value": message.value, "headers": encode_headers(message.headers)}
             batch = batches.get(place)
