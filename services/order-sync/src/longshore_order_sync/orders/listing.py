@@ -57,6 +57,9 @@ class StoredRevision:
 # From so many orders on it is quicker to walk through a list until a page is full than to find and sort them all.
 MANY_HITS = 2_000
 
+# A plan made for any words at all collects all orders that have a common one from the index before it counts MANY_HITS.
+_PLAN_FOR_THE_WORDS = text("SET LOCAL plan_cache_mode = force_custom_plan")
+
 _COLUMNS = "o.id, o.org_id, o.updated_at, o.observed_at, o.raw_offset, o.content_at, o.digest, o.fetched, o.placed_at"
 _REST = f"""
     SELECT page.*, r.body, f.deleted_at, f.oversold, coalesce(f.has_fulfillments, false) AS has_fulfillments
@@ -72,6 +75,8 @@ async def list_orders(
 ) -> list[Order]:
     """A page of an organisation's orders."""
     terms = ts_query(words_of(wanted.query or ""))
+    if terms:
+        await conn.execute(_PLAN_FOR_THE_WORDS)
     rare = bool(terms) and await _are_rare(conn, org_id, terms)
     query, values = _list_query(wanted, after, terms, rare)
     rows = await conn.execute(query, {"org_id": org_id, "limit": limit, **values})
