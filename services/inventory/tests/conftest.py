@@ -257,6 +257,7 @@ class World:
         observed: float | None = None,
         location: str | None = None,
         origin: Origin = Origin.WEBHOOK,
+        offset: int = 0,
     ) -> StockLevel:
         observed = updated if observed is None else observed
         return StockLevel(
@@ -264,8 +265,8 @@ class World:
             integration_id=store.id,
             platform=store.platform,
             external_id=f"i-v-{sku}@{location}",
-            version=Version(updated_at=at(updated), observed_at=at(observed), offset=0),
-            raw=RawRef(topic="raw.test", partition=0, offset=0, origin=origin),
+            version=Version(updated_at=at(updated), observed_at=at(observed), offset=offset),
+            raw=RawRef(topic="raw.test", partition=0, offset=offset, origin=origin),
             inventory_external_id=f"i-v-{sku}",
             location_external_id=location,
             quantity=quantity,

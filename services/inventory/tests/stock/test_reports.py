@@ -254,3 +254,55 @@ class TestDifference:
         await world.reports.apply([world.level(b, "HAT", 9, updated=90, observed=200, origin=Origin.FETCH)])
         assert await settle(world) == 1
         assert await world.figures("HAT") == (11, 2, 9)
+
+
+class TestWrongClocks:
+    @pytest.mark.parametrize("gateway_s", [-3700, 3700])
+    @pytest.mark.parametrize("woo_first", [True, False])
+    @pytest.mark.parametrize("together", [True, False])
+    async def test_a_stores_own_sale_told_through_a_gateway_an_hour_off(
+        self, world: World, gateway_s: int, woo_first: bool, together: bool
+    ) -> None:
+        """It stays the one sale: by its time the report would come before the one that the ledger began with."""
+        woo, shopify = world.store(Platform.WOOCOMMERCE), world.store()
+        for when, store in enumerate((woo, shopify) if woo_first else (shopify, woo)):
+            await world.list_sku(store, "HAT", 10, updated=10 + when)
+        await world.said()
+        await world.adjust("HAT", to=100)
+        await world.deliver(woo, shopify, when=50)
+        told = [
+            world.level(woo, "HAT", 98, updated=90, observed=90 + gateway_s, offset=7),
+            world.level(woo, "HAT", 97, updated=100, observed=100 + gateway_s, offset=8),
+        ]
+        for batch in [told] if together else [told[:1], told[1:]]:
+            await world.reports.apply(batch)
+        await world.order(woo, "1", [line("1", "HAT", 3)], placed=100)
+        await world.deliver(woo, shopify, when=120)
+        await settle(world)
+        assert await world.figures("HAT") == (100, 3, 97)
+        assert [each.kind for each in await world.movements("HAT")].count("initial") == 1
+
+    async def test_a_window_noted_in_the_future_lasts_as_long_as_others(
+        self, world: World, stores: tuple[Store, Store]
+    ) -> None:
+        """Its order comes within the window: what the clock said then must not end it at once."""
+        a, _ = stores
+        right = world.now
+        world.now = right + timedelta(hours=1)
+        await world.reports.apply([world.level(a, "HAT", 8, updated=100)])
+        world.now = right
+        await world.reports.settle_due()
+        await world.order(a, "1", [line("1", "HAT", 2)], placed=90)
+        await settle(world)
+        assert await world.figures("HAT") == (10, 2, 8)
+
+    async def test_nor_does_it_wait_for_that_hour(self, world: World, stores: tuple[Store, Store]) -> None:
+        a, _ = stores
+        right = world.now
+        world.now = right + timedelta(hours=1)
+        await world.reports.apply([world.level(a, "HAT", 8, updated=100)])
+        world.now = right
+        await world.reports.settle_due()
+        assert await world.figures("HAT") == (10, 0, 10)
+        await settle(world)
+        assert await world.figures("HAT") == (8, 0, 8)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from longshore.contracts import Origin, Platform
 from longshore_inventory.stock.rules import (
+    Heard,
     Level,
     Mode,
     OpenLine,
@@ -19,6 +20,7 @@ from longshore_inventory.stock.rules import (
     Stated,
     StoreListing,
     first_stated,
+    heard_before,
     holds_as_of,
     in_sync,
     is_mature,
@@ -26,6 +28,7 @@ from longshore_inventory.stock.rules import (
     main_location,
     push_of,
     recheck,
+    restart_impossible,
     shortfalls,
     unexplained,
 )
@@ -152,10 +155,41 @@ class TestUnexplained:
         assert not is_mature(known, NOON + 60 * SECOND, 30)
         assert not is_mature(listing(), NOON, 0)
 
-    def test_one_that_a_wrong_clock_has_noted_does_not_wait_for_that_time(self) -> None:
-        known = listing(differs_since=NOON + timedelta(hours=1))
-        assert is_mature(known, NOON, 30)
-        assert not is_mature(listing(differs_since=NOON + 30 * SECOND), NOON, 30)
+    @pytest.mark.parametrize(
+        ("ahead_s", "begins_anew"), [(3600, True), (61, True), (60, False), (30, False), (-3600, False)]
+    )
+    def test_a_window_that_a_wrong_clock_has_noted_begins_anew(self, ahead_s: int, begins_anew: bool) -> None:
+        known = listing(differs_since=NOON + ahead_s * SECOND)
+        assert restart_impossible(known, NOON) is known.changed is begins_anew
+        assert known.differs_since == (NOON if begins_anew else NOON + ahead_s * SECOND)
+        assert not is_mature(known, NOON + 29 * SECOND, 30) or ahead_s < 0
+        assert not restart_impossible(listing(), NOON)
+
+
+class TestHeardBefore:
+    @pytest.mark.parametrize(
+        ("one", "other", "expected"),
+        [
+            # The same partition: by the order of arrival, not by a clock that was an hour off.
+            ((1, 5, 0), (1, 6, -3700), True),
+            ((1, 6, -3700), (1, 5, 0), False),
+            # One raw record, translated again.
+            ((1, 5, 0), (1, 5, 0), False),
+            ((1, 5, -1), (1, 5, 0), True),
+            # Two partitions, or one that is not known: by time.
+            ((1, 6, -1), (2, 5, 0), True),
+            ((1, 5, 1), (2, 6, 0), False),
+            ((None, None, -1), (1, 5, 0), True),
+            ((None, None, 0), (None, None, -1), False),
+        ],
+    )
+    def test_by_the_log_else_by_time(
+        self, one: tuple[int | None, int | None, int], other: tuple[int | None, int | None, int], expected: bool
+    ) -> None:
+        def heard(partition: int | None, offset: int | None, when: int) -> Heard:
+            return Heard(partition, offset, NOON + when * SECOND)
+
+        assert heard_before(heard(*one), heard(*other)) is expected
 
 
 class TestRecheck:

@@ -31,11 +31,16 @@ def subscribe_stock(service: Service, reports: Reports) -> None:
 
 
 def settling(reports: Reports, settle_s: float, begin: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-    """A background task: after `begin` looks for differences that have outlived their window, several times in each."""
+    """A background task: after `begin` looks for differences that have outlived their window, several times in each.
+
+    Those of before the process began get a whole window of its own: nobody read while it was away what may explain
+    them, and a clock that was wrong may have noted them.
+    """
     every_s = min(max(settle_s / 10, 0.1), 5.0)
 
     async def run() -> None:
         await begin()
+        await asyncio.sleep(settle_s)
         while True:
             while await reports.settle_due() == MATURE_BATCH:
                 pass

@@ -59,6 +59,9 @@ reports = Table(
     Column("first_quantity", BigInteger, nullable=False),
     Column("first_as_of", DateTime(timezone=True), nullable=False),
     Column("first_observed_at", DateTime(timezone=True), nullable=False),
+    # Where in the raw log the first is; NULL of those that were kept before these columns were.
+    Column("first_partition", Integer),
+    Column("first_offset", BigInteger),
     Column("quantity", BigInteger, nullable=False),
     Column("as_of", DateTime(timezone=True), nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),

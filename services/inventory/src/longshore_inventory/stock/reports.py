@@ -21,42 +21,47 @@ from longshore_inventory.pushes.store import land, unanswered
 from longshore_inventory.stock.book import Book, Movement, report_movement
 from longshore_inventory.stock.closing import close_book
 from longshore_inventory.stock.linking import take_reports
-from longshore_inventory.stock.rules import CLOCKS_DIFFER_S, Stated, StoreListing, holds_as_of, is_mature, unexplained
+from longshore_inventory.stock.rules import (
+    CLOCKS_DIFFER_S,
+    Heard,
+    Stated,
+    StoreListing,
+    heard_before,
+    holds_as_of,
+    is_mature,
+    restart_impossible,
+    unexplained,
+)
 from longshore_inventory.stock.store import ItemKey, Wanted, known_movements, load_book, sold_since
 
 log = structlog.get_logger(__name__)
 
 MATURE_BATCH = 200
 
+# As rules.heard_before.
+_EARLIER = """(CASE WHEN EXCLUDED.first_partition = r.first_partition AND EXCLUDED.first_offset <> r.first_offset
+    THEN EXCLUDED.first_offset < r.first_offset ELSE EXCLUDED.first_observed_at < r.first_observed_at END)"""
+_NEWER = """((EXCLUDED.updated_at, EXCLUDED.observed_at, EXCLUDED.raw_offset)
+    > (r.updated_at, r.observed_at, r.raw_offset))"""
+_OF_FIRST = ("first_quantity", "first_as_of", "first_observed_at", "first_partition", "first_offset")
+_OF_NEWEST = ("quantity", "as_of", "updated_at", "observed_at", "raw_offset")
+
 _TAKE = text(
-    """
+    f"""
     INSERT INTO inventory.reports AS r (integration_id, inventory_external_id, location, org_id, first_quantity,
-        first_as_of, first_observed_at, quantity, as_of, updated_at, observed_at, raw_offset)
+        first_as_of, first_observed_at, first_partition, first_offset, quantity, as_of, updated_at, observed_at,
+        raw_offset)
     SELECT * FROM unnest(CAST(:integrations AS uuid[]), CAST(:items AS text[]), CAST(:locations AS text[]),
         CAST(:orgs AS uuid[]), CAST(:firsts AS bigint[]), CAST(:first_as_of AS timestamptz[]),
-        CAST(:first_observed AS timestamptz[]), CAST(:quantities AS bigint[]), CAST(:as_of AS timestamptz[]),
-        CAST(:updated AS timestamptz[]), CAST(:observed AS timestamptz[]), CAST(:offsets AS bigint[])) AS n
+        CAST(:first_observed AS timestamptz[]), CAST(:first_partitions AS int[]), CAST(:first_offsets AS bigint[]),
+        CAST(:quantities AS bigint[]), CAST(:as_of AS timestamptz[]), CAST(:updated AS timestamptz[]),
+        CAST(:observed AS timestamptz[]), CAST(:offsets AS bigint[])) AS n
     ON CONFLICT (integration_id, inventory_external_id, location) DO UPDATE SET
-        first_quantity = CASE WHEN EXCLUDED.first_observed_at < r.first_observed_at
-            THEN EXCLUDED.first_quantity ELSE r.first_quantity END,
-        first_as_of = CASE WHEN EXCLUDED.first_observed_at < r.first_observed_at
-            THEN EXCLUDED.first_as_of ELSE r.first_as_of END,
-        first_observed_at = least(r.first_observed_at, EXCLUDED.first_observed_at),
-        quantity = CASE WHEN (EXCLUDED.updated_at, EXCLUDED.observed_at, EXCLUDED.raw_offset)
-            > (r.updated_at, r.observed_at, r.raw_offset) THEN EXCLUDED.quantity ELSE r.quantity END,
-        as_of = CASE WHEN (EXCLUDED.updated_at, EXCLUDED.observed_at, EXCLUDED.raw_offset)
-            > (r.updated_at, r.observed_at, r.raw_offset) THEN EXCLUDED.as_of ELSE r.as_of END,
-        updated_at = CASE WHEN (EXCLUDED.updated_at, EXCLUDED.observed_at, EXCLUDED.raw_offset)
-            > (r.updated_at, r.observed_at, r.raw_offset) THEN EXCLUDED.updated_at ELSE r.updated_at END,
-        observed_at = CASE WHEN (EXCLUDED.updated_at, EXCLUDED.observed_at, EXCLUDED.raw_offset)
-            > (r.updated_at, r.observed_at, r.raw_offset) THEN EXCLUDED.observed_at ELSE r.observed_at END,
-        raw_offset = CASE WHEN (EXCLUDED.updated_at, EXCLUDED.observed_at, EXCLUDED.raw_offset)
-            > (r.updated_at, r.observed_at, r.raw_offset) THEN EXCLUDED.raw_offset ELSE r.raw_offset END
-    WHERE EXCLUDED.first_observed_at < r.first_observed_at
-        OR (EXCLUDED.updated_at, EXCLUDED.observed_at, EXCLUDED.raw_offset)
-            > (r.updated_at, r.observed_at, r.raw_offset)
+        {", ".join(f"{name} = CASE WHEN {_EARLIER} THEN EXCLUDED.{name} ELSE r.{name} END" for name in _OF_FIRST)},
+        {", ".join(f"{name} = CASE WHEN {_NEWER} THEN EXCLUDED.{name} ELSE r.{name} END" for name in _OF_NEWEST)}
+    WHERE {_EARLIER} OR {_NEWER}
     RETURNING r.integration_id, r.inventory_external_id, r.first_quantity, (xmax = 0) AS is_new
-    """
+    """  # noqa: S608  (our own constants)
 )
 
 _LISTED = text(
@@ -106,7 +111,7 @@ class Reports:
             if known is None:
                 told[key] = _Told(level, level)
                 continue
-            if level.version.observed_at < known.first.version.observed_at:
+            if heard_before(_heard(level), _heard(known.first)):
                 known.first = level
             if level.version.key() > known.newest.version.key():
                 known.newest = level
@@ -140,12 +145,13 @@ class Reports:
             wanted = {row.variant_id: Wanted(row.org_id, row.sku) for row in rows}
             book = await load_book(work.conn, wanted, self._known)
             ids = {row.id for row in rows}
-            due = [
-                each
-                for listings in book.listings.values()
-                for each in listings
-                if each.id in ids and is_mature(each, now, self._settle_s)
-            ]
+            found = [each for listings in book.listings.values() for each in listings if each.id in ids]
+            for listing in found:
+                if restart_impossible(listing, now):
+                    # Saved with the book, which saves nothing of what is not touched.
+                    book.touched.add(listing.variant_id)
+                    book.held.add(listing.id)
+            due = [each for each in found if is_mature(each, now, self._settle_s)]
             decisions = await self._settle(work.conn, book, due, now)
             await close_book(work, book, now, self._metrics, decisions=decisions)
             return len(due)
@@ -206,6 +212,10 @@ async def _landed_unheard(conn: AsyncConnection, stated: Sequence[tuple[StoreLis
     return found
 
 
+def _heard(level: StockLevel) -> Heard:
+    return Heard(level.raw.partition, level.raw.offset, level.version.observed_at)
+
+
 async def _take(conn: AsyncConnection, told: dict[tuple[UUID, str, str], _Told]) -> dict[ItemKey, int]:
     """Write reports; answers the items of which something is new, with the quantity at locations heard of first now."""
     keys = sorted(told)
@@ -225,6 +235,8 @@ async def _take(conn: AsyncConnection, told: dict[tuple[UUID, str, str], _Told])
             "firsts": [each.quantity for each in firsts],
             "first_as_of": [as_of(each) for each in firsts],
             "first_observed": [each.version.observed_at for each in firsts],
+            "first_partitions": [each.raw.partition for each in firsts],
+            "first_offsets": [each.raw.offset for each in firsts],
             "quantities": [each.quantity for each in newest],
             "as_of": [as_of(each) for each in newest],
             "updated": [each.version.updated_at for each in newest],

@@ -170,6 +170,25 @@ def holds_as_of(platform: Platform, origin: Origin, updated_at: datetime, observ
     return observed_at if origin is Origin.FETCH or platform is Platform.WOOCOMMERCE else updated_at
 
 
+class Heard(NamedTuple):
+    """Where in the raw log a report is (no partition: not known), and when whoever took it says that it came."""
+
+    partition: int | None
+    offset: int | None
+    observed_at: datetime
+
+
+def heard_before(one: Heard, other: Heard) -> bool:
+    """Whether `one` came before `other`. The store's SQL does the same (reports.py).
+
+    A partition of the log is in the order of arrival, whatever a clock said: by a gateway whose clock is behind, each
+    report would else come before the first, and the ledger begin with it once more. Of two partitions the times tell.
+    """
+    if one.partition is not None and one.partition == other.partition and one.offset != other.offset:
+        return (one.offset or 0) < (other.offset or 0)
+    return one.observed_at < other.observed_at
+
+
 class Stated(NamedTuple):
     """What a store says it has of one item, over its locations; `observed_at`: when we first heard."""
 
@@ -222,15 +241,22 @@ CLOCKS_DIFFER_S = 60.0
 
 
 def is_mature(listing: StoreListing, now: datetime, settle_s: float) -> bool:
-    """Whether a difference has outlived its window, with no push under way that might explain it.
+    """Whether a difference has outlived its window, with no push under way that might explain it."""
+    since = listing.differs_since
+    return since is not None and not listing.pending and (now - since).total_seconds() >= settle_s
 
-    One that begins in the future was noted by a clock that was wrong then: it must not wait until that time.
+
+def restart_impossible(listing: StoreListing, now: datetime) -> bool:
+    """Begin a window anew that begins in the future; answers whether it did.
+
+    A clock that was wrong then has noted it: it must not wait until that time, nor end before it has lasted.
     """
     since = listing.differs_since
-    if since is None or listing.pending:
+    if since is None or (since - now).total_seconds() <= CLOCKS_DIFFER_S:
         return False
-    outlived = (now - since).total_seconds()
-    return outlived >= settle_s or outlived < -CLOCKS_DIFFER_S
+    listing.differs_since = now
+    listing.changed = True
+    return True
 
 
 class OpenLine(NamedTuple):
