@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from longshore.contracts import OrderStatus, Origin, Platform, StockAdjusted
+from longshore.contracts import STALE, CommandStatus, OrderStatus, Origin, Platform, StockAdjusted
 
 from ..conftest import SETTLE_S, Store, World, line  # noqa: TID252  (tests are no package of their own)
 
@@ -306,3 +307,26 @@ class TestWrongClocks:
         assert await world.figures("HAT") == (10, 0, 10)
         await settle(world)
         assert await world.figures("HAT") == (8, 0, 8)
+
+
+class TestSecondOfAPush:
+    """Stores date orders to the second: one of the second of a push was placed before or after it."""
+
+    @pytest.mark.parametrize(("pushed", "missing"), [(100.5, 0), (99.5, 0), (100.5, 2)])
+    async def test_a_sale_after_the_push_is_no_strangers(self, world: World, pushed: float, missing: int) -> None:
+        """What is missing beyond it is."""
+        a, b = world.store(), world.store()
+        for when, store in enumerate((a, b)):
+            await world.list_sku(store, "HAT", 100, updated=10 + when)
+        await world.said()
+        await world.adjust("HAT", to=99)
+        await world.deliver(a, b, when=pushed)
+        await world.order(a, "1", [line("1", "HAT", 3)], placed=100)
+        has = 96 - missing
+        stale: Any = {"status": CommandStatus.FAILED, "code": STALE, "quantity": has}
+        commands = await world.told()
+        outcomes = [world.outcome(c, when=102, **(stale if c.integration_id == a.id else {})) for c in commands]
+        await world.pushes.apply(outcomes)
+        assert await settle(world) == (pushed > 100)
+        # Of what is missing beyond the sale nobody knows whose it was: then all of it counts.
+        assert await world.figures("HAT") == ((99, 3, 96) if not missing else (94, 3, 91))

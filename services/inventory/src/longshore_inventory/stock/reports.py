@@ -167,6 +167,7 @@ class Reports:
         sold = await sold_since(conn, [(each, said.as_of) for each, said in stated])
         entered = await known_movements(conn, [report_movement(each, said) for each, said in stated])
         lost = await _landed_unheard(conn, stated)
+        doubtful = await _sold_as_pushed(conn, due)
         landed: list[tuple[UUID, int, datetime]] = []
         decisions: list[Movement] = []
         for (listing, said), pieces in zip(stated, sold, strict=True):
@@ -176,6 +177,11 @@ class Reports:
                 book.confirm(listing, said.quantity - listing.elsewhere, pieces, said.as_of)
                 listing.differs_since = None
                 landed.append((listing.id, lost[listing.id], said.as_of))
+                continue
+            if -doubtful.get(listing.id, 0) <= difference < 0:
+                # No stranger's doing: the store sold these after the push of that second, not before it.
+                book.confirm(listing, said.quantity - listing.elsewhere, pieces, said.as_of)
+                listing.differs_since = None
                 continue
             movement = book.settle(listing, said, difference, now, entered)
             if difference:
@@ -210,6 +216,16 @@ async def _landed_unheard(conn: AsyncConnection, stated: Sequence[tuple[StoreLis
         if said.quantity - listing.elsewhere in (push.quantity, push.quantity - sold):
             found.setdefault(listing.id, push.sequence)
     return found
+
+
+async def _sold_as_pushed(conn: AsyncConnection, listings: Sequence[StoreListing]) -> dict[UUID, int]:
+    """Pieces that each listing's store sold in the second of its last push, up to that: they count as overwritten by it
+    (Book._sold), though some may have been sold after it."""
+    pushed = [(each, each.confirmed_at) for each in listings if each.confirmed_at is not None]
+    until = await sold_since(conn, pushed)
+    second = [(each, at.replace(microsecond=0) - timedelta(microseconds=1)) for each, at in pushed]
+    since = await sold_since(conn, second)
+    return {each.id: more - less for (each, _), more, less in zip(pushed, since, until, strict=True)}
 
 
 def _heard(level: StockLevel) -> Heard:
