@@ -28,7 +28,7 @@ from hypothesis import HealthCheck, given, settings
 from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from longshore.broker import COMMERCE_CUSTOMERS, COMMERCE_ORDERS, Message, Record
+from longshore.broker import COMMERCE_CUSTOMERS, COMMERCE_ORDERS, EncodedHeaders, Record
 from longshore.broker.records import to_bytes, to_text
 from longshore.contracts import (
     OrderDeleted,
@@ -93,21 +93,18 @@ class Kept:
     """Kafka: keeps the last message, as the bytes that go over the wire."""
 
     def __init__(self) -> None:
-        self.last: Message | None = None
+        self.last: Record | None = None
 
-    async def send(self, message: Message, deadline_s: float | None = 3.0) -> None:
-        for name, value in message.headers.items():
-            to_bytes(name), to_bytes(value)
-        self.last = message
+    async def send_encoded(
+        self, topic: str, key: bytes, value: bytes, headers: EncodedHeaders, deadline_s: float | None = 3.0
+    ) -> None:
+        read = {to_text(to_bytes(name)): to_text(text) for name, text in headers}
+        self.last = Record(topic, 3, 41, 1_795_000_000_000, to_text(key), value, read)
 
     def record(self) -> Record | None:
         """The message as a consumer reads it."""
-        message, self.last = self.last, None
-        if message is None:
-            return None
-        headers = {to_text(to_bytes(name)): to_text(to_bytes(value)) for name, value in message.headers.items()}
-        key = to_text(to_bytes(message.key))
-        return Record(message.topic, 3, 41, 1_795_000_000_000, key, message.value, headers)
+        record, self.last = self.last, None
+        return record
 
 
 class TwoStores:
