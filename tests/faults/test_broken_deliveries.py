@@ -28,7 +28,7 @@ from hypothesis import HealthCheck, given, settings
 from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from longshore.broker import COMMERCE_CUSTOMERS, COMMERCE_ORDERS, EncodedHeaders, Record
+from longshore.broker import COMMERCE_CUSTOMERS, COMMERCE_ORDERS, EncodedHeaders, Message, Record, encode_headers
 from longshore.broker.records import to_bytes, to_text
 from longshore.contracts import (
     OrderDeleted,
@@ -100,6 +100,11 @@ class Kept:
     ) -> None:
         read = {to_text(to_bytes(name)): to_text(text) for name, text in headers}
         self.last = Record(topic, 3, 41, 1_795_000_000_000, to_text(key), value, read)
+
+    def keep(self, message: Message) -> None:
+        """A message that did not come through the gateway."""
+        headers = {name: to_text(value) for name, value in encode_headers(message.headers)}
+        self.last = Record(message.topic, 3, 41, 1_795_000_000_000, message.key, message.value, headers)
 
     def record(self) -> Record | None:
         """The message as a consumer reads it."""
@@ -297,7 +302,7 @@ def one_case(intake: Intake, chance: random.Random) -> None:
         entity, body = chance.choice(fetched())
         broken = FetchedEntity(entity.resource, entity.external_id, break_body(body, chance))
         message = fetched_message(Platform.WOOCOMMERCE, ORG, WOO, broken, datetime.now(UTC), "fetch")
-        intake.kafka.last = message
+        intake.kafka.keep(message)
         record = intake.kafka.record()
         assert record is not None
         assert read_raw(record, Platform.WOOCOMMERCE).origin is Origin.FETCH
@@ -337,7 +342,7 @@ class TestInProcess:
                 datetime.now(UTC),
                 "fetch",
             )
-            intake.kafka.last = message
+            intake.kafka.keep(message)
             record = intake.kafka.record()
             assert record is not None
             intake.translate(record, Platform.WOOCOMMERCE)

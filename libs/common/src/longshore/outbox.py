@@ -19,6 +19,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
+from longshore import tasks
 from longshore.broker.errors import BrokerUnavailable, MessageTooLarge, describe
 from longshore.broker.metrics import StreamMetrics
 from longshore.broker.producer import MAX_REQUEST_SIZE
@@ -136,8 +137,7 @@ class OutboxRelay:
         """Stop; what was not published waits for the next start."""
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await tasks.end(task)
 
     async def pending(self) -> int:
         """How many messages wait to be published (at most MAX_COUNTED are counted)."""

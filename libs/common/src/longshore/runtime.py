@@ -24,6 +24,7 @@ from prometheus_client import CollectorRegistry, Gauge, GCCollector, PlatformCol
 from pydantic import BaseModel
 from starlette.types import ASGIApp
 
+from longshore import tasks
 from longshore.broker import (
     Apply,
     Consumer,
@@ -303,10 +304,8 @@ class Service:
         """Take nothing new, finish what is under way, close all."""
         self._up = False
         self._step = "stopping"
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        background, self._tasks = self._tasks, []
+        await tasks.end(*background)
         await self._quietly("consumers", self.broker.stop(), STOP_CONSUMERS_S)
         for relay in self.relays:
             await self._quietly("outbox", relay.stop(), 1.0)

@@ -22,6 +22,7 @@ from faststream.kafka.message import KafkaMessage
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 from pydantic import BaseModel
 
+from longshore import tasks
 from longshore.broker.batches import Apply
 from longshore.broker.consumer import Consumer
 from longshore.broker.metrics import StreamMetrics
@@ -101,8 +102,7 @@ class LongshoreBroker(KafkaBroker):
     async def stop(self, *args: Any) -> None:
         """Take no new batch, finish and commit the ones under way, disconnect."""
         if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
+            await tasks.end(self._watch)
             self._watch = None
         for consumer in self.consumers:
             consumer.begin_stop()

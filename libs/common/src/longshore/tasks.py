@@ -1,0 +1,31 @@
+"""Ending background tasks, surely."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+AGAIN_AFTER_S = 0.5
+GIVE_UP_AFTER_S = 5.0
+
+
+async def end(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel these and wait until they have ended, whatever of; after five seconds they are left behind, with their
+    names in the log.
+
+    Once is not enough: `asyncio.wait_for` (Python 3.11) loses a cancellation that comes in the moment in which what it
+    waits for is done, and a loop around it then goes on for ever. A service was seen to outlive its SIGTERM so.
+    """
+    pending = set(tasks)
+    for _ in range(round(GIVE_UP_AFTER_S / AGAIN_AFTER_S)):
+        for task in pending:
+            task.cancel()
+        if not pending:
+            return
+        _, pending = await asyncio.wait(pending, timeout=AGAIN_AFTER_S)
+    if pending:
+        log.error("tasks did not end", tasks=sorted(task.get_name() for task in pending))
