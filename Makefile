@@ -3,8 +3,6 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Test processes; each has a Kafka and a PostgreSQL of its own. Half of the tests wait for what they have broken.
-WORKERS ?= 2
 PACKAGES := libs/common libs/devkit services/gateway services/order-sync services/inventory \
             services/connector-shopify services/connector-woo
 SOURCES := $(foreach package,$(PACKAGES),$(package)/src)
@@ -38,7 +36,7 @@ run: setup ## Kafka, PostgreSQL and the five services
 	@exec $(BIN)/python -m longshore_devkit run
 
 test: setup ## the whole suite, on real Kafka and real PostgreSQL (ARGS="-k name" to choose)
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -q $(ARGS)
 
 test-faults: setup ## the fault suite in its long form: longer outages, more load (ARGS="-k name" to choose)
 	LONGSHORE_FAULTS=long $(BIN)/python -m pytest -q tests/faults $(ARGS)

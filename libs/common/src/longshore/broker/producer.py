@@ -331,7 +331,6 @@ class _Deadlines:
 
     def __init__(self) -> None:
         self._waits: set[_Wait] = set()
-        self._any = asyncio.Event()
 
     def begin(self, seconds: float | None, now: float) -> _Wait:
         """The current task begins to wait."""
@@ -340,8 +339,6 @@ class _Deadlines:
         wait = _Wait(task, task.cancelling(), None if seconds is None else now + seconds)
         if seconds is not None:
             self._waits.add(wait)
-            if not self._any.is_set():
-                self._any.set()
         return wait
 
     def end(self, wait: _Wait) -> None:
@@ -353,11 +350,8 @@ class _Deadlines:
         return wait.expired and wait.task.uncancel() <= wait.cancelling
 
     async def watch(self) -> None:
-        """Cancel those whose time is over; runs until cancelled. Sleeps while nobody waits."""
+        """Cancel those whose time is over; runs until cancelled."""
         while True:
-            if not self._waits:
-                self._any.clear()
-                await self._any.wait()
             await asyncio.sleep(self.EVERY_S)
             now = time.monotonic()
             for wait in [each for each in self._waits if each.until is not None and each.until <= now]:
