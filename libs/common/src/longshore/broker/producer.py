@@ -196,8 +196,7 @@ class Producer:
             self._deadlines.end(wait)
 
     async def _enqueue(self, client: AIOKafkaProducer, messages: Sequence[Message], futures: Futures) -> None:
-        """Build a batch for each partition and hand it over whole: a future for each batch, not for each message
-        (half of the CPU that sending took)."""
+        """Build a batch for each partition and hand it over whole: a future for each batch, not for each message."""
         batches: dict[tuple[str, int], BatchBuilder] = {}
         known: set[str] = set()
         for message in messages:
