@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from longshore import tasks
 
 
@@ -38,3 +40,46 @@ async def test_what_has_ended_already_is_no_trouble() -> None:
     await tasks.end(done)
     await tasks.end()
     assert isinstance(done.exception(), ValueError)
+
+
+async def test_work_within_its_time_gives_what_it_gives() -> None:
+    async def give(what: int) -> int:
+        return 10 // what
+
+    assert await tasks.within(5, give(2)) == 5
+    with pytest.raises(ZeroDivisionError):
+        await tasks.within(5, give(0))
+
+
+async def test_work_that_takes_too_long_is_ended_even_if_it_loses_a_cancellation() -> None:
+    ended = asyncio.Event()
+
+    async def stubborn() -> None:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            try:
+                await asyncio.sleep(3600)
+            finally:
+                ended.set()
+
+    with pytest.raises(TimeoutError):
+        await tasks.within(0.05, stubborn())
+    assert ended.is_set()
+
+
+async def test_who_is_cancelled_ends_its_work() -> None:
+    began, ended = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        began.set()
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            ended.set()
+
+    waiting = asyncio.create_task(tasks.within(60, work()))
+    await began.wait()
+    await tasks.end(waiting)
+    assert waiting.cancelled()
+    assert ended.is_set()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 import structlog
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -29,3 +32,16 @@ async def end(*tasks: asyncio.Task[Any]) -> None:
         _, pending = await asyncio.wait(pending, timeout=AGAIN_AFTER_S)
     if pending:
         log.error("tasks did not end", tasks=sorted(task.get_name() for task in pending))
+
+
+async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    """What `work` returns or raises. After so long it is ended as by `end`, and TimeoutError raised: surely, unlike
+    `asyncio.timeout`, whose one cancellation `work` may lose or keep."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+        if task.done():
+            return task.result()
+    finally:
+        await end(task)
+    raise TimeoutError

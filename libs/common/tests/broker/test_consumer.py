@@ -352,6 +352,38 @@ async def test_a_client_that_dies_inside_is_started_again(stream: Stream) -> Non
         await eventually(lambda: len(applied.values) == 3)
 
 
+async def test_a_client_that_waits_for_ever_for_its_partitions_is_started_again(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its heart beats, its tasks live, and it neither joins its group again nor stops when it is told to."""
+    monkeypatch.setattr("longshore.broker.consumer.UNASSIGNED_S", 0.5)
+    monkeypatch.setattr("longshore.broker.consumer.STOP_S", 0.5)
+    applied = Applied()
+    async with stream.consuming(applied) as consumer:
+        assert consumer.subscriber is not None
+        stuck = consumer.subscriber.consumer
+        assert stuck is not None
+        coordinator = stuck._coordinator
+        joined = asyncio.Event()
+
+        async def never_join(*_: object) -> None:
+            joined.set()
+            while True:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(3600)
+                if consumer.subscriber is not None and consumer.subscriber.consumer is not stuck:
+                    return
+
+        monkeypatch.setattr(coordinator, "_stop_heartbeat_task", never_join)
+        coordinator.request_rejoin()
+        await joined.wait()
+        assert not consumer.ready
+        await eventually(lambda: consumer.ready and not consumer.dead, timeout=40)
+        await stream.send(["a", "b", "c"])
+        await eventually(lambda: len(applied.values) == 3)
+        assert coordinator._heartbeat_task.done()
+
+
 async def test_a_client_that_cannot_be_started_is_tried_again(
     stream: Stream, infra: RunningInfra, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from faststream.kafka.message import KafkaMessage
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
+from longshore import tasks
 from longshore.broker.batches import Apply, Batches, Outcome
 from longshore.broker.metrics import StreamMetrics
 from longshore.broker.policy import ConsumerPolicy
@@ -28,6 +29,8 @@ COMMIT_S = 20.0
 STOP_S = 10.0
 # A start waits for the group's assignment, and without a bound for a broker that is gone meanwhile.
 START_S = 45.0
+# A rebalance takes as long as a dead member's session, or a living one's last batch: both are well below this.
+UNASSIGNED_S = 60.0
 
 
 class Consumer:
@@ -55,6 +58,7 @@ class Consumer:
         self._metrics = metrics
         self._clock = clock
         self._assigned = False
+        self._revoked_at = clock()
         # A restart that has not been brought to its end: the client, if there is one, is good for nothing.
         self._unstarted = False
         # When Kafka last answered this client (Unix time): see `dead`.
@@ -99,6 +103,9 @@ class Consumer:
             return False
         if self._unstarted or subscriber.consumer is None or is_dead(subscriber.consumer):
             return True
+        # After Kafka's outages clients were seen to wait for ever for their partitions, with all their tasks alive.
+        if not self._assigned and self._clock() - self._revoked_at > UNASSIGNED_S:
+            return True
         # A batch may take as long as it needs; between batches Kafka answers twice a second, with records or without.
         if not self._idle.is_set() or not self._assigned:
             self._heard_at = time.time()
@@ -108,19 +115,20 @@ class Consumer:
     async def restart(self) -> None:
         """A new client, from the committed offsets. Raises KafkaError, OSError or TimeoutError when Kafka is away; then
         it still is `dead`."""
-        assert self.subscriber is not None  # noqa: S101  (set by `subscribe`)
+        subscriber = self.subscriber
+        assert subscriber is not None  # noqa: S101  (set by `subscribe`)
         self._unstarted = True
-        self._assigned = False
+        self._lose_partitions()
         self.begin_stop()
+        client = subscriber.consumer
         try:
-            async with asyncio.timeout(STOP_S):
-                await self.subscriber.stop()
+            await tasks.within(STOP_S, subscriber.stop())
         except Exception as error:
-            # It is thrown away, in whatever state.
             log.warning("a dead client did not stop well", group=self.group, error=type(error).__name__)
+            if client is not None:
+                await discard(client)
         self.begin()
-        async with asyncio.timeout(START_S):
-            await self.subscriber.start()
+        await tasks.within(START_S, subscriber.start())
         self._heard_at = time.time()
         self._unstarted = False
 
@@ -143,7 +151,7 @@ class Consumer:
 
     async def on_revoked(self) -> None:
         """Let the batch under way finish and commit, within limits; then it is no longer ours."""
-        self._assigned = False
+        self._lose_partitions()
         if self.halted is None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._idle.wait(), self.policy.rebalance_wait_s)
@@ -156,6 +164,11 @@ class Consumer:
         if self._stopping.is_set():
             self._give_up.set()
         self._assigned = True
+
+    def _lose_partitions(self) -> None:
+        if self._assigned:
+            self._revoked_at = self._clock()
+        self._assigned = False
 
     async def _process(self, raw: tuple[ConsumerRecord, ...]) -> None:
         started = self._clock()
@@ -254,6 +267,21 @@ def is_dead(client: AIOKafkaConsumer) -> bool:
     """Whether one of the tasks that a client lives by has ended."""
     tasks = (client._coordinator._coordination_task, client._fetcher._fetch_task)
     return not client._closed and any(task.done() for task in tasks)
+
+
+async def discard(client: AIOKafkaConsumer) -> None:
+    """End a client that cannot be stopped, whatever it waits for. Left alive it would go on as a member of its group,
+    and keep partitions that it does not read."""
+    client._closed = True
+    coordinator, fetcher, connections = client._coordinator, client._fetcher, client._client
+    inner = [connections._sync_task]
+    if coordinator is not None:
+        inner += [coordinator._coordination_task, coordinator._heartbeat_task, coordinator._commit_refresh_task]
+    if fetcher is not None:
+        inner += [fetcher._fetch_task, *fetcher._pending_tasks]
+    await tasks.end(*(task for task in inner if task is not None and not task.done()))
+    for connection in connections._conns.values():
+        connection.close()
 
 
 def heard_at(client: AIOKafkaConsumer) -> float:

@@ -106,18 +106,20 @@ class LongshoreBroker(KafkaBroker):
         await super().stop(*args)
 
     async def _revive_dead(self) -> None:
-        """Start again a client whose inner tasks have ended by an error: it would not read again, and not say so."""
+        """Start again clients that do not read any more, by a failure inside them: they would not say so."""
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
-            for consumer in self.consumers:
-                if not consumer.dead:
-                    continue
-                log.error("a consumer's client has died and is started again", group=consumer.group)
-                try:
-                    await consumer.restart()
-                except Exception as error:
-                    # Whatever it is: who else would try again? (TimeoutError and KafkaError while Kafka is away.)
-                    log.warning("it could not be started", group=consumer.group, error=type(error).__name__)
+            # Side by side: after an outage of Kafka it may be all of them, and each may take a minute.
+            await asyncio.gather(*(_revive(consumer) for consumer in self.consumers if consumer.dead))
+
+
+async def _revive(consumer: Consumer) -> None:
+    log.error("a consumer's client has died and is started again", group=consumer.group)
+    try:
+        await consumer.restart()
+    except Exception as error:
+        # Whatever it is: who else would try again? (TimeoutError and KafkaError while Kafka is away.)
+        log.warning("it could not be started", group=consumer.group, error=type(error).__name__)
 
 
 def make_broker(
