@@ -109,8 +109,14 @@ class LongshoreBroker(KafkaBroker):
         """Start again clients that do not read any more, by a failure inside them: they would not say so."""
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
+            try:
+                dead = [consumer for consumer in self.consumers if consumer.dead]
+            except Exception:
+                # It looks into aiokafka, and must outlive what it finds there.
+                log.exception("the consumers' watch failed")
+                continue
             # Side by side: after an outage of Kafka it may be all of them, and each may take a minute.
-            await asyncio.gather(*(_revive(consumer) for consumer in self.consumers if consumer.dead))
+            await asyncio.gather(*(_revive(consumer) for consumer in dead))
 
 
 async def _revive(consumer: Consumer) -> None:
