@@ -3,6 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Test processes; each has a Kafka and a PostgreSQL of its own. Half of the tests wait for what they have broken.
+WORKERS ?= 2
 PACKAGES := libs/common libs/devkit services/gateway services/order-sync services/inventory \
             services/connector-shopify services/connector-woo
 SOURCES := $(foreach package,$(PACKAGES),$(package)/src)
@@ -36,10 +38,10 @@ run: setup ## Kafka, PostgreSQL and the five services
 	@exec $(BIN)/python -m longshore_devkit run
 
 test: setup ## the whole suite, on real Kafka and real PostgreSQL (ARGS="-k name" to choose)
-	$(BIN)/python -m pytest -q $(ARGS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 test-faults: setup ## the fault suite in its long form: longer outages, more load (ARGS="-k name" to choose)
-	LONGSHORE_FAULTS=long $(BIN)/python -m pytest -q tests/faults $(ARGS)
+	LONGSHORE_FAULTS=long $(BIN)/python -m pytest -q tests/faults tests/e2e $(ARGS)
 
 fuzz: setup ## a million broken deliveries, in process (CASES=n); prints the seed of what fails
 	LONGSHORE_FUZZ_CASES=$(or $(CASES),1000000) $(BIN)/python -m pytest -q -s tests/faults/test_broken_deliveries.py -k great_many

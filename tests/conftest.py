@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,20 @@ from longshore_devkit.stores.shopify.server import SimulatedShopify
 from longshore_devkit.stores.shopify.shop import ShopConfig
 from longshore_devkit.stores.woo import SimulatedWoo, WooConfig
 from longshore_devkit.testing import eventually
+
+LONG_FORM = os.environ.get("LONGSHORE_FAULTS") == "long"
+
+
+@pytest.fixture(scope="session")
+def long_form() -> bool:
+    """Whether the long form runs (`make test-faults`): longer outages, more load, more rounds of the same test."""
+    return LONG_FORM
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What is marked `long` has no short form."""
+    if item.get_closest_marker("long") is not None and not LONG_FORM:
+        pytest.skip("long form only: make test-faults")
 
 
 class Hub:

@@ -43,9 +43,7 @@ PLENTY = 1_000_000
 INJECTED = Path(__file__).with_name("injected.py")
 INJECTIONS = "injections.json"
 
-LONG_FORM = os.environ.get("LONGSHORE_FAULTS") == "long"
-
-PATIENCE_S = 900.0 if LONG_FORM else 120.0
+PATIENCE_S = 900.0 if os.environ.get("LONGSHORE_FAULTS") == "long" else 120.0
 """How long to wait for what has to happen: the machine may be busy with other things."""
 
 
@@ -153,18 +151,6 @@ def seed(request: pytest.FixtureRequest) -> int:
     chosen = int(os.environ.get("LONGSHORE_TEST_SEED") or random.SystemRandom().randrange(1_000_000))
     print(f"{request.node.name}: LONGSHORE_TEST_SEED={chosen}")  # noqa: T201
     return chosen
-
-
-@pytest.fixture(scope="session")
-def long_form() -> bool:
-    """Whether the long form runs (`make test-faults`): longer outages, more load, more rounds of the same test."""
-    return LONG_FORM
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """What is marked `long` has no short form."""
-    if item.get_closest_marker("long") is not None and not LONG_FORM:
-        pytest.skip("long form only: make test-faults")
 
 
 class Progress:

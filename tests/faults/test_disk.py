@@ -159,11 +159,12 @@ class TestFull:
     def floor_mib(disk: SmallDisk) -> int:
         return 0
 
+    @pytest.mark.long
     async def test_kafka_dies_and_all_comes_back_with_more_room(
-        self, disk: SmallDisk, kafka: Any, mute: Any, account: Any, untouched: Any, long_form: bool
+        self, disk: SmallDisk, kafka: Any, mute: Any, account: Any, untouched: Any
     ) -> None:
         store = await mute("woocommerce", SKUS)
-        orders = range(30_000 if long_form else 4_000)
+        orders = range(30_000)
         progress = store.progress()
 
         async def fill_and_make_room() -> None:
@@ -173,7 +174,7 @@ class TestFull:
             # The broker ends, is started, finds no room, ends.
             await eventually(lambda: kafka.starts("kafka") > 2, timeout=120)
             assert await status_of(store, PROBE) == 503
-            await asyncio.sleep(30 if long_form else 1)
+            await asyncio.sleep(30)
             disk.empty()
             disk.resize(4_000 * MIB)
 

@@ -40,7 +40,7 @@ class TestFrozen:
     ) -> None:
         store = await mute("woocommerce", SKUS)
         progress = store.progress()
-        frozen_s = 30.0 if long_form else 6.0
+        frozen_s = 30.0 if long_form else 3.0
         starts = infra.starts("kafka")
         orders = range(int(RATE * (frozen_s + 6)))
 

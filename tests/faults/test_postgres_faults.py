@@ -42,7 +42,7 @@ class TestFailedOver:
     ) -> None:
         chance = random.Random(seed)
         stores = [await mute("woocommerce", SKUS), await mute("shopify", SKUS)]
-        orders = range(12_000 if long_form else 800)
+        orders = range(12_000 if long_form else 400)
         ended: list[int] = []
 
         async def fail_over() -> None:

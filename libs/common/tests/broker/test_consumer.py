@@ -389,6 +389,7 @@ async def test_a_client_that_cannot_be_started_is_tried_again(
 ) -> None:
     """Kafka hangs (answers nothing), then is away (refuses), while a dead client is to be replaced."""
     monkeypatch.setattr("longshore.broker.consumer.START_S", 1.0)
+    monkeypatch.setattr("longshore.broker.consumer.STOP_S", 1.0)
     applied = Applied()
     async with stream.consuming(applied) as consumer:
         subscriber = consumer.subscriber
