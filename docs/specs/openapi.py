@@ -11,7 +11,8 @@ from longshore_gateway.openapi import join
 Json = dict[str, Any]
 
 DESCRIPTION = (
-    "One HTTP API for orders, stock and stores. Every route below /api needs `Authorization: Bearer <api key>`. "
+    "One HTTP API for orders, stock and stores. Routes below /api need `Authorization: Bearer <API key "
+    "or access token>`, and `security` names the scope that it must have. "
     "Errors are RFC 9457 problem documents. Lists take `limit` and `cursor` and answer `items` and `next_cursor`."
 )
 
@@ -71,7 +72,8 @@ def _with_problems(document: Json) -> Json:
             if "422" in responses:
                 responses["422"] = _problem("The input is wrong; `errors` says where")
             if operation.get("security"):
-                responses.setdefault("401", _problem("No or a wrong API key"))
+                responses.setdefault("401", _problem("No or a wrong API key or access token"))
+                responses.setdefault("403", _problem("The caller lacks the scope that `scope` names"))
                 responses.setdefault("503", _problem("A part of the hub does not answer; try again"))
     document["components"]["schemas"] = dict(sorted(schemas.items()))
     return document

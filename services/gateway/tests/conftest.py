@@ -9,10 +9,14 @@ import httpx
 import pytest
 from cryptography.fernet import Fernet
 from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+import longshore_gateway.app
+from longshore.db import make_engine, migrate, migrations_path
 from longshore.runtime import Service
 from longshore_devkit.testing import eventually
 from longshore_gateway.app import build, front
+from longshore_gateway.models import SCHEMA
 from longshore_gateway.settings import GatewaySettings
 
 KEY = "lsk_first_organisation"
@@ -47,6 +51,15 @@ def settings(bootstrap_servers: str, database_url: str, topic_prefix: str) -> Ga
         public_url="https://hub.example",
         shopify_client_secrets=("app-secret",),
     )
+
+
+@pytest.fixture
+async def engine(settings: GatewaySettings) -> AsyncIterator[AsyncEngine]:
+    """The gateway's migrated database, without a gateway."""
+    await migrate(settings.database_url, migrations_path(longshore_gateway.app.__file__), SCHEMA)
+    engine = make_engine(settings, "test")
+    yield engine
+    await engine.dispose()
 
 
 @pytest.fixture

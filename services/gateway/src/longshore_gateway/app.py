@@ -40,6 +40,8 @@ from longshore_gateway.forwarding.api import router as forwarding_router
 from longshore_gateway.forwarding.service import Forwarder
 from longshore_gateway.integrations.api import router as integrations_router
 from longshore_gateway.integrations.service import Integrations
+from longshore_gateway.keys.api import router as keys_router
+from longshore_gateway.keys.service import ApiKeys
 from longshore_gateway.models import SCHEMA
 from longshore_gateway.published import publish
 from longshore_gateway.settings import GatewaySettings
@@ -100,13 +102,18 @@ def build(settings: GatewaySettings) -> FastAPI:
     service.background("pruning", pruning(service.engine, past(settings.history_days), service.registry))
     service.on_start(_bootstrap(accounts, settings))
     service.background("stores", stores.listen)
+    service.background("use of keys", accounts.watch_use)
     service.background("disks", disks.watch)
+    service.on_stop(accounts.note_use)
     service.on_stop(log_dirs.close)
     service.on_stop(lag.close)
     service.on_stop(client.aclose)
 
-    app = service.app(integrations_router, dead_letters_router, system_router, forwarding_router, title="Longshore")
+    app = service.app(
+        integrations_router, dead_letters_router, keys_router, system_router, forwarding_router, title="Longshore"
+    )
     app.state.accounts = accounts
+    app.state.api_keys = ApiKeys(service.engine, accounts)
     app.state.public_url = settings.public_url.rstrip("/")
     app.state.integrations = Integrations(service.engine, vault, allow_private=settings.allow_private_stores)
     app.state.dead_letters = dead_letters

@@ -13,8 +13,10 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    func,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from longshore.outbox import outbox_table
 
@@ -35,8 +37,21 @@ api_keys = Table(
     metadata,
     # SHA-256 of the key, hex. Keys are long and random, so a fast digest is enough.
     Column("digest", Text, primary_key=True),
+    Column("id", Uuid, nullable=False, server_default=func.gen_random_uuid()),
     Column("org_id", Uuid, nullable=False),
+    Column("name", Text, nullable=False, server_default="bootstrap"),
+    # Its first characters, for people to tell keys apart.
+    Column("prefix", Text, nullable=False, server_default=""),
+    # Missing: all that an owner may do, also what comes later. So are keys of the environment.
+    Column("scopes", ARRAY(Text)),
+    Column("created_by", Text, nullable=False, server_default=""),
     Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True)),
+    # Within a minute or so: written seldom.
+    Column("last_used_at", DateTime(timezone=True)),
+    # Kept, so that a key of the environment does not come back with the next start.
+    Column("revoked_at", DateTime(timezone=True)),
+    Index("api_keys_list", "org_id", "created_at", "id", unique=True),
 )
 
 dead_letters = Table(

@@ -1,1 +1,1 @@
-"""Organisations and the keys that speak for them."""
+"""Organisations, who may do what in them, and who is asking."""

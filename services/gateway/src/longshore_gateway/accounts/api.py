@@ -1,22 +1,54 @@
-"""The dependency that every route of the API has."""
+"""The one dependency that says who is asking, and how a route declares what it needs.
+
+A route takes `Org` if it only reads, or `CallerWith(Scope.ORDERS_WRITE)`. What is declared so stands in /openapi.json
+under `security`; a test refuses a route without.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Depends, Request, Security
-from fastapi.security import HTTPBearer
+from fastapi import Request, Security
+from fastapi.security import HTTPBearer, SecurityScopes
 
 from longshore.ids import OrgId
+from longshore_gateway.accounts.rules import Caller, Scope, require
 from longshore_gateway.accounts.service import Accounts
 
-_bearer = HTTPBearer(auto_error=False, description="An API key")
+SCHEME = "HTTPBearer"
+
+_bearer = HTTPBearer(
+    auto_error=False, scheme_name=SCHEME, description="An API key, or the access token that a login gives"
+)
 
 
-async def authenticate(request: Request, _: Annotated[object, Security(_bearer)]) -> OrgId:
-    """The organisation that the caller's key speaks for; 401 otherwise."""
+async def identify(request: Request, needed: SecurityScopes, _: Annotated[object, Security(_bearer)]) -> Caller:
+    """Who is asking. Raises Problem 401, or 403 when they lack a scope that the route declares."""
     accounts: Accounts = request.app.state.accounts
-    return await accounts.authenticate(request.headers.get("authorization"))
+    caller = await accounts.authenticate(request.headers.get("authorization"))
+    require(caller, needed.scopes)
+    return caller
 
 
-Org = Annotated[OrgId, Depends(authenticate)]
+async def organisation(caller: Annotated[Caller, Security(identify)]) -> OrgId:
+    """The organisation that the caller belongs to."""
+    return caller.org_id
+
+
+def needs(scope: Scope) -> Any:
+    """The dependency of a route that needs `scope`; it yields the Caller."""
+    return Security(identify, scopes=[scope.value])
+
+
+def org_needs(scope: Scope) -> Any:
+    """The dependency of a route that needs `scope` and asks only for the organisation; it yields the OrgId."""
+    return Security(organisation, scopes=[scope.value])
+
+
+# By far the most routes: they read.
+Org = Annotated[OrgId, org_needs(Scope.READ)]
+OrgConnecting = Annotated[OrgId, org_needs(Scope.INTEGRATIONS_WRITE)]
+OrgOperating = Annotated[OrgId, org_needs(Scope.INTEGRATIONS_OPERATE)]
+OrgIngesting = Annotated[OrgId, org_needs(Scope.INGEST_WRITE)]
+OrgReplaying = Annotated[OrgId, org_needs(Scope.DEADLETTERS_WRITE)]
+Admin = Annotated[Caller, needs(Scope.ADMIN)]

@@ -2,27 +2,49 @@
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
 
 import asyncpg
+import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from longshore.broker.errors import describe
 from longshore.clock import Clock, utc_now
-from longshore.ids import OrgId
-from longshore.problems import Problem
+from longshore.problems import Problem, try_again
 from longshore_gateway.accounts import store
+from longshore_gateway.accounts.rules import Caller, CallerKind, digest_of, read_scopes
+
+log = structlog.get_logger(__name__)
 
 FRESH_S = 30.0
 # While PostgreSQL is away, whoever was let in within this time still is: somebody has to see what is wrong.
 STALE_S = 3600.0
 MOST_REMEMBERED = 1_000
+SHOWN_PREFIX = 12
+# A key so short would be told by its prefix.
+SHORTEST_SHOWN = 24
+_UNREACHABLE = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    caller: Caller
+    # On the monotonic clock: asked again after `fresh_until`, useless after `ends`.
+    fresh_until: float
+    ends: float
 
 
 class Accounts:
-    """Authenticates; remembers good keys for half a minute, so that a read costs no query for it."""
+    """Authenticates; remembers whom it knows for half a minute, so that a read costs no query for it.
+
+    So what another process has revoked ends within that time.
+    """
 
     def __init__(
         self,
@@ -33,44 +55,81 @@ class Accounts:
         self._engine = engine
         self._clock = clock
         self._monotonic = monotonic
-        self._known: dict[str, tuple[OrgId, float]] = {}
+        self._known: dict[str, _Known] = {}
+        self._used: dict[UUID, datetime] = {}
 
     async def bootstrap(self, keys: Sequence[str]) -> None:
         """Make an organisation for each key that is new."""
         async with self._engine.begin() as conn:
             for key in keys:
-                await store.add_organisation(conn, _digest(key), self._clock())
+                await store.add_organisation(conn, digest_of(key), shown_prefix(key), self._clock())
 
-    async def authenticate(self, authorization: str | None) -> OrgId:
-        """The organisation that an Authorization header speaks for. Raises Problem 401, or 503 without PostgreSQL."""
-        scheme, _, key = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not key.strip():
-            raise _refused("Send `Authorization: Bearer <API key>`.")
+    async def authenticate(self, authorization: str | None) -> Caller:
+        """Whom an Authorization header speaks for. Raises Problem 401, or 503 without PostgreSQL."""
+        scheme, _, given = (authorization or "").partition(" ")
+        secret = given.strip()
+        if scheme.lower() != "bearer" or not secret:
+            raise refused("Send `Authorization: Bearer <API key or access token>`.")
         # Looked up by digest: no comparison of secrets, so nothing to time.
-        digest = _digest(key.strip())
+        digest = digest_of(secret)
         known = self._known.get(digest)
-        if known is not None and self._monotonic() < known[1]:
-            return known[0]
+        now = self._monotonic()
+        if known is not None and now < known.fresh_until:
+            return known.caller
         try:
-            async with self._engine.connect() as conn:
-                org_id = await store.find_org(conn, digest)
-        except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            if known is not None and self._monotonic() < known[1] + STALE_S:
-                return known[0]
-            raise Problem(
-                503, "The database does not answer.", type="try-again", headers={"Retry-After": "5"}
-            ) from error
-        if org_id is None:
-            raise _refused("This API key is not known.")
+            found = await self._find(digest)
+        except _UNREACHABLE as error:
+            if known is not None and now < known.ends and now < known.fresh_until + STALE_S:
+                return known.caller
+            raise try_again("The database does not answer.") from error
+        if found is None:
+            self._known.pop(digest, None)
+            raise refused("This API key is not known, or it has expired or was revoked.")
         if len(self._known) >= MOST_REMEMBERED:
             self._known.clear()
-        self._known[digest] = (org_id, self._monotonic() + FRESH_S)
-        return org_id
+        self._known[digest] = found
+        return found.caller
+
+    def forget(self) -> None:
+        """Ask again for everybody: somebody's rights have changed."""
+        self._known.clear()
+
+    async def watch_use(self) -> None:
+        """Write down now and then which keys were used, until cancelled; not with each request."""
+        while True:
+            await asyncio.sleep(FRESH_S)
+            await self.note_use()
+
+    async def note_use(self) -> None:
+        """Write down which keys were used since the last time."""
+        used, self._used = self._used, {}
+        if not used:
+            return
+        try:
+            async with self._engine.begin() as conn:
+                await store.mark_used(conn, used)
+        except _UNREACHABLE as error:
+            self._used = used | self._used
+            log.warning("the use of keys is not written down yet", error=describe(error))
+
+    async def _find(self, digest: str) -> _Known | None:
+        async with self._engine.connect() as conn:
+            key = await store.find_key(conn, digest)
+        at, now = self._clock(), self._monotonic()
+        if key is None or (key.expires_at is not None and key.expires_at <= at):
+            return None
+        ends = float("inf") if key.expires_at is None else now + (key.expires_at - at).total_seconds()
+        # Once in half a minute is as exact as anybody needs it.
+        self._used[key.id] = at
+        caller = Caller(key.org_id, CallerKind.API_KEY, key.id, key.name, read_scopes(key.scopes))
+        return _Known(caller, min(now + FRESH_S, ends), ends)
 
 
-def _digest(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
+def shown_prefix(key: str) -> str:
+    """What people may see of a key."""
+    return key[:SHOWN_PREFIX] if len(key) >= SHORTEST_SHOWN else ""
 
 
-def _refused(detail: str) -> Problem:
+def refused(detail: str) -> Problem:
+    """A 401."""
     return Problem(401, detail, type="not-authenticated", headers={"WWW-Authenticate": "Bearer"})

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from longshore.contracts import Contract, UtcDatetime
 from longshore.paging import DEFAULT_LIMIT, Cursor, Limit, page, read_cursor, write_cursor
 from longshore.problems import Problem
-from longshore_gateway.accounts.api import Org
+from longshore_gateway.accounts.api import Org, OrgReplaying
 from longshore_gateway.deadletters.rules import SHOWN_BODY, DeadLetter
 from longshore_gateway.deadletters.service import DeadLetters
 
@@ -100,7 +100,7 @@ async def get_dead_letter(request: Request, org_id: Org, id: UUID) -> DeadLetter
 
 
 @router.post("/replay", status_code=202, response_model=ReplayAnswer)
-async def replay_dead_letters(request: Request, org_id: Org, body: ReplayRequest) -> ReplayAnswer:
+async def replay_dead_letters(request: Request, org_id: OrgReplaying, body: ReplayRequest) -> ReplayAnswer:
     """Send letters back to the topics that they died on, byte for byte; each of them once."""
     if body.ids is not None and (body.topic is not None or body.all):
         raise Problem(422, "Name ids, or a topic, or all.", type="invalid-input")

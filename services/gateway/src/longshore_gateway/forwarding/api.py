@@ -1,4 +1,4 @@
-"""Which routes are served by whom. What they take and answer stands in the services; /openapi.json joins them."""
+"""Routes that others serve. What they take and answer stands in the services; /openapi.json joins them."""
 
 from __future__ import annotations
 
@@ -8,20 +8,13 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from longshore.contracts import CommandView, Contract
+from longshore.ids import OrgId
 from longshore.paging import DEFAULT_LIMIT, Cursor, Limit, read_cursor, write_cursor
-from longshore_gateway.accounts.api import Org
+from longshore_gateway.accounts.api import Org, org_needs
+from longshore_gateway.forwarding.rules import FORWARDED, Forwarded
 from longshore_gateway.forwarding.service import Forwarder
 
 router = APIRouter()
-
-OWNERS = {
-    "orders": "order-sync",
-    "customers": "order-sync",
-    "inventory": "inventory",
-    "products": "inventory",
-    "listings": "inventory",
-}
-_METHODS = ["GET", "POST", "PATCH", "PUT", "DELETE"]
 
 
 class CommandList(Contract):
@@ -66,18 +59,20 @@ def merge_commands(pages: list[dict[str, Any]], limit: int) -> CommandList:
     )
 
 
-def _forward_to(service: str) -> Any:
-    async def forward(request: Request, org_id: Org) -> Response:
-        return await _forwarder(request).forward(service, request, org_id)
+def _forward(route: Forwarded) -> Any:
+    allowed = org_needs(route.scope)
+
+    # A default, for once: FastAPI could not look up an annotation that this function's own variable is part of.
+    async def forward(request: Request, org_id: OrgId = allowed) -> Response:
+        return await _forwarder(request).forward(route.service, request, org_id)
 
     return forward
 
 
-for _name, _owner in OWNERS.items():
-    for _path in (f"/api/v1/{_name}", f"/api/v1/{_name}/{{rest:path}}"):
-        router.add_api_route(
-            _path, _forward_to(_owner), methods=_METHODS, include_in_schema=False, response_class=Response
-        )
+for _route in FORWARDED:
+    router.add_api_route(
+        _route.path, _forward(_route), methods=[_route.method], include_in_schema=False, response_class=Response
+    )
 
 
 def _forwarder(request: Request) -> Forwarder:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from longshore.contracts import Contract, IntegrationStatus, Platform, UtcDatetime
 from longshore.paging import DEFAULT_LIMIT, Cursor, Limit, page, read_cursor, write_cursor
 from longshore.vault import IntegrationRow
-from longshore_gateway.accounts.api import Org
+from longshore_gateway.accounts.api import Org, OrgConnecting
 from longshore_gateway.integrations.rules import IntegrationCreate
 from longshore_gateway.integrations.service import Integrations
 
@@ -41,7 +41,7 @@ class IntegrationList(Contract):
 
 
 @router.post("", status_code=201, response_model=IntegrationView)
-async def create_integration(request: Request, org_id: Org, body: IntegrationCreate) -> IntegrationView:
+async def create_integration(request: Request, org_id: OrgConnecting, body: IntegrationCreate) -> IntegrationView:
     """Connect a store. It is `connecting` until its connector has checked it and registered webhooks."""
     return _view(request, await _service(request).create(org_id, body))
 
@@ -63,7 +63,7 @@ async def get_integration(request: Request, org_id: Org, id: UUID) -> Integratio
 
 
 @router.delete("/{id}", status_code=204)
-async def delete_integration(request: Request, org_id: Org, id: UUID) -> Response:
+async def delete_integration(request: Request, org_id: OrgConnecting, id: UUID) -> Response:
     """Disconnect a store: its webhooks and credentials go, its history stays."""
     await _service(request).delete(org_id, id)
     return Response(status_code=204)

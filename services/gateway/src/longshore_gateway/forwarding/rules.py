@@ -1,0 +1,45 @@
+"""Which routes other services serve, and the scope that each needs. Without a line here a route is not public."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from longshore_gateway.accounts.rules import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """A route, as it stands in the service's own OpenAPI document too."""
+
+    method: str
+    path: str
+    service: str
+    scope: Scope
+
+
+FORWARDED = (
+    Forwarded("GET", "/api/v1/orders", "order-sync", Scope.READ),
+    Forwarded("GET", "/api/v1/orders/{order_id}", "order-sync", Scope.READ),
+    Forwarded("GET", "/api/v1/orders/{order_id}/revisions", "order-sync", Scope.READ),
+    Forwarded("POST", "/api/v1/orders/{order_id}/fulfillments", "order-sync", Scope.ORDERS_WRITE),
+    Forwarded("GET", "/api/v1/customers", "order-sync", Scope.READ),
+    Forwarded("GET", "/api/v1/inventory", "inventory", Scope.READ),
+    Forwarded("POST", "/api/v1/inventory/adjustments", "inventory", Scope.INVENTORY_WRITE),
+    Forwarded("GET", "/api/v1/inventory/movements", "inventory", Scope.READ),
+    Forwarded("GET", "/api/v1/inventory/alerts", "inventory", Scope.READ),
+    Forwarded("DELETE", "/api/v1/inventory/alerts/{alert_id}", "inventory", Scope.INVENTORY_WRITE),
+    Forwarded("GET", "/api/v1/listings", "inventory", Scope.READ),
+    Forwarded("GET", "/api/v1/products", "inventory", Scope.READ),
+)
+
+_BY_ROUTE = {(route.method, route.path): route for route in FORWARDED}
+
+
+def forwarded(method: str, path: str) -> Forwarded:
+    """The route of that method and path. Raises ValueError when the gateway does not forward it."""
+    try:
+        return _BY_ROUTE[method, path]
+    except KeyError:
+        raise ValueError(
+            f"{method} {path} has no line, and so no scope, in the gateway's forwarding/rules.py"
+        ) from None
