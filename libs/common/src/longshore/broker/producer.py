@@ -330,6 +330,7 @@ class _Deadlines:
 
     def __init__(self) -> None:
         self._waits: set[_Wait] = set()
+        self._any = asyncio.Event()
 
     def begin(self, seconds: float | None, now: float) -> _Wait:
         """The current task begins to wait."""
@@ -338,6 +339,8 @@ class _Deadlines:
         wait = _Wait(task, task.cancelling(), None if seconds is None else now + seconds)
         if seconds is not None:
             self._waits.add(wait)
+            if not self._any.is_set():
+                self._any.set()
         return wait
 
     def end(self, wait: _Wait) -> None:
@@ -349,8 +352,11 @@ class _Deadlines:
         return wait.expired and wait.task.uncancel() <= wait.cancelling
 
     async def watch(self) -> None:
-        """Cancel those whose time is over; runs until cancelled."""
+        """Cancel those whose time is over; runs until cancelled. Sleeps while nobody waits."""
         while True:
+            if not self._waits:
+                self._any.clear()
+                await self._any.wait()
             await asyncio.sleep(self.EVERY_S)
             now = time.monotonic()
             for wait in [each for each in self._waits if each.until is not None and each.until <= now]:

@@ -40,6 +40,9 @@ MAX_POLL_INTERVAL_MS = 24 * 60 * 60 * 1000
 # The broker answers when there is a record, else after this long. Each answer costs an idle consumer as much as a small
 # batch; but what a rebalance brings waits for the answer to the fetch before it.
 FETCH_WAIT_MS = 2_000
+# aiokafka looks this often whether there is something to fetch, besides whenever something has changed: each look costs
+# about as much as a message.
+LOOK_EVERY_MS = 1_000
 FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024
 
 
@@ -193,6 +196,7 @@ def subscribe(
         heartbeat_interval_ms=SESSION_TIMEOUT_MS // 4,
         max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
         fetch_max_wait_ms=FETCH_WAIT_MS,
+        consumer_timeout_ms=LOOK_EVERY_MS,
         rebalance_timeout_ms=2 * SESSION_TIMEOUT_MS,
         max_partition_fetch_bytes=FETCH_BYTES_PER_PARTITION,
         listener=_Listener(consumer),
