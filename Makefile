@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Test processes; each has a Kafka and a PostgreSQL of its own. Half of the tests wait for what they have broken.
 WORKERS ?= 2
-PACKAGES := libs/common libs/devkit services/gateway services/order-sync services/inventory \
+PACKAGES := libs/common libs/client libs/devkit services/gateway services/order-sync services/inventory \
             services/connector-shopify services/connector-woo
 SOURCES := $(foreach package,$(PACKAGES),$(package)/src)
 
@@ -59,12 +59,14 @@ format: setup ## let ruff format and mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: setup ## generate docs/openapi.json, docs/asyncapi.json and docs/contracts from the code
+docs: setup ## generate docs/openapi.json, docs/asyncapi.json, docs/contracts and the client's synchronous half
 	$(BIN)/python docs/generate.py
+	$(BIN)/python libs/client/generate_sync.py
 
 .PHONY: docs-check deploy-check
 docs-check: setup
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python libs/client/generate_sync.py --check
 
 deploy-check: setup
 	$(BIN)/python deploy/check.py
@@ -76,7 +78,8 @@ lock: ## pin the newest versions that pyproject.toml files allow
 	test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install -q uv; }
 	$(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate --all-extras --group dev \
 	  pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES)) \
-	  --no-emit-package longshore --no-emit-package longshore-devkit -o requirements.lock
+	  --no-emit-package longshore --no-emit-package longshore-client --no-emit-package longshore-devkit \
+	  -o requirements.lock
 	$(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate --extra service \
 	  libs/common/pyproject.toml $(wildcard services/*/pyproject.toml) -c requirements.lock \
 	  --no-emit-package longshore -o deploy/requirements.lock

@@ -1,0 +1,51 @@
+# Made of aio/integrations.py: see the package.
+"""Connected stores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from longshore.contracts import Platform
+from longshore_client.models import Integration
+from longshore_client.sync.transport import Connection, Pages
+
+
+class Integrations:
+    """Connects stores, shows them, takes them down."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def create(
+        self,
+        platform: Platform | str,
+        name: str,
+        store_url: str | None = None,
+        *,
+        credentials: Mapping[str, str] | None = None,
+        settings: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Integration:
+        """Connect a store. It is `connecting` until the hub has checked it; then `active`, or `error` with a reason."""
+        body = {
+            "platform": platform,
+            "name": name,
+            "store_url": store_url,
+            "credentials": credentials,
+            "settings": settings,
+        }
+        return self._connection.post(Integration, "/api/v1/integrations", body=body, idempotency_key=idempotency_key)
+
+    def list(self, *, limit: int | None = None, cursor: str | None = None) -> Pages[Integration]:
+        """Connected stores, oldest first."""
+        return self._connection.pages(Integration, "/api/v1/integrations", limit=limit, cursor=cursor)
+
+    def get(self, id: UUID | str) -> Integration:
+        """One connected store."""
+        return self._connection.get(Integration, "/api/v1/integrations/{id}", {"id": id})
+
+    def delete(self, id: UUID | str) -> None:
+        """Disconnect a store: its webhooks and credentials go, its history stays."""
+        self._connection.delete("/api/v1/integrations/{id}", {"id": id})
