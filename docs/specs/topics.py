@@ -56,6 +56,8 @@ class Topic:
 
 _ENTITY = "<integration_id>:<external_id>"
 _STORES = tuple(CONNECTORS.values())
+# The gateway translates for the custom channel.
+_TRANSLATORS = (*_STORES, "gateway")
 
 TOPICS: tuple[Topic, ...] = (
     *(
@@ -70,32 +72,39 @@ TOPICS: tuple[Topic, ...] = (
         for platform, connector in CONNECTORS.items()
     ),
     Topic(
+        RAW(Platform.API.value),
+        "All that was sent to the custom channel's API, one record an item, its exact text. Kept for ever.",
+        _ENTITY,
+        (),
+        ("gateway",),
+    ),
+    Topic(
         COMMERCE_ORDERS,
         "Whole orders as their stores had them, one snapshot per change. Keep the newest by `version`.",
         _ENTITY,
         (OrderSnapshot, OrderDeleted),
-        _STORES,
+        _TRANSLATORS,
     ),
     Topic(
         COMMERCE_PRODUCTS,
         "Whole products with their variants as their stores had them. Keep the newest by `version`.",
         _ENTITY,
         (ProductSnapshot, ProductDeleted),
-        _STORES,
+        _TRANSLATORS,
     ),
     Topic(
         COMMERCE_STOCK,
         "What stores say that they can sell. Keep the newest by `version`.",
         "<integration_id>:<inventory_external_id>",
         (StockLevel,),
-        _STORES,
+        _TRANSLATORS,
     ),
     Topic(
         COMMERCE_CUSTOMERS,
         "Customers as their stores had them. Keep the newest by `version`. Holds personal data.",
         _ENTITY,
         (CustomerSnapshot,),
-        _STORES,
+        _TRANSLATORS,
     ),
     Topic(
         ORDERS_EVENTS,
@@ -129,10 +138,17 @@ TOPICS: tuple[Topic, ...] = (
         for platform in CONNECTORS
     ),
     Topic(
+        COMMANDS(Platform.API.value),
+        "What the shops of custom channels are to do: they read it here, or from the API.",
+        "<integration_id>",
+        (Command,),
+        ("order-sync",),
+    ),
+    Topic(
         COMMANDS_OUTCOMES,
         "What became of commands; `reply_to` says whom it concerns.",
         "<integration_id>",
         (CommandOutcome,),
-        _STORES,
+        _TRANSLATORS,
     ),
 )

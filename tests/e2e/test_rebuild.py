@@ -130,8 +130,8 @@ async def life(infra: Any, database_url: str, stack_environ: dict[str, str], tmp
 
 
 async def traffic(hub: Hub, woo: SimulatedWoo, shopify: SimulatedShopify) -> None:
-    """Something of everything: orders of both stores, fulfilments, an adjustment, refunds, a merchant's own edit, a
-    trashed order, one that is sold twice."""
+    """Something of everything: orders of both stores and of a custom channel, fulfilments, an adjustment, refunds, a
+    merchant's own edit, a trashed order, one that is sold twice."""
     woo_store, shopify_store = await hub.connect_woo(woo), await hub.connect_shopify(shopify)
     await hub.settled()
     await asyncio.gather(place(woo.url, n=12, status="processing"), place(shopify.url, n=12))
@@ -144,6 +144,7 @@ async def traffic(hub: Hub, woo: SimulatedWoo, shopify: SimulatedShopify) -> Non
     part = await known(hub, shopify_store, in_part["id"])
     await ship(hub, whole, "REBUILD-1", whole_lines(whole))
     await ship(hub, part, "REBUILD-2", [{"line_id": part["lines"][0]["id"], "quantity": 1}])
+    await sell_over_the_counter(hub, first)
     await hub.post("inventory/adjustments", {"sku": first, "delta": 5, "reason": "found"})
     await sim(woo.url, f"orders/{refunded['id']}/refund", "POST", {})
     await sim(woo.url, f"orders/{trashed['id']}/trash", "POST", {})
@@ -160,6 +161,19 @@ async def traffic(hub: Hub, woo: SimulatedWoo, shopify: SimulatedShopify) -> Non
         return all(channel["in_sync"] for level in levels for channel in level["channels"])
 
     await eventually(in_step, timeout=60, interval=0.5)
+
+
+async def sell_over_the_counter(hub: Hub, sku: str) -> None:
+    """An order of a custom channel, sent twice as it went on, with a product and a customer of its own."""
+    till = await hub.post("integrations", {"platform": "api", "name": "Till"})
+    line = {"sku": sku, "quantity": 1, "unit_price": "9.90"}
+    order = {"external_id": "T-1", "currency": "EUR", "placed_at": "2026-11-01T10:00:00Z", "lines": [line]}
+    await hub.post(f"ingest/{till['id']}/orders", order, 202)
+    await hub.post(f"ingest/{till['id']}/orders", order | {"tags": ["gift"]}, 202)
+    product = {"external_id": "P-1", "title": "Mug", "variants": [{"sku": f"{SKU_PREFIX}MUG"}]}
+    await hub.post(f"ingest/{till['id']}/products", product, 202)
+    await hub.post(f"ingest/{till['id']}/stock", {"sku": f"{SKU_PREFIX}MUG", "quantity": 4}, 202)
+    await hub.post(f"ingest/{till['id']}/customers", {"external_id": "C-1", "email": "c@example.com"}, 202)
 
 
 async def writes(woo: SimulatedWoo, shopify: SimulatedShopify) -> dict[str, Any]:

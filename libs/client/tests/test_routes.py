@@ -136,6 +136,8 @@ def test_every_parameter_and_member_has_an_argument(document: Json, called: dict
         schema = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
         if schema is None:
             continue
+        if "anyOf" in schema:
+            continue  # one or many of what the caller has made: the hub's to check
         members = _resolved(schema, document)["properties"].keys()
         given = {each for request in requests for each in _json(request)}
         assert given == members, name

@@ -45,6 +45,20 @@ class Integration(Contract):
     updated_at: UtcDatetime
 
 
+class AcceptedItem(Contract):
+    """An item that is safe in the log. `id` is its canonical id; None for stock."""
+
+    external_id: str
+    id: UUID | None = None
+
+
+class Accepted(Contract):
+    """All items that were sent, in their order."""
+
+    accepted: int
+    items: list[AcceptedItem]
+
+
 class ApiKey(Contract):
     """An API key. `prefix` is its beginning; `last_used_at` is written now and then, not with each request."""
 

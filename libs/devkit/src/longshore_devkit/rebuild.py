@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from longshore_devkit.data_dir import DataDir
-from longshore_devkit.stack import BEHIND_GATEWAY, Service, Stack
+from longshore_devkit.stack import GATEWAY, SERVICES, Service, Stack
 from longshore_devkit.supervisor import OnEvent
 from longshore_devkit.terminal import StopRequest, say, say_event
 
@@ -18,9 +18,10 @@ _LOOK_EVERY_S = 0.5
 _SAY_EVERY_S = 5.0
 
 
-def in_order(services: tuple[Service, ...] = BEHIND_GATEWAY) -> list[Service]:
-    """Connectors first: the others refuse to begin before the raw logs are set back."""
-    return sorted(services, key=lambda each: not each.name.startswith("connector-"))
+def in_order(services: tuple[Service, ...] = SERVICES) -> list[Service]:
+    """Those that translate first (the connectors, and the gateway for the custom channel): the others refuse to begin
+    before the raw logs are set back."""
+    return sorted(services, key=lambda each: each is not GATEWAY and not each.name.startswith("connector-"))
 
 
 async def begin(data_dir: DataDir, environ: Mapping[str, str], on_event: OnEvent | None = None) -> None:

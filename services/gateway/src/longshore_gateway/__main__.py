@@ -1,10 +1,15 @@
-"""`python -m longshore_gateway`: run the gateway with settings from the environment."""
+"""`python -m longshore_gateway`: run the gateway with settings from the environment; `rebuild` begins a rebuild."""
 
+import sys
+
+from longshore.rebuild_command import rebuild_command
 from longshore.runtime import serve
 from longshore.settings import load_settings
-from longshore_gateway.app import build, front
+from longshore_gateway.app import build, front, rebuild_plan
 from longshore_gateway.settings import GatewaySettings
 
 if __name__ == "__main__":
     settings = load_settings(GatewaySettings)
+    if sys.argv[1:] == ["rebuild"]:
+        sys.exit(rebuild_command("gateway", settings, rebuild_plan()))
     serve(build(settings), settings, front)

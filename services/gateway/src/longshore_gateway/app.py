@@ -21,9 +21,12 @@ from longshore.broker import (
     RAW,
     dlq_of,
 )
-from longshore.contracts import Platform
+from longshore.contracts import Command, Platform
 from longshore.db import migrations_path
+from longshore.platforms.metrics import ConnectorMetrics
+from longshore.platforms.translating import TranslateRaw
 from longshore.pruning import pruning
+from longshore.rebuild import RebuildPlan
 from longshore.runtime import Service
 from longshore.vault import MIGRATIONS as VAULT_MIGRATIONS
 from longshore.vault import SCHEMA as VAULT_SCHEMA
@@ -38,6 +41,10 @@ from longshore_gateway.disk.rules import MIB
 from longshore_gateway.disk.service import Disks
 from longshore_gateway.forwarding.api import router as forwarding_router
 from longshore_gateway.forwarding.service import Forwarder
+from longshore_gateway.ingest.api import router as ingest_router
+from longshore_gateway.ingest.handover import HandOver, NothingToFetch
+from longshore_gateway.ingest.service import RAW_API, Ingest
+from longshore_gateway.ingest.translator import ApiTranslator
 from longshore_gateway.integrations.api import router as integrations_router
 from longshore_gateway.integrations.service import Integrations
 from longshore_gateway.keys.api import router as keys_router
@@ -53,6 +60,7 @@ from longshore_gateway.webhooks.route import WebhookRoute
 from longshore_gateway.webhooks.stores import Stores
 
 DEAD_LETTERS_GROUP = "gateway.dead-letters"
+RAW_GROUP = "gateway.raw"
 
 STREAM = [
     *[RAW(platform.value) for platform in Platform],
@@ -66,6 +74,11 @@ STREAM = [
     INTEGRATIONS_EVENTS,
     COMMANDS_OUTCOMES,
 ]
+
+
+def rebuild_plan() -> RebuildPlan:
+    """What the custom channel sent is read again; the gateway's own tables are no part of the canonical state."""
+    return RebuildPlan(SCHEMA, {RAW_GROUP: (RAW_API, "beginning")})
 
 
 def build(settings: GatewaySettings) -> FastAPI:
@@ -97,8 +110,9 @@ def build(settings: GatewaySettings) -> FastAPI:
         apply=dead_letters.apply,
         description="Records that no consumer could apply.",
     )
-    # Deliveries of the stores that it remembers are taken without either; a balancer must not turn them away.
-    service.serves_without("database", f"consumer {DEAD_LETTERS_GROUP}")
+    consumers = [DEAD_LETTERS_GROUP, *_custom_channel(service)]
+    # Deliveries of the stores that it remembers are taken without any; a balancer must not turn them away.
+    service.serves_without("database", *(f"consumer {group}" for group in consumers))
     service.background("pruning", pruning(service.engine, past(settings.history_days), service.registry))
     service.on_start(_bootstrap(accounts, settings))
     service.background("stores", stores.listen)
@@ -110,12 +124,19 @@ def build(settings: GatewaySettings) -> FastAPI:
     service.on_stop(client.aclose)
 
     app = service.app(
-        integrations_router, dead_letters_router, keys_router, system_router, forwarding_router, title="Longshore"
+        integrations_router,
+        ingest_router,
+        dead_letters_router,
+        keys_router,
+        system_router,
+        forwarding_router,
+        title="Longshore",
     )
     app.state.accounts = accounts
     app.state.api_keys = ApiKeys(service.engine, accounts)
     app.state.public_url = settings.public_url.rstrip("/")
     app.state.integrations = Integrations(service.engine, vault, allow_private=settings.allow_private_stores)
+    app.state.ingest = Ingest(service.engine, vault, service.producer, disks)
     app.state.dead_letters = dead_letters
     app.state.forwarder = Forwarder(client, behind, settings.encryption_keys)
     app.state.system = System(
@@ -132,6 +153,34 @@ def build(settings: GatewaySettings) -> FastAPI:
     app.state.disks = disks
     publish(app)
     return app
+
+
+def _custom_channel(service: Service) -> list[str]:
+    """Translate what was sent to our own API, and answer commands for its shops; the groups that do."""
+    rebuilding = service.rebuilding(rebuild_plan())
+    service.subscribe(
+        topics=[RAW_API],
+        group=RAW_GROUP,
+        apply=TranslateRaw(
+            Platform.API,
+            ApiTranslator(),
+            service.producer,
+            service.engine,
+            NothingToFetch(),
+            ConnectorMetrics(service.registry),
+            asked_before=rebuilding.translated_before,
+        ).apply,
+        description="What was sent to the custom channel's API, translated into normalized events.",
+    )
+    commands = "gateway.commands"
+    service.subscribe(
+        topics=[COMMANDS(Platform.API.value)],
+        group=commands,
+        apply=HandOver(service.engine).apply,
+        schema=Command,
+        description="Commands for custom channels, whose shops read them for themselves.",
+    )
+    return [RAW_GROUP, commands]
 
 
 def front(app: FastAPI) -> WebhookRoute:

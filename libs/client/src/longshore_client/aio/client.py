@@ -10,6 +10,7 @@ from typing import Self
 import httpx
 
 from longshore_client.aio.accounts import AsyncApiKeys
+from longshore_client.aio.ingest import AsyncIngest
 from longshore_client.aio.integrations import AsyncIntegrations
 from longshore_client.aio.operations import AsyncDeadLetters, AsyncSystem
 from longshore_client.aio.orders import AsyncCommands, AsyncCustomers, AsyncOrders
@@ -49,6 +50,7 @@ class AsyncLongshore:
         self.commands = AsyncCommands(connection)
         self.customers = AsyncCustomers(connection)
         self.dead_letters = AsyncDeadLetters(connection)
+        self.ingest = AsyncIngest(connection)
         self.integrations = AsyncIntegrations(connection)
         self.inventory = AsyncInventory(connection)
         self.listings = AsyncListings(connection)

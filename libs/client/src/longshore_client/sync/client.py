@@ -12,6 +12,7 @@ import httpx
 
 from longshore_client.retries import Retries
 from longshore_client.sync.accounts import ApiKeys
+from longshore_client.sync.ingest import Ingest
 from longshore_client.sync.integrations import Integrations
 from longshore_client.sync.operations import DeadLetters, System
 from longshore_client.sync.orders import Commands, Customers, Orders
@@ -50,6 +51,7 @@ class Longshore:
         self.commands = Commands(connection)
         self.customers = Customers(connection)
         self.dead_letters = DeadLetters(connection)
+        self.ingest = Ingest(connection)
         self.integrations = Integrations(connection)
         self.inventory = Inventory(connection)
         self.listings = Listings(connection)
