@@ -76,7 +76,8 @@ def test_each_topic_has_its_readers_and_senders(files: dict[Path, str]) -> None:
         return {name for name, each in operations.items() if each["channel"] == channel and each["action"] == action}
 
     assert {"order-sync.orders", "inventory.orders"} <= who("commerce.orders", "receive")
-    assert who("commerce.orders", "send") == {"connector-shopify>commerce.orders", "connector-woo>commerce.orders"}
+    translators = ("connector-shopify", "connector-woo", "gateway")
+    assert who("commerce.orders", "send") == {f"{each}>commerce.orders" for each in translators}
     assert who("raw.woocommerce", "receive") == {"connector-woo.raw"}
 
 

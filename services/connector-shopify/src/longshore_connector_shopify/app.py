@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
-
 from fastapi import FastAPI
 
 from longshore.contracts import Platform
@@ -24,9 +22,6 @@ def create_app(settings: Settings) -> FastAPI:
 
 def connector(settings: Settings) -> Connector:
     """The platform kit with this platform's two halves."""
-    tls = ssl.create_default_context(cafile=settings.tls_ca_file) if settings.tls_ca_file else None
-    if tls is not None:
-        tls.load_default_certs()
 
     def make_client(integration: Integration) -> StoreClient:
         return ShopifyClient(
@@ -34,7 +29,7 @@ def connector(settings: Settings) -> Connector:
                 shop_domain(integration.store_url),
                 integration.credentials.get("access_token", ""),
                 origin=settings.shopify_admin_origin,
-                tls=tls,
+                tls_ca_file=settings.tls_ca_file,
             )
         )
 

@@ -161,7 +161,7 @@ async def test_a_store_that_does_not_answer_in_time() -> None:
 
 async def test_a_store_that_is_not_there(unused_tcp_port: int) -> None:
     api = AdminApi("demo-shop.myshopify.com", "t", origin=f"http://127.0.0.1:{unused_tcp_port}")
-    with pytest.raises(StoreUnavailable, match="connection"):
+    with pytest.raises(StoreUnavailable, match="unreachable"):
         await api.query("shop")
     await api.close()
 

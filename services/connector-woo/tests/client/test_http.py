@@ -149,3 +149,14 @@ async def test_a_writes_connection_is_not_tried_twice(serve: Any) -> None:
     with pytest.raises(StoreUnavailable):
         await client._http.post("/orders/5", {"status": "completed"})
     assert writes == [{"status": "completed"}]
+
+
+async def test_a_name_that_leads_inside_is_not_called() -> None:
+    async def lies(host: str, port: int, family: int) -> list[tuple[int, str]]:
+        return [(family, "169.254.169.254")]
+
+    http = StoreHttp("https://shop.example", "ck", "cs", lookup=lies)
+    with pytest.raises(StoreRefused) as caught:
+        await http.get("/orders")
+    assert caught.value.code == "private-address"
+    await http.close()

@@ -16,7 +16,7 @@ async def test_missing_services_are_named(gateway: Any) -> None:
         "gateway": True, "order-sync": False, "inventory": False, "connector-shopify": False, "connector-woo": False,
     }  # fmt: skip
     assert state["dead_letters"] == 0
-    assert state["lag"] == {"gateway.dead-letters": 0}
+    assert state["lag"] == {"gateway.dead-letters": 0, "gateway.raw": 0, "gateway.commands": 0}
     assert state["refusing"] is None
 
 

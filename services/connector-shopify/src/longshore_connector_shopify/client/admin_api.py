@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from typing import Any
 import aiohttp
 import structlog
 
+from longshore.platforms.outbound import connection_error, store_session
 from longshore.platforms.protocols import StoreRefused, StoreThrottled, StoreUnauthorized, StoreUnavailable
 from longshore.platforms.store_clock import clock_ahead_s
 from longshore_connector_shopify.client.pacing import FIRST_GUESS, CostBucket
@@ -70,7 +70,7 @@ class AdminApi:
         access_token: str,
         *,
         origin: str | None = None,
-        tls: ssl.SSLContext | None = None,
+        tls_ca_file: str | None = None,
         timeout_s: float = 30.0,
         bucket: CostBucket | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -78,7 +78,9 @@ class AdminApi:
         base = f"{origin.rstrip('/')}/{domain}" if origin else f"https://{domain}"
         self._url = f"{base}/admin/api/{API_VERSION}/graphql.json"
         self._headers = {"X-Shopify-Access-Token": access_token, "Content-Type": "application/json"}
-        self._tls = tls
+        self._tls_ca_file = tls_ca_file
+        # What stands in for all shops in development stands where it likes.
+        self._allow_private = origin is not None
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=10)
         self._bucket = bucket or CostBucket()
         self._sleep = sleep
@@ -146,18 +148,15 @@ class AdminApi:
                 if len(body) > _LARGEST_ANSWER:
                     raise StoreRefused("answer-too-large", "The store's answer is larger than 64 MiB.")
                 return body
-        except TimeoutError:
-            raise StoreUnavailable("timeout", "The store did not answer in time.") from None
         except aiohttp.InvalidURL:
             raise StoreRefused("bad-shop-domain", "The store's address is no address.") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise StoreUnavailable("connection", f"The store cannot be reached ({type(error).__name__}).") from None
+        except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
+            raise connection_error(error) from None
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
-            connector = aiohttp.TCPConnector(limit=8, ssl=self._tls if self._tls is not None else True)
-            self._session = aiohttp.ClientSession(
-                connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
+            self._session = store_session(
+                allow_private=self._allow_private, tls_ca_file=self._tls_ca_file, limit=8, timeout=self._timeout
             )
         return self._session
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import json
-import os
 import secrets
-import ssl
 from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,9 +12,9 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from longshore.platforms.protocols import StoreRefused, StoreThrottled, StoreUnavailable
+from longshore.platforms.outbound import Lookup, connection_error, store_session, store_url
+from longshore.platforms.protocols import StoreRefused, StoreThrottled
 from longshore.platforms.store_clock import clock_ahead_s
-from longshore_connector_woo.client.addresses import PrivateAddress, PublicResolver, store_base
 from longshore_connector_woo.client.answers import Answer, read_answer, retry_after
 from longshore_connector_woo.client.oauth import encode, signed_query
 from longshore_connector_woo.client.pace import Pace
@@ -42,6 +39,7 @@ class StoreHttp:
         allow_private: bool = False,
         tls_ca_file: str | None = None,
         timeout: aiohttp.ClientTimeout = TIMEOUT,
+        lookup: Lookup | None = None,
     ) -> None:
         self._store_url = store_url
         self._key = key
@@ -49,6 +47,7 @@ class StoreHttp:
         self._allow_private = allow_private
         self._tls_ca_file = tls_ca_file
         self._timeout = timeout
+        self._lookup = lookup
         self._pace = Pace()
         self._session: aiohttp.ClientSession | None = None
         self.clock_ahead_s = 0.0
@@ -84,7 +83,7 @@ class StoreHttp:
         *,
         with_key: bool = True,
     ) -> Answer:
-        address = store_base(self._store_url, allow_private=self._allow_private) + path
+        address = f"{store_url(self._store_url, allow_private=self._allow_private)}{path}"
         await self._pace.turn()
         headers = {"Accept": "application/json", "User-Agent": "Longshore"}
         text = encode(query)
@@ -125,43 +124,16 @@ class StoreHttp:
                         raise StoreRefused("answer-too-large", "The store's answer is larger than 64 MiB.")
                 answered = {name.lower(): value for name, value in response.headers.items()}
                 return response.status, answered, bytes(received)
-        except TimeoutError:
-            raise StoreUnavailable("timeout", "The store did not answer in time.") from None
-        except aiohttp.ClientConnectorDNSError as error:
-            if isinstance(error.os_error, PrivateAddress):
-                raise StoreRefused("private-address", "The store's address is not of the public internet.") from None
-            raise StoreUnavailable("unknown-host", "The store's name cannot be found.") from None
-        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError):
-            raise StoreUnavailable("certificate", "The store's certificate is not one that we trust.") from None
-        except aiohttp.ClientConnectorError:
-            raise StoreUnavailable("unreachable", "The store does not take our connection.") from None
-        except (aiohttp.ClientError, OSError):
-            # The connection was lost: whether a write was done is not known.
-            raise StoreUnavailable("connection-lost", "The connection to the store was lost.") from None
+        except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
+            raise connection_error(error) from None
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=CONNECTIONS,
-                    ssl=_trusting(self._tls_ca_file),
-                    resolver=PublicResolver(allow_private=self._allow_private),
-                    ttl_dns_cache=60,
-                ),
+            self._session = store_session(
+                allow_private=self._allow_private,
+                tls_ca_file=self._tls_ca_file,
+                limit=CONNECTIONS,
                 timeout=self._timeout,
-                cookie_jar=aiohttp.DummyCookieJar(),
+                lookup=self._lookup,
             )
         return self._session
-
-
-def _trusting(ca_file: str | None) -> ssl.SSLContext:
-    """One for all stores, until the file is another: to read the usual CAs takes 10 ms and most of a megabyte."""
-    return _read_cas(ca_file, None if ca_file is None else os.stat(ca_file).st_mtime_ns)
-
-
-@functools.lru_cache(maxsize=1)
-def _read_cas(ca_file: str | None, written_at: int | None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if ca_file is not None:
-        context.load_verify_locations(ca_file)
-    return context

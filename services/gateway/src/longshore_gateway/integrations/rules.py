@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 from collections.abc import Callable
 from typing import Any, Literal
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from longshore.contracts import Platform
+from longshore.platforms.addresses import BadStoreUrl, read_store_url
 from longshore.problems import Problem
 from longshore_gateway.webhooks.rules import SHOP_DOMAIN
 
@@ -109,39 +109,10 @@ def _shopify(url: str) -> tuple[str, str]:
 
 def _woocommerce(url: str, *, allow_private: bool) -> tuple[str, str]:
     try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise _wrong("it is not an address") from None
-    if parts.scheme not in {"https", "http"} or not host:
-        raise _wrong("it must begin with https:// and name a host")
-    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-        raise _wrong("it must hold no user, query or fragment")
-    if not allow_private:
-        if parts.scheme == "http":
-            raise _wrong("plain http is for development only (LONGSHORE_ALLOW_PRIVATE_STORES)")
-        if _is_private(host):
-            raise _wrong("private addresses are for development only (LONGSHORE_ALLOW_PRIVATE_STORES)")
-    path = parts.path.rstrip("/")
-    shown = f"[{host}]" if ":" in host else host
-    place = shown if port is None else f"{shown}:{port}"
-    return f"{parts.scheme}://{place}{path}", f"{place}{path}"
-
-
-def _is_private(host: str) -> bool:
-    """Whether the host is written as a private address; names are resolved and checked when they are called."""
-    if ":" in host:
-        return not _is_global(host)
-    if host == "localhost" or host.endswith((".localhost", ".local", ".internal")) or "." not in host:
-        return not _is_global(host)
-    return host.replace(".", "").isdigit() and not _is_global(host)
-
-
-def _is_global(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_global
-    except ValueError:
-        return False
+        found = read_store_url(url, allow_private=allow_private)
+    except BadStoreUrl as error:
+        raise _wrong(error.detail) from None
+    return str(found), found.key
 
 
 def _wrong(why: str) -> Problem:

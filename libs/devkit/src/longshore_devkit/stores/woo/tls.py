@@ -22,8 +22,8 @@ class TlsFiles:
     key_file: Path
 
 
-def make_tls_files(directory: Path) -> TlsFiles:
-    """Write `ca.pem`, `server.pem` and `server.key` for 127.0.0.1, ::1 and localhost, valid for 30 days."""
+def make_tls_files(directory: Path, *more: str) -> TlsFiles:
+    """Write `ca.pem`, `server.pem` and `server.key` for 127.0.0.1, ::1, localhost and `more`, valid for 30 days."""
     directory.mkdir(parents=True, exist_ok=True)
     files = TlsFiles(directory / "ca.pem", directory / "server.pem", directory / "server.key")
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
@@ -43,6 +43,7 @@ def make_tls_files(directory: Path) -> TlsFiles:
         x509.DNSName("localhost"),
         x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
         x509.IPAddress(ipaddress.ip_address("::1")),
+        *(x509.DNSName(name) for name in more),
     ]
     leaf = (
         _builder(issuer, _name("localhost"), key.public_key())
