@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
 
 import orjson
@@ -29,9 +30,11 @@ from longshore.contracts import (
 from longshore.ids import OrgId, uuid7
 from longshore.platforms.outcomes import integration_message
 from longshore.platforms.raw import delivery_headers, store_headers, stream_key
+from longshore.platforms.token_endpoint import read_answer
 from longshore.runtime import Service
-from longshore.vault import Sealer, Vault
+from longshore.vault import GRANTED, Sealer, TokenPair, TokenStore, Vault
 from longshore_connector_shopify.app import create_app
+from longshore_connector_shopify.client.permissions import ASKED
 from longshore_connector_shopify.client.topics import FOLLOWED
 from longshore_connector_shopify.settings import Settings
 from longshore_devkit.stores.shopify import rest_orders
@@ -49,6 +52,7 @@ class Running:
         self.service, self.sim, self.shop, self.org = service, sim, sim.shop(), org
         self.heard: list[Record] = []
         self.integration: Any = None
+        self.keys: tuple[str, ...] = ()
 
     async def hear(self, records: Any) -> None:
         self.heard.extend(records)
@@ -72,6 +76,34 @@ class Running:
                 settings={},
                 now=now,
             )
+        await self.told_of(now)
+
+    async def grant(self, vault: Vault, tokens: TokenStore) -> TokenPair:
+        """The merchant agrees (once more), as the gateway has it; an hour ago, so that a refused token is not new."""
+        config = self.shop.config
+        form = {"client_id": config.client_id, "client_secret": config.api_secret}
+        agreed = self.shop.grants.authorize(form | {"redirect_uri": "https://hub", "scope": ",".join(ASKED)})
+        code = dict(parse_qsl(urlsplit(agreed).query))["code"]
+        answer = orjson.dumps(self.shop.grants.token(form | {"code": code, "expiring": "1"}))
+        now = datetime.now(UTC)
+        pair = read_answer(200, answer, now)
+        async with self.service.engine.begin() as conn:
+            assert await vault.reconnect(conn, self.integration.id, GRANTED, now)
+            await tokens.put(conn, self.integration.id, self.org, pair, now - timedelta(hours=1))
+        await self.told_of(now)
+        return pair
+
+    async def refund(self) -> Any:
+        """An order with a refund, which the connector has to fetch."""
+        order = self.shop.place_order([("LS-0001", 1)], plain=True)
+        told = orjson.dumps(rest_orders.refund_payload(order, self.shop.refund(order.id)))
+        await self.deliver("refunds/create", told, str(order.id))
+        return order
+
+    def statuses(self) -> list[str]:
+        return [each.status.value for each in self.of(IntegrationChanged)]
+
+    async def told_of(self, now: datetime) -> None:
         event = IntegrationChanged(
             integration_id=self.integration.id,
             org_id=self.org,
@@ -132,6 +164,8 @@ async def running(bootstrap_servers: str, database_url: str, topic_prefix: str) 
             topic_partitions=1,
             encryption_keys=(Fernet.generate_key().decode(),),
             shopify_admin_origin=sim.url,
+            shopify_client_id=sim.shop().config.client_id,
+            shopify_client_secrets=(sim.shop().config.api_secret, "an-older-one"),
         )
         service: Service = create_app(settings).state.service
         running = Running(service, sim, OrgId(uuid4()))
@@ -142,6 +176,7 @@ async def running(bootstrap_servers: str, database_url: str, topic_prefix: str) 
         await listener.start()
         try:
             await running.connect(Vault(Sealer(settings.encryption_keys)))
+            running.keys = settings.encryption_keys
             yield running
         finally:
             await listener.stop()
@@ -200,3 +235,31 @@ async def test_a_store_is_connected_heard_and_told(running: Running) -> None:
     )
     assert (pushed.status, pushed.quantity) == (CommandStatus.SUCCEEDED, 41), pushed.error
     assert variant.available == 41
+
+
+async def test_a_store_that_was_connected_by_consent(running: Running) -> None:
+    """Refreshed when the shop refuses the token; refused for good, it says so; granted once more, it goes on."""
+    vault, tokens = Vault(Sealer(running.keys)), TokenStore(Sealer(running.keys))
+    grants = running.shop.grants
+    await eventually(lambda: running.statuses() == ["connecting", "active"], timeout=30)
+    await running.grant(vault, tokens)
+    await eventually(lambda: running.statuses()[2:] == ["connecting", "active"], timeout=30)
+    assert grants.calls["refresh"] == 0
+
+    grants.expire_access()
+    order = await running.refund()
+    await eventually(lambda: [e for e in running.of(OrderSnapshot) if e.external_id == str(order.id)], timeout=30)
+    assert grants.calls["refresh"] == 1
+
+    await running.grant(vault, tokens)
+    await eventually(lambda: running.statuses()[4:] == ["connecting", "active"], timeout=30)
+    grants.expire_access()
+    grants.refuse_refresh = True
+    await running.refund()
+    await eventually(lambda: running.statuses()[6:] == ["needs_reauth"], timeout=30)
+
+    grants.refuse_refresh = False
+    await running.grant(vault, tokens)
+    await eventually(lambda: running.statuses()[7:] == ["connecting", "active"], timeout=30)
+    order = await running.refund()
+    await eventually(lambda: [e for e in running.of(OrderSnapshot) if e.external_id == str(order.id)], timeout=30)

@@ -7,7 +7,7 @@ import binascii
 import sys
 from typing import Annotated, TypeVar
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ENV_PREFIX = "LONGSHORE_"
@@ -17,6 +17,16 @@ _HINTS = {
     "database_url": "postgresql://user:password@host:port/database",
     "encryption_keys": "Fernet keys separated by commas, newest first",
 }
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(each.strip() for each in value.split(",") if each.strip())
+    return value
+
+
+# For a variable that holds several values, with NoDecode beside it.
+CommaSeparated = BeforeValidator(_split)
 
 
 class ServiceSettings(BaseSettings):
@@ -31,7 +41,7 @@ class ServiceSettings(BaseSettings):
     http_fd: int | None = Field(default=None, ge=3)
     kafka_bootstrap_servers: str = Field(min_length=1)
     database_url: str = Field(min_length=1, repr=False)
-    encryption_keys: Annotated[tuple[str, ...], NoDecode] = Field(min_length=1, repr=False)
+    encryption_keys: Annotated[tuple[str, ...], NoDecode, CommaSeparated] = Field(min_length=1, repr=False)
     topic_prefix: str = ""
     topic_partitions: int = Field(default=4, ge=1)
     log_level: str = "info"
@@ -53,13 +63,6 @@ class ServiceSettings(BaseSettings):
             raise ValueError("it must begin with postgresql://")
         # libpq's name for it; asyncpg's is `ssl`.
         return f"postgresql+asyncpg://{rest.replace('?sslmode=', '?ssl=').replace('&sslmode=', '&ssl=')}"
-
-    @field_validator("encryption_keys", mode="before")
-    @classmethod
-    def _split_keys(cls, keys: object) -> object:
-        if isinstance(keys, str):
-            return tuple(key.strip() for key in keys.split(",") if key.strip())
-        return keys
 
     @field_validator("encryption_keys")
     @classmethod

@@ -50,6 +50,8 @@ from longshore_gateway.integrations.service import Integrations
 from longshore_gateway.keys.api import router as keys_router
 from longshore_gateway.keys.service import ApiKeys
 from longshore_gateway.models import SCHEMA
+from longshore_gateway.oauth.api import router as oauth_router
+from longshore_gateway.oauth.service import Consent, ShopifyApp
 from longshore_gateway.published import publish
 from longshore_gateway.settings import GatewaySettings
 from longshore_gateway.system.api import router as system_router
@@ -89,7 +91,8 @@ def build(settings: GatewaySettings) -> FastAPI:
     service.topics(*STREAM)
     service.outbox(SCHEMA)
 
-    vault = Vault(Sealer(settings.encryption_keys))
+    sealer = Sealer(settings.encryption_keys)
+    vault = Vault(sealer)
     accounts = Accounts(service.engine)
     stores = Stores(service.engine, vault, settings.shopify_client_secrets)
     dead_letters = DeadLetters(service.engine, service.producer)
@@ -126,6 +129,7 @@ def build(settings: GatewaySettings) -> FastAPI:
     app = service.app(
         integrations_router,
         ingest_router,
+        oauth_router,
         dead_letters_router,
         keys_router,
         system_router,
@@ -137,6 +141,19 @@ def build(settings: GatewaySettings) -> FastAPI:
     app.state.public_url = settings.public_url.rstrip("/")
     app.state.integrations = Integrations(service.engine, vault, allow_private=settings.allow_private_stores)
     app.state.ingest = Ingest(service.engine, vault, service.producer, disks)
+    app.state.consent = Consent(
+        service.engine,
+        vault,
+        sealer,
+        ShopifyApp(
+            settings.shopify_client_id,
+            settings.shopify_client_secrets,
+            settings.shopify_admin_origin,
+            settings.tls_ca_file,
+        ),
+        public_url=settings.public_url,
+        allow_private=settings.allow_private_stores,
+    )
     app.state.dead_letters = dead_letters
     app.state.forwarder = Forwarder(client, behind, settings.encryption_keys)
     app.state.system = System(

@@ -16,7 +16,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from longshore.outbox import outbox_table
 
@@ -79,3 +79,23 @@ dead_letters = Table(
 )
 
 outbox_table(metadata, SCHEMA)
+
+oauth_states = Table(
+    "oauth_states",
+    metadata,
+    # Digests of the state, of what the browser's cookie holds, and of the link that began it.
+    Column("state", Text, primary_key=True),
+    Column("browser", Text, nullable=False),
+    Column("link", Text, unique=True),
+    Column("org_id", Uuid, nullable=False),
+    Column("platform", Text, nullable=False),
+    Column("store_url", Text, nullable=False),
+    Column("store_key", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("settings", JSONB, nullable=False),
+    Column("restarts", Integer, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("used_at", DateTime(timezone=True)),
+    Column("integration_id", Uuid),
+)

@@ -21,6 +21,8 @@ class GatewaySettings(ServiceSettings):
     public_url: str = "http://127.0.0.1:8000"
     shopify_client_id: str | None = None
     shopify_client_secrets: Annotated[tuple[str, ...], NoDecode] = Field(default=(), repr=False)
+    # Development only: what would go to https://{shop}/... goes to <origin>/{shop}/...
+    shopify_admin_origin: str | None = None
     order_sync_url: str = "http://127.0.0.1:8001"
     inventory_url: str = "http://127.0.0.1:8002"
     connector_shopify_url: str = "http://127.0.0.1:8003"

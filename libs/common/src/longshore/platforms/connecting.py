@@ -10,6 +10,7 @@ from longshore.broker import Producer
 from longshore.clock import Clock, utc_now
 from longshore.contracts import IntegrationChanged, IntegrationStatus, Platform
 from longshore.ids import uuid7
+from longshore.platforms.access import NEEDS_REAUTH
 from longshore.platforms.clients import Clients
 from longshore.platforms.jobs import RetryLater
 from longshore.platforms.outcomes import integration_message
@@ -67,7 +68,8 @@ class ConnectStore:
             await self._set_status(integration, IntegrationStatus.CONNECTING, error.detail, tell=False)
             raise
         except StoreError as error:
-            await self._set_status(integration, IntegrationStatus.ERROR, error.detail)
+            if error.code != NEEDS_REAUTH:  # that has been said already, with more of a reason
+                await self._set_status(integration, IntegrationStatus.ERROR, error.detail)
             return
         await self._set_status(integration, IntegrationStatus.ACTIVE, None)
         await self._import(integration)

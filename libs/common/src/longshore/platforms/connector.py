@@ -20,12 +20,13 @@ from longshore.broker import (
 )
 from longshore.contracts import Command, IntegrationChanged, Platform
 from longshore.platforms.accepting import AcceptCommands, FollowIntegrations
+from longshore.platforms.access import GrantedClients, GrantedTokens
 from longshore.platforms.clients import Clients, MakeClient
 from longshore.platforms.connecting import ConnectStore
 from longshore.platforms.job_runner import JobQueue
 from longshore.platforms.jobs import JobTables, RunningJob
 from longshore.platforms.metrics import ConnectorMetrics
-from longshore.platforms.protocols import Translator
+from longshore.platforms.protocols import Integration, StoreClient, Translator
 from longshore.platforms.running import RunJobs
 from longshore.platforms.standing import Standing
 from longshore.platforms.tables import ConnectorStore, past
@@ -37,7 +38,7 @@ from longshore.runtime import Service, serve
 from longshore.settings import ServiceSettings
 from longshore.vault import MIGRATIONS as VAULT_MIGRATIONS
 from longshore.vault import SCHEMA as VAULT_SCHEMA
-from longshore.vault import Sealer, Vault
+from longshore.vault import Sealer, TokenStore, Vault, is_granted
 
 
 class ConnectorSettings(ServiceSettings):
@@ -52,6 +53,7 @@ class Connector:
     """A platform as its package declares it.
 
     `snapshot_topics`: webhook topics whose body is the whole entity, whatever the topic's word.
+    `granted`: for platforms whose stores are connected through OAuth, with tokens that expire.
     """
 
     platform: Platform
@@ -62,6 +64,7 @@ class Connector:
     translator: Translator
     make_client: MakeClient
     snapshot_topics: frozenset[str] = frozenset()
+    granted: GrantedClients | None = None
 
 
 def rebuild_plan(connector: Connector) -> RebuildPlan:
@@ -82,9 +85,10 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
     service.migrations(VAULT_MIGRATIONS, VAULT_SCHEMA)
     service.migrations(connector.migrations, connector.schema)
     metrics = ConnectorMetrics(service.registry)
-    vault = Vault(Sealer(settings.encryption_keys))
+    sealer = Sealer(settings.encryption_keys)
+    vault = Vault(sealer)
     store = ConnectorStore(connector.schema)
-    clients = Clients(connector.make_client, metrics)
+    clients = Clients(_client_maker(connector, service, vault, TokenStore(sealer)), metrics)
     connect = ConnectStore(
         platform=connector.platform,
         schema=connector.schema,
@@ -129,6 +133,23 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
     service.on_stop(clients.close)
     service.jobs(lambda: jobs.due(service.engine))
     return service.app()
+
+
+def _client_maker(connector: Connector, service: Service, vault: Vault, store: TokenStore) -> MakeClient:
+    """Makes clients that have their token from where it is: with the integration, or granted and refreshed."""
+    granted = connector.granted
+    if granted is None:
+        return connector.make_client
+    tokens = GrantedTokens(
+        schema=connector.schema, engine=service.engine, vault=vault, store=store, refresh=granted.refresh
+    )
+
+    def make_client(integration: Integration) -> StoreClient:
+        if is_granted(integration.credentials):
+            return granted.make_client(integration, tokens.of(integration))
+        return connector.make_client(integration)
+
+    return make_client
 
 
 def _subscribe(

@@ -1,11 +1,26 @@
-"""Integrations and their encrypted credentials: the one table that services share."""
+"""Integrations and their encrypted credentials: the one place that services share."""
 
 from pathlib import Path
 
 from longshore.vault.crypto import InvalidKey, Sealer
 from longshore.vault.models import CHANNEL, SCHEMA
 from longshore.vault.store import AlreadyConnected, IntegrationRow, Vault
+from longshore.vault.tokens import GRANTED, StoredTokens, TokenPair, TokenStore, is_granted
 
-__all__ = ["CHANNEL", "MIGRATIONS", "SCHEMA", "AlreadyConnected", "IntegrationRow", "InvalidKey", "Sealer", "Vault"]
+__all__ = [
+    "CHANNEL",
+    "GRANTED",
+    "MIGRATIONS",
+    "SCHEMA",
+    "AlreadyConnected",
+    "IntegrationRow",
+    "InvalidKey",
+    "Sealer",
+    "StoredTokens",
+    "TokenPair",
+    "TokenStore",
+    "Vault",
+    "is_granted",
+]
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, DateTime, Index, LargeBinary, MetaData, Table, Text, Uuid
+from sqlalchemy import Column, DateTime, Index, Integer, LargeBinary, MetaData, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 SCHEMA = "vault"
@@ -30,4 +30,20 @@ integrations = Table(
     Column("deleted_at", DateTime(timezone=True)),
     Index("integrations_store", "org_id", "platform", "store_key", unique=True),
     Index("integrations_by_store", "platform", "store_key"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("integration_id", Uuid, primary_key=True),
+    Column("org_id", Uuid, nullable=False),
+    # Access and refresh token, sealed together: they are never apart.
+    Column("sealed", LargeBinary, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("refresh_expires_at", DateTime(timezone=True)),
+    Column("attempted_at", DateTime(timezone=True)),
+    Column("refused_at", DateTime(timezone=True)),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
 )

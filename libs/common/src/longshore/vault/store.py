@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,7 +17,7 @@ from longshore.contracts import IntegrationStatus, Platform
 from longshore.ids import IntegrationId, OrgId
 from longshore.platforms.protocols import Integration
 from longshore.vault.crypto import Sealer
-from longshore.vault.models import CHANNEL, integrations
+from longshore.vault.models import CHANNEL, integrations, tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,27 @@ class Vault:
         await self._changed(conn, id)
         return _row(row)
 
+    async def reconnect(
+        self, conn: AsyncConnection, id: UUID, credentials: Mapping[str, str], now: datetime
+    ) -> IntegrationRow | None:
+        """New credentials for a store that is connected: it is checked again, and keeps its name, settings, history."""
+        statement = (
+            update(integrations)
+            .where(integrations.c.id == id, integrations.c.deleted_at.is_(None))
+            .values(
+                credentials=self._sealer.seal(credentials),
+                status=IntegrationStatus.CONNECTING.value,
+                status_reason=None,
+                updated_at=now,
+            )
+            .returning(*_SHOWN)
+        )
+        row = (await conn.execute(statement)).one_or_none()
+        if row is None:
+            return None
+        await self._changed(conn, id)
+        return _row(row)
+
     async def get(self, conn: AsyncConnection, org_id: OrgId, id: UUID) -> IntegrationRow | None:
         """One integration of an organisation that is not deleted."""
         statement = select(*_SHOWN).where(
@@ -161,6 +182,8 @@ class Vault:
             .where(integrations.c.id == id, integrations.c.deleted_at.is_not(None))
             .values(credentials=None)
         )
+        gone = select(integrations.c.id).where(integrations.c.id == id, integrations.c.deleted_at.is_not(None))
+        await conn.execute(delete(tokens).where(tokens.c.integration_id.in_(gone)))
 
     async def open(
         self, conn: AsyncConnection, id: UUID, *, deleted: bool = False

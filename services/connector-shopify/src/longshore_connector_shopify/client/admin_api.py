@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import structlog
 
+from longshore.platforms.access import AccessToken, FixedToken
 from longshore.platforms.outbound import connection_error, store_session
 from longshore.platforms.protocols import StoreRefused, StoreThrottled, StoreUnauthorized, StoreUnavailable
 from longshore.platforms.store_clock import clock_ahead_s
@@ -43,12 +44,21 @@ class Answer:
     denied: tuple[str, ...] = ()
 
 
+class _TokenRefused(StoreUnauthorized):
+    """The token itself is not good (any more): another may be."""
+
+
 def shop_domain(store_url: str) -> str:
     """The shop's domain in what was given as its address. Raises StoreRefused for anything else (PLATFORMS.md)."""
     domain = store_url.strip().removeprefix("https://").removeprefix("http://").rstrip("/").lower()
     if not _DOMAIN.fullmatch(domain):
         raise StoreRefused("bad-shop-domain", "The store's address must look like your-shop.myshopify.com.")
     return domain
+
+
+def shop_base(domain: str, origin: str | None) -> str:
+    """Where a shop's admin is: at its domain, or (development only) below `origin`."""
+    return f"{origin.rstrip('/')}/{domain}" if origin else f"https://{domain}"
 
 
 def gid(kind: str, number: str) -> str:
@@ -67,7 +77,7 @@ class AdminApi:
     def __init__(
         self,
         domain: str,
-        access_token: str,
+        access_token: str | AccessToken,
         *,
         origin: str | None = None,
         tls_ca_file: str | None = None,
@@ -75,9 +85,8 @@ class AdminApi:
         bucket: CostBucket | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        base = f"{origin.rstrip('/')}/{domain}" if origin else f"https://{domain}"
-        self._url = f"{base}/admin/api/{API_VERSION}/graphql.json"
-        self._headers = {"X-Shopify-Access-Token": access_token, "Content-Type": "application/json"}
+        self._url = f"{shop_base(domain, origin)}/admin/api/{API_VERSION}/graphql.json"
+        self._token: AccessToken = FixedToken(access_token) if isinstance(access_token, str) else access_token
         self._tls_ca_file = tls_ca_file
         # What stands in for all shops in development stands where it likes.
         self._allow_private = origin is not None
@@ -135,10 +144,23 @@ class AdminApi:
         return _answer(body, parsed, codes)
 
     async def _post(self, name: str, variables: Mapping[str, Any]) -> bytes:
-        payload = json.dumps({"query": document(name), "variables": dict(variables)}, separators=(",", ":"))
+        text = json.dumps({"query": document(name), "variables": dict(variables)}, separators=(",", ":"))
+        payload = text.encode()
+        token = await self._token.current()
+        try:
+            return await self._post_with(token, payload)
+        except _TokenRefused:
+            # Nothing was done. Of one app and shop only the newest token is good: another process may have refreshed.
+            newer = await self._token.renew(token)
+            if newer is None:
+                raise
+        return await self._post_with(newer, payload)
+
+    async def _post_with(self, token: str, payload: bytes) -> bytes:
+        headers = {"X-Shopify-Access-Token": token, "Content-Type": "application/json"}
         try:
             async with self._open_session().post(
-                self._url, data=payload.encode(), headers=self._headers, allow_redirects=False
+                self._url, data=payload, headers=headers, allow_redirects=False
             ) as response:
                 body = await response.content.read(_LARGEST_ANSWER + 1)
                 while not response.content.at_eof() and len(body) <= _LARGEST_ANSWER:
@@ -187,7 +209,8 @@ def _check_status(response: aiohttp.ClientResponse) -> None:
     if status == 200:
         return
     if status in (401, 403):
-        raise StoreUnauthorized("unauthorized", "The store does not accept our access token (any more).")
+        kind = _TokenRefused if status == 401 else StoreUnauthorized
+        raise kind("unauthorized", "The store does not accept our access token (any more).")
     if status == 429:
         raise StoreThrottled("throttled", "The store asks us to slow down.", retry_after=_retry_after(response))
     if status >= 500 or status in (408, 425):

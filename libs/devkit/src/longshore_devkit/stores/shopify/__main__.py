@@ -50,6 +50,7 @@ def _config(options: argparse.Namespace, name: str) -> ShopConfig:
         domain=name if "." in name else f"{name}.myshopify.com",
         access_token=options.access_token,
         api_secret=options.api_secret,
+        client_id=options.client_id,
         scopes=frozenset(options.scopes.split(",")) if options.scopes else None,
         products=options.products,
         seed=options.seed,
@@ -71,7 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--port", type=int, default=9300, help="0 takes a free one")
     add("--shop", action="append", help="name or domain; several may be given (demo-shop)")
     add("--access-token", default=defaults.access_token)
-    add("--api-secret", default=defaults.api_secret, help="signs the webhooks")
+    add("--api-secret", default=defaults.api_secret, help="signs the webhooks; the public app's client secret")
+    add("--client-id", default=defaults.client_id, help="of the public app (LONGSHORE_SHOPIFY_CLIENT_ID)")
     add("--scopes", default="", help="comma-separated access scopes of the token (all)")
     add("--products", type=int, default=defaults.products, help="number of SKUs")
     add("--sku-prefix", default=defaults.sku_prefix)

@@ -44,6 +44,7 @@ class Control:
             ("PUT", "/_sim/traffic", self._set_traffic),
             ("POST", "/_sim/products/{sku}/{action}", self._product_action),
             ("POST", "/_sim/uninstall", self._uninstall),
+            ("PUT", "/_sim/grants", self._set_grants),
             ("POST", "/_sim/drain", self._drain),
         ]
         return [Route(path, self._wrap(handler), methods=[method]) for method, path, handler in table]
@@ -164,6 +165,18 @@ class Control:
     async def _uninstall(self, request: Request, body: Json, shop: Shop) -> Json:
         shop.uninstall()
         return {"installed": False}
+
+    async def _set_grants(self, request: Request, body: Json, shop: Shop) -> Json:
+        """`expire_access`, `refuse_refresh`, `old_refresh` ("until_replaced", "dies_at_once")."""
+        grants = shop.grants
+        if body.get("expire_access"):
+            grants.expire_access()
+        grants.refuse_refresh = bool(body.get("refuse_refresh", grants.refuse_refresh))
+        old_refresh = body.get("old_refresh", grants.old_refresh)
+        if old_refresh not in ("until_replaced", "dies_at_once"):
+            raise ShopError("old_refresh is until_replaced or dies_at_once")
+        grants.old_refresh = old_refresh
+        return {"calls": dict(grants.calls), "refuse_refresh": grants.refuse_refresh, "old_refresh": old_refresh}
 
     async def _drain(self, request: Request, body: Json, shop: Shop) -> Json:
         await self._store.drain(float(body.get("timeout_s", 10)))

@@ -9,17 +9,19 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import parse_qsl
 
 import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import Scope
 
 from longshore_devkit.stores.common import DatedApp, Faults, FaultyApp, LocalServer, Traffic
 from longshore_devkit.stores.shopify.control import Control
 from longshore_devkit.stores.shopify.engine import THROTTLED_ERROR, Engine
+from longshore_devkit.stores.shopify.grants import GrantRefused
 from longshore_devkit.stores.shopify.shop import API_VERSION, RATES, Shop, ShopConfig, ShopError
 
 _THROTTLED_BODY = orjson.dumps(
@@ -111,14 +113,18 @@ class SimulatedShopify:
             await engine.shop.webhooks.deliverer.drain(timeout_s)
 
     def _app(self) -> FaultyApp:
-        routes = [Route("/{shop}/admin/api/{version}/graphql.json", self._graphql, methods=["POST"])]
+        routes = [
+            Route("/{shop}/admin/api/{version}/graphql.json", self._graphql, methods=["POST"]),
+            Route("/{shop}/admin/oauth/authorize", self._authorize, methods=["GET"]),
+            Route("/{shop}/admin/oauth/access_token", self._access_token, methods=["POST"]),
+        ]
         control = Control(self)
         return FaultyApp(
             DatedApp(Starlette(routes=[*control.routes(), *routes]), next(iter(self.engines.values())).shop.now),
             self.faults,
             self._rng,
             too_many=(200, _THROTTLED_BODY),
-            is_write=_is_mutation,
+            is_write=_is_write,
             unauthorized=b'{"errors":"[API] Invalid API key or access token (unrecognized login or wrong password)"}',
         )
 
@@ -127,7 +133,8 @@ class SimulatedShopify:
         if engine is None:
             return _json({"errors": "Not Found"}, 404)
         token = request.headers.get("x-shopify-access-token")
-        if token != engine.shop.config.access_token or not engine.shop.installed:
+        shop = engine.shop
+        if not shop.installed or (token != shop.config.access_token and not shop.grants.accepts(token)):
             message = "[API] Invalid API key or access token (unrecognized login or wrong password)"
             return _json({"errors": message}, 401)
         try:
@@ -136,6 +143,28 @@ class SimulatedShopify:
         except (ValueError, KeyError, TypeError):
             return _json({"errors": {"query": "Required parameter missing or invalid"}}, 400)
         return _json(engine.execute(query, variables, body.get("operationName")))
+
+    async def _authorize(self, request: Request) -> Response:
+        """The page where a merchant installs the app; here everybody agrees at once."""
+        engine = self.engines.get(request.path_params["shop"])
+        if engine is None:
+            return _json({"errors": "Not Found"}, 404)
+        try:
+            target = engine.shop.grants.authorize(request.query_params)
+        except GrantRefused as refused:
+            return _json(refused.body, refused.status)
+        engine.shop.installed = True
+        return RedirectResponse(target, 302)
+
+    async def _access_token(self, request: Request) -> Response:
+        engine = self.engines.get(request.path_params["shop"])
+        if engine is None:
+            return _json({"errors": "Not Found"}, 404)
+        form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+        try:
+            return _json(engine.shop.grants.token(form))
+        except GrantRefused as refused:
+            return _json(refused.body, refused.status)
 
     async def _act(self) -> None:
         shop = self._rng.choice(list(self.engines.values())).shop
@@ -150,8 +179,9 @@ class SimulatedShopify:
             shop.place_order()
 
 
-def _is_mutation(scope: Scope, body: bytes) -> bool:
-    return scope["method"] == "POST" and _MUTATION.search(body) is not None
+def _is_write(scope: Scope, body: bytes) -> bool:
+    """Whether the answer to it may be lost (`drop_after_write_rate`): mutations, and what issues tokens."""
+    return scope["method"] == "POST" and (scope["path"].endswith("/access_token") or _MUTATION.search(body) is not None)
 
 
 def _json(content: dict[str, Any], status: int = 200) -> Response:

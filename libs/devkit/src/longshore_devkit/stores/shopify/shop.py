@@ -13,6 +13,7 @@ from longshore_devkit.stores.common import Faults
 from longshore_devkit.stores.shopify import rest, rest_orders
 from longshore_devkit.stores.shopify.buyers import Buyers, Habits
 from longshore_devkit.stores.shopify.catalogue import Ids, make_locations, make_products
+from longshore_devkit.stores.shopify.grants import Grants
 from longshore_devkit.stores.shopify.model import (
     Fulfillment,
     FulfillmentOrder,
@@ -49,6 +50,7 @@ class ShopConfig:
     domain: str = "demo-shop.myshopify.com"
     access_token: str = "shpat_simulated"
     api_secret: str = "shpss_simulated"
+    client_id: str = "simulated-client-id"
     scopes: frozenset[str] | None = None
     products: int = 50
     seed: int = 1
@@ -113,6 +115,7 @@ class Shop:
             time_scale=config.retry_scale,
             timeout_s=config.delivery_timeout_s,
         )
+        self.grants = Grants(config, self._clock)
         self.installed = True
         self._number = 1000
 
@@ -301,6 +304,7 @@ class Shop:
         payload = {"id": self.id, "domain": self.config.domain, "myshopify_domain": self.config.domain}
         self._publish("app/uninstalled", lambda: payload, self.webhooks.event_id())
         self.webhooks.subscriptions.clear()
+        self.grants.revoke()
         self.installed = False
 
     def send_product(self, product: Product, action: str = "update") -> None:

@@ -1,0 +1,1 @@
+"""Connecting a store by consent: Shopify's OAuth, WooCommerce's one click."""
