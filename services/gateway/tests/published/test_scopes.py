@@ -23,6 +23,12 @@ PUBLIC = {
     # Signed by the store.
     ("POST", "/webhooks/shopify"),
     ("POST", "/webhooks/woocommerce/{integration_id}"),
+    # Followed by browsers: a link that was made for its organisation, the state of a flow, or Shopify's signature.
+    ("GET", "/oauth/shopify/start"),
+    ("GET", "/oauth/shopify/callback"),
+    ("GET", "/oauth/woocommerce/start"),
+    ("POST", "/oauth/woocommerce/callback"),
+    ("GET", "/oauth/woocommerce/return"),
     # For balancers, Prometheus and those who write clients.
     ("GET", "/livez"),
     ("GET", "/readyz"),
