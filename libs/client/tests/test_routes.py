@@ -22,7 +22,9 @@ from longshore_client import NO_RETRIES, AsyncLongshore, Longshore
 
 ID = UUID("6f1c0b9e-0000-4000-8000-000000000001")
 # Meant for browsers, not for programs.
-NOT_FOR_PROGRAMS: frozenset[str] = frozenset()
+NOT_FOR_PROGRAMS: frozenset[str] = frozenset(
+    f"GET /oauth/{each}" for each in ("shopify/start", "shopify/callback", "woocommerce/start", "woocommerce/return")
+) | {"POST /oauth/woocommerce/callback"}
 
 Json = dict[str, Any]
 # Where the client takes any text, and the hub only some.

@@ -45,6 +45,13 @@ class Integration(Contract):
     updated_at: UtcDatetime
 
 
+class ConnectLink(Contract):
+    """Where a person connects a store in a browser: the link works once, and not for long."""
+
+    url: str
+    expires_at: UtcDatetime
+
+
 class AcceptedItem(Contract):
     """An item that is safe in the log. `id` is its canonical id; None for stock."""
 

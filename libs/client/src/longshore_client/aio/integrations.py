@@ -8,7 +8,7 @@ from uuid import UUID
 
 from longshore.contracts import Platform
 from longshore_client.aio.transport import AsyncConnection, AsyncPages
-from longshore_client.models import Integration
+from longshore_client.models import ConnectLink, Integration
 
 
 class AsyncIntegrations:
@@ -37,6 +37,22 @@ class AsyncIntegrations:
         }
         return await self._connection.post(
             Integration, "/api/v1/integrations", body=body, idempotency_key=idempotency_key
+        )
+
+    async def connect_link(
+        self,
+        platform: Platform | str,
+        store_url: str,
+        *,
+        name: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> ConnectLink:
+        """A link that connects a store (or connects it once more) when its owner follows it in a browser and agrees:
+        a Shopify shop through the hub's app, a WooCommerce store without keys typed in."""
+        body = {"platform": platform, "store_url": store_url, "name": name, "settings": settings}
+        return await self._connection.post(
+            ConnectLink, "/api/v1/integrations/connect-links", body=body, idempotency_key=idempotency_key
         )
 
     def list(self, *, limit: int | None = None, cursor: str | None = None) -> AsyncPages[Integration]:
