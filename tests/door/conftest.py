@@ -1,0 +1,175 @@
+"""A hub with two organisations: the first has a store with orders, dead letters and keys; the second has nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+
+from longshore_client import Longshore
+from longshore_devkit.background import LoopThread
+from longshore_devkit.data_dir import DataDir
+from longshore_devkit.ports import free_port
+from longshore_devkit.running import RunningInfra, RunningStack
+from longshore_devkit.stack import Stack
+from longshore_devkit.stores.woo import SimulatedWoo, WooConfig
+from longshore_devkit.testing import MakeDatabase, unique_prefix
+
+from .secrets import KEY, OTHER_KEY, SHOPIFY_APP_SECRET, STORE_KEY, STORE_SECRET, WEBHOOK_SECRET
+
+T = TypeVar("T")
+
+SKU = "DOOR-0001"
+
+
+def until(check: Callable[[], T], timeout: float = 30) -> T:
+    """Call `check` until it returns something true; an AssertionError is "not yet"."""
+    deadline = time.monotonic() + timeout
+    while True:
+        found, why = None, None
+        try:
+            found = check()
+        except AssertionError as error:
+            why = error
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout:g} s: {why or found!r}")
+        time.sleep(0.1)
+
+
+@dataclass(frozen=True)
+class World:
+    """The hub, its two organisations, and what there is of the first: ids by the route that shows one of them."""
+
+    stack: RunningStack
+    database_url: str
+    topic_prefix: str
+    hub: Longshore
+    other: Longshore
+    store: SimulatedWoo
+    integration_id: str
+    order_id: str
+    fulfillable_id: str
+    objects: dict[str, str]
+    document: dict[str, Any]
+
+    def settled(self) -> None:
+        """Wait until nothing is under way."""
+        until(lambda: self.hub.system.state().settled, 60)
+
+    def http(self, key: str | None = None) -> httpx.Client:
+        """A plain client, with a key or without."""
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        return httpx.Client(base_url=self.stack.url, headers=headers, timeout=30)
+
+
+@pytest.fixture(scope="package")
+def door_database_url(make_database: MakeDatabase) -> str:
+    return make_database()
+
+
+@pytest.fixture(scope="package")
+def door_topic_prefix() -> str:
+    return unique_prefix()
+
+
+@pytest.fixture(scope="package")
+def stack(
+    infra: RunningInfra, door_database_url: str, door_topic_prefix: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningStack]:
+    """One stack for all modules of this folder."""
+    environ = dict(os.environ) | infra.environ | {
+        "LONGSHORE_DATABASE_URL": door_database_url,
+        "LONGSHORE_TOPIC_PREFIX": door_topic_prefix,
+        "LONGSHORE_HTTP_PORT": str(free_port()),
+        "LONGSHORE_ALLOW_PRIVATE_STORES": "1",
+        "LONGSHORE_BOOTSTRAP_API_KEY": f"{KEY},{OTHER_KEY}",
+        "LONGSHORE_SHOPIFY_CLIENT_ID": "door-app",
+        "LONGSHORE_SHOPIFY_CLIENT_SECRETS": SHOPIFY_APP_SECRET,
+    }  # fmt: skip
+    with LoopThread() as loop:
+        services = Stack(DataDir(tmp_path_factory.mktemp("door")), environ)
+        try:
+            loop.call(services.start())
+            yield RunningStack(services, loop)
+        finally:
+            loop.call(services.stop())
+
+
+@pytest.fixture(scope="package")
+def store() -> Iterator[SimulatedWoo]:
+    """A store whose credentials are distinctive, with one piece of the first SKU left."""
+    config = WooConfig(
+        products=4, sku_prefix="DOOR-", consumer_key=STORE_KEY, consumer_secret=STORE_SECRET, initial_stock=20
+    )
+    with LoopThread() as loop:
+        store = SimulatedWoo(config)
+        loop.call(store.__aenter__())
+        try:
+            yield store
+        finally:
+            loop.call(store.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="package")
+def world(stack: RunningStack, store: SimulatedWoo, door_database_url: str, door_topic_prefix: str) -> Iterator[World]:
+    with Longshore(stack.url, KEY) as hub, Longshore(stack.url, OTHER_KEY) as other:
+        yield _furnish(stack, store, door_database_url, door_topic_prefix, hub, other)
+
+
+def _furnish(
+    stack: RunningStack, store: SimulatedWoo, database_url: str, topic_prefix: str, hub: Longshore, other: Longshore
+) -> World:
+    credentials = {"consumer_key": STORE_KEY, "consumer_secret": STORE_SECRET, "webhook_secret": WEBHOOK_SECRET}
+    connected = hub.integrations.create("woocommerce", "Door", store.url, credentials=credentials)
+    until(lambda: hub.integrations.get(connected.id).status == "active")
+    # A SKU that is listed, so that stock can be short of it.
+    until(lambda: list(hub.inventory.levels(sku=SKU)))
+    for quantity in (1, 1, 25):
+        _sim(store, "orders", {"sku": SKU, "quantity": quantity, "status": "processing", "force": True})
+    orders = until(lambda: found if len(found := list(hub.orders.list())) == 3 else None)
+    shipped, fulfillable = [each for each in orders if each.lines[0].quantity == 1]
+    hub.orders.fulfil(shipped.id)
+    _deliver_poison(hub.integrations.get(connected.id).webhook_url or "")
+    letter = until(lambda: next(iter(hub.dead_letters.list()), None))
+    alert = until(lambda: next(iter(hub.inventory.alerts()), None))
+    key = hub.api_keys.create("one to look at", ["read"])
+    until(lambda: hub.system.state().settled, 60)
+    objects = {
+        "/api/v1/integrations/{id}": str(connected.id),
+        "/api/v1/orders/{order_id}": str(shipped.id),
+        "/api/v1/dead-letters/{id}": str(letter.id),
+        "/api/v1/inventory/alerts/{alert_id}": str(alert.id),
+        "/api/v1/api-keys/{id}": str(key.id),
+    }
+    document: dict[str, Any] = httpx.get(f"{stack.url}/openapi.json").json()
+    return World(
+        stack, database_url, topic_prefix, hub, other, store,
+        str(connected.id), str(shipped.id), str(fulfillable.id), objects, document,
+    )  # fmt: skip
+
+
+def _sim(store: SimulatedWoo, path: str, body: object) -> None:
+    httpx.post(f"{store.url}/_sim/{path}", json=body, timeout=20).raise_for_status()
+
+
+def _deliver_poison(url: str) -> None:
+    """Signed, JSON, and no order."""
+    body = json.dumps({"id": 987_654, "line_items": 7}).encode()
+    signature = base64.b64encode(hmac.new(WEBHOOK_SECRET.encode(), body, hashlib.sha256).digest()).decode()
+    headers = {
+        "X-WC-Webhook-Topic": "order.updated", "X-WC-Webhook-Resource": "order", "X-WC-Webhook-Event": "updated",
+        "X-WC-Webhook-Signature": signature, "X-WC-Webhook-ID": "1", "X-WC-Webhook-Delivery-ID": "1",
+        "Content-Type": "application/json",
+    }  # fmt: skip
+    httpx.post(url, content=body, headers=headers, timeout=20).raise_for_status()

@@ -1,0 +1,211 @@
+"""Nobody who does not belong: every route of the document, called by strangers, by the wrong key, by a neighbour.
+
+The routes come from the document, so a new one is in these tests without anybody thinking of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from .conftest import SKU, World, until
+from .document import NOBODYS, Operation, operations
+from .secrets import KEY, OTHER_KEY
+
+pytestmark = pytest.mark.e2e
+
+# Open to anyone, each for a reason.
+OPEN = {
+    "POST /webhooks/shopify": "signed",
+    "POST /webhooks/woocommerce/{integration_id}": "signed",
+    "GET /livez": "says nothing",
+    "GET /readyz": "says what is missing, no data",
+    "GET /metrics": "numbers of the whole hub; a proxy keeps the internet off it",
+    "GET /openapi.json": "published",
+    "GET /asyncapi.json": "published",
+}
+
+# Bodies that the least example is not enough for.
+BODIES: dict[str, Any] = {
+    "POST /api/v1/inventory/adjustments": {"sku": SKU, "delta": 1, "reason": "access"},
+    "POST /api/v1/dead-letters/replay": {"all": True},
+    # Nobody can give what they do not have.
+    "POST /api/v1/api-keys": {"name": "made by the access test", "scopes": ["admin"]},
+    "POST /api/v1/integrations": {"platform": "api", "name": "made by the access test"},
+}
+
+
+def send(client: httpx.Client, operation: Operation, ids: dict[str, str]) -> httpx.Response:
+    body = BODIES.get(operation.name, operation.body)
+    content = None if body is None else json.dumps(body).encode()
+    headers = operation.headers | ({"Content-Type": operation.media_type} if operation.media_type else {})
+    return client.request(
+        operation.method, operation.url(ids), params=operation.query, content=content, headers=headers
+    )
+
+
+def ids_of(world: World, operation: Operation) -> dict[str, str]:
+    """The first organisation's real things, for the parameters of a path."""
+    found: dict[str, str] = {}
+    for name in operation.parameters:
+        prefix = operation.path[: operation.path.index(f"{{{name}}}")] + f"{{{name}}}"
+        assert prefix in world.objects, f"{operation.name}: tell in conftest.py which object of {prefix} there is"
+        found[name] = world.objects[prefix]
+    return found
+
+
+def nobodys(operation: Operation) -> dict[str, str]:
+    return dict.fromkeys(operation.parameters, NOBODYS)
+
+
+def guarded(world: World) -> Iterator[Operation]:
+    found = [each for each in operations(world.document) if each.name not in OPEN]
+    assert len(found) > 20
+    yield from found
+
+
+def assert_problem(answer: httpx.Response, status: int, operation: Operation) -> None:
+    assert answer.status_code == status, f"{operation.name}: {answer.status_code} {answer.text}"
+    assert answer.headers["content-type"] == "application/problem+json", operation.name
+    assert answer.json()["status"] == status
+
+
+class TestWithoutAKey:
+    def test_only_what_is_meant_to_be_is_open(self, world: World) -> None:
+        open_ones = {each.name for each in operations(world.document) if each.scopes is None}
+        assert open_ones == set(OPEN)
+
+    @pytest.mark.parametrize(
+        "authorization",
+        [None, "", "Bearer", "Bearer lsk_nobodys", f"Basic {KEY}", KEY, f"Bearer {KEY}x", f"Bearer {KEY[:-1]}"],
+        ids=["none", "empty", "no key", "unknown", "other scheme", "no scheme", "longer", "shorter"],
+    )
+    def test_each_route_refuses(self, world: World, authorization: str | None) -> None:
+        with world.http() as client:
+            if authorization is not None:
+                client.headers["Authorization"] = authorization
+            for operation in guarded(world):
+                answer = send(client, operation, ids_of(world, operation))
+                assert_problem(answer, 401, operation)
+                assert answer.headers["www-authenticate"].startswith("Bearer"), operation.name
+
+    def test_a_revoked_or_expired_key_is_refused(self, world: World) -> None:
+        revoked = world.hub.api_keys.create("to revoke", ["read"])
+        with world.http(revoked.key) as client:
+            assert client.get("/api/v1/orders").status_code == 200
+            world.hub.api_keys.revoke(revoked.id)
+            assert client.get("/api/v1/orders").status_code == 401
+        short = world.hub.api_keys.create("short", ["read"], expires_at=datetime.now(UTC) + timedelta(seconds=1))
+        with world.http(short.key) as client:
+            until(lambda: client.get("/api/v1/orders").status_code == 401, timeout=5)
+
+
+class TestScopes:
+    """A key needs what the document says, and no more."""
+
+    def test_each_route_refuses_a_key_with_all_scopes_but_its_own(self, world: World) -> None:
+        needed = {scope for each in guarded(world) for scope in each.scopes or ()}
+        assert len(needed) > 3
+        for scope in sorted(needed):
+            made = world.hub.api_keys.create(f"all but {scope}", sorted(needed - {scope}))
+            with world.http(made.key) as client:
+                for operation in guarded(world):
+                    if scope in (operation.scopes or ()):
+                        answer = send(client, operation, ids_of(world, operation))
+                        assert_problem(answer, 403, operation)
+                        assert answer.json()["scope"] == scope, operation.name
+
+    def test_each_route_lets_in_a_key_with_its_own_scope_alone(self, world: World) -> None:
+        for operation in guarded(world):
+            made = world.other.api_keys.create("its own", operation.scopes or ())
+            with world.http(made.key) as client:
+                answer = send(client, operation, nobodys(operation))
+            assert answer.status_code not in {401, 403}, f"{operation.name}: {answer.text}"
+            assert answer.status_code < 500, f"{operation.name}: {answer.text}"
+
+
+class TestNeighbours:
+    """The second organisation, with a key that may do everything there."""
+
+    def test_what_is_not_ours_does_not_exist(self, world: World) -> None:
+        before = world.hub.system.state_hash()
+        with world.http(OTHER_KEY) as client:
+            for operation in guarded(world):
+                if not operation.parameters:
+                    continue
+                ids = ids_of(world, operation)
+                answer = send(client, operation, ids)
+                assert_problem(answer, 404, operation)
+                # Nor can it be told from what never existed.
+                nothing = send(client, operation, nobodys(operation))
+                assert (answer.status_code, _without(answer.text, ids)) == (
+                    nothing.status_code,
+                    _without(nothing.text, nobodys(operation)),
+                ), operation.name
+        assert world.hub.system.state_hash() == before
+        # Nothing was deleted, replayed or shipped either.
+        with world.http(KEY) as client:
+            for operation in guarded(world):
+                if operation.method == "GET" and operation.parameters:
+                    answer = send(client, operation, ids_of(world, operation))
+                    assert answer.status_code == 200, f"{operation.name}: {answer.text}"
+
+    def test_no_list_shows_anything_of_ours(self, world: World) -> None:
+        ours = set(world.objects.values()) | {world.fulfillable_id, "DOOR-"}
+        seen = 0
+        with world.http(OTHER_KEY) as client, world.http(KEY) as own:
+            for operation in guarded(world):
+                if operation.method != "GET" or operation.parameters:
+                    continue
+                filters = [
+                    {},
+                    {"integration_id": world.integration_id, "order_id": world.order_id, "sku": SKU, "q": "DOOR"},
+                ]
+                for filter in filters:
+                    answer = client.get(operation.path, params=operation.query | filter)
+                    assert answer.status_code == 200, f"{operation.name}: {answer.text}"
+                    assert not [each for each in ours if each in answer.text], operation.name
+                mine = own.get(operation.path, params=operation.query)
+                seen += bool([each for each in ours if each in mine.text])
+        # The owner sees them in most of the same lists: the comparison above is of something.
+        assert seen >= 6
+
+    def test_what_names_ours_in_its_body_touches_nothing(self, world: World) -> None:
+        letter = world.objects["/api/v1/dead-letters/{id}"]
+        before = world.hub.system.state_hash()
+        assert world.other.dead_letters.replay([letter]).replayed == 0
+        assert world.other.dead_letters.replay(all=True).replayed == 0
+        assert world.hub.dead_letters.get(letter).replayed_at is None
+        with world.http(OTHER_KEY) as client:
+            body = {"sku": SKU, "delta": 5, "reason": "not mine"}
+            client.post("/api/v1/inventory/adjustments", json=body)
+        assert world.hub.system.state_hash() == before
+
+    def test_the_header_that_services_trust_is_not_taken_from_outside(self, world: World) -> None:
+        org_id = str(world.hub.integrations.get(world.integration_id).org_id)
+        with world.http(OTHER_KEY) as client:
+            for operation in guarded(world):
+                if operation.method == "GET" and operation.parameters:
+                    operation.headers["X-Longshore-Org"] = org_id
+                    assert send(client, operation, ids_of(world, operation)).status_code == 404, operation.name
+        for service in ("order-sync", "inventory"):
+            answer = httpx.get(f"{world.stack.urls[service]}/api/v1/orders", headers={"X-Longshore-Org": org_id})
+            assert answer.status_code in {401, 404}, service
+
+    def test_one_key_of_idempotency_is_two_for_two_organisations(self, world: World) -> None:
+        mine = world.hub.inventory.adjust(SKU, delta=1, reason="mine", idempotency_key="the same")
+        with world.http(OTHER_KEY) as client:
+            body = {"sku": SKU, "delta": 1, "reason": "mine"}
+            answer = client.post("/api/v1/inventory/adjustments", json=body, headers={"Idempotency-Key": "the same"})
+        assert str(mine.movement.id) not in answer.text
+
+
+def _without(text: str, ids: dict[str, str]) -> str:
+    for each in ids.values():
+        text = text.replace(each, "ID")
+    return text
