@@ -143,10 +143,12 @@ def _furnish(
     _deliver_poison(hub.integrations.get(connected.id).webhook_url or "")
     letter = until(lambda: next(iter(hub.dead_letters.list()), None))
     alert = until(lambda: next(iter(hub.inventory.alerts()), None))
+    channel = hub.integrations.create("api", "Door's own channel")
     key = hub.api_keys.create("one to look at", ["read"])
     until(lambda: hub.system.state().settled, 60)
     objects = {
         "/api/v1/integrations/{id}": str(connected.id),
+        "/api/v1/ingest/{integration_id}": str(channel.id),
         "/api/v1/orders/{order_id}": str(shipped.id),
         "/api/v1/dead-letters/{id}": str(letter.id),
         "/api/v1/inventory/alerts/{alert_id}": str(alert.id),

@@ -250,3 +250,25 @@ def test_completion(run: Run, shell: str) -> None:
     result, _ = run("completion", shell)
     assert result.exit_code == 0
     assert "_LONGSHORE_COMPLETE" in result.stdout
+
+
+class TestIngest:
+    @pytest.mark.parametrize("text", ['[{"a": 1}, {"a": 2}]', '{"a": 1}\n\n{"a": 2}\n', '\n{"a": 1}\n{"a": 2}'])
+    def test_an_array_or_an_object_a_line(self, run: Run, text: str) -> None:
+        accepted = httpx.Response(202, json={"accepted": 2, "items": []})
+        result, wire = run("ingest", "orders", ID, "-", "--json", answers=[accepted], typed=text)
+        assert result.exit_code == 0, result.output
+        assert json.loads(wire.requests[0].content) == [{"a": 1}, {"a": 2}]
+        assert json.loads(result.stdout) == {"accepted": 2}
+
+    def test_much_goes_in_parts(self, run: Run) -> None:
+        answers = [httpx.Response(202, json={"accepted": n, "items": []}) for n in (500, 500, 1)]
+        result, wire = run("ingest", "stock", ID, "-", answers=answers, typed="{}\n" * 1_001)
+        assert "1001 stock" in result.stdout
+        assert [len(json.loads(each.content)) for each in wire.requests] == [500, 500, 1]
+
+    @pytest.mark.parametrize("text", ["[1]", "{", '"a"', "[{]"])
+    def test_what_is_no_object_is_not_sent(self, run: Run, text: str) -> None:
+        result, wire = run("ingest", "orders", ID, "-", typed=text)
+        assert result.exit_code == ExitCode.USAGE
+        assert wire.requests == []

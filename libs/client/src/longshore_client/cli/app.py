@@ -8,6 +8,7 @@ from click.shell_completion import get_completion_class
 from longshore_client.cli.account import login, logout
 from longshore_client.cli.commands import commands
 from longshore_client.cli.dead_letters import dead_letters
+from longshore_client.cli.ingest import ingest
 from longshore_client.cli.integrations import integrations
 from longshore_client.cli.inventory import inventory
 from longshore_client.cli.keys import keys
@@ -47,5 +48,5 @@ def completion(shell: str) -> None:
     click.echo(kind(app, {}, "longshore", "_LONGSHORE_COMPLETE").source())
 
 
-for each in (login, logout, status, integrations, orders, commands, inventory, dead_letters, keys):
+for each in (login, logout, status, integrations, orders, commands, inventory, dead_letters, ingest, keys):
     app.add_command(each)
