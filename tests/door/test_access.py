@@ -19,16 +19,24 @@ from .secrets import KEY, OTHER_KEY
 
 pytestmark = pytest.mark.e2e
 
-# Open to anyone, each for a reason.
-OPEN = {
-    "POST /webhooks/shopify": "signed",
-    "POST /webhooks/woocommerce/{integration_id}": "signed",
+# Open to anyone, each for a reason: what proves that its caller may, or that there is nothing to protect.
+PROVEN = {
+    "POST /webhooks/shopify": "the store's signature",
+    "POST /webhooks/woocommerce/{integration_id}": "the store's signature",
+    "GET /oauth/shopify/start": "a link that works once",
+    "GET /oauth/shopify/callback": "Shopify's signature, and a state of the same browser",
+    "GET /oauth/woocommerce/start": "a link that works once",
+    "POST /oauth/woocommerce/callback": "the flow's state",
+    "GET /oauth/woocommerce/return": "the flow's state",
+}
+PUBLIC = {
     "GET /livez": "says nothing",
     "GET /readyz": "says what is missing, no data",
     "GET /metrics": "numbers of the whole hub; a proxy keeps the internet off it",
     "GET /openapi.json": "published",
     "GET /asyncapi.json": "published",
 }
+OPEN = PROVEN | PUBLIC
 
 # Bodies that the least example is not enough for.
 BODIES: dict[str, Any] = {
@@ -79,6 +87,13 @@ class TestWithoutAKey:
     def test_only_what_is_meant_to_be_is_open(self, world: World) -> None:
         open_ones = {each.name for each in operations(world.document) if each.scopes is None}
         assert open_ones == set(OPEN)
+
+    def test_what_is_open_by_a_proof_refuses_without_it(self, world: World) -> None:
+        for operation in operations(world.document):
+            if operation.name in PROVEN:
+                with world.http() as client:
+                    answer = send(client, operation, {"integration_id": world.integration_id})
+                assert 400 <= answer.status_code < 500, f"{operation.name}: {answer.status_code} {answer.text}"
 
     @pytest.mark.parametrize(
         "authorization",

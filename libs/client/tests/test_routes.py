@@ -28,22 +28,7 @@ NOT_FOR_PROGRAMS: frozenset[str] = frozenset(
 
 Json = dict[str, Any]
 # Where the client takes any text, and the hub only some.
-WORDS: Json = {
-    "scopes": ["read"],
-    # As much as any kind of item needs.
-    "items": [
-        {
-            "external_id": "1",
-            "title": "t",
-            "placed_at": "2026-11-28T00:00:00Z",
-            "currency": "EUR",
-            "quantity": 1,
-            "sku": "A",
-            "lines": [],
-            "variants": [],
-        }
-    ],
-}
+WORDS = {"scopes": ["read"]}
 
 
 class Seen(Exception):
@@ -153,11 +138,12 @@ def test_every_parameter_and_member_has_an_argument(document: Json, called: dict
         schema = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
         if schema is None:
             continue
+        if "anyOf" in schema:
+            continue  # one or many of what the caller has made: the hub's to check
         for request in requests:
             jsonschema.validate(_json(request), schema | {"components": document["components"]})
-        members = _resolved(schema, document).get("properties")
-        if members is not None:
-            assert {each for request in requests for each in _json(request)} == members.keys(), name
+        members = _resolved(schema, document)["properties"].keys()
+        assert {each for request in requests for each in _json(request)} == members, name
 
 
 def test_every_post_has_an_idempotency_key(called: dict[str, list[httpx.Request]]) -> None:
