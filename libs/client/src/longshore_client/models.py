@@ -3,6 +3,7 @@ say more than this client knows."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -50,6 +51,32 @@ class ConnectLink(Contract):
 
     url: str
     expires_at: UtcDatetime
+
+
+class PlatformState(StrEnum):
+    """Whether stores of a platform can be connected."""
+
+    AVAILABLE = "available"
+    COMING_SOON = "coming_soon"
+
+
+class PlatformInfo(Contract):
+    """A platform. `credentials` is the JSON Schema of what connecting one of its stores takes."""
+
+    platform: str
+    name: str
+    status: PlatformState
+    capabilities: list[str] = []
+    credentials: dict[str, Any] = {}
+    store_url: str | None = None
+    setup_steps: list[str] = []
+
+
+class Platforms(Contract):
+    """All platforms, those that are available first."""
+
+    items: list[PlatformInfo]
+    next_cursor: str | None = None
 
 
 class AcceptedItem(Contract):

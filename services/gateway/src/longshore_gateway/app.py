@@ -23,6 +23,7 @@ from longshore.broker import (
 )
 from longshore.contracts import Command, Platform
 from longshore.db import migrations_path
+from longshore.platforms.declaration import find_platforms
 from longshore.platforms.metrics import ConnectorMetrics
 from longshore.platforms.translating import TranslateRaw
 from longshore.pruning import pruning
@@ -42,6 +43,7 @@ from longshore_gateway.disk.service import Disks
 from longshore_gateway.forwarding.api import router as forwarding_router
 from longshore_gateway.forwarding.service import Forwarder
 from longshore_gateway.ingest.api import router as ingest_router
+from longshore_gateway.ingest.declaration import PLATFORM as CUSTOM_CHANNEL
 from longshore_gateway.ingest.handover import HandOver, NothingToFetch
 from longshore_gateway.ingest.service import RAW_API, Ingest
 from longshore_gateway.ingest.translator import ApiTranslator
@@ -52,6 +54,7 @@ from longshore_gateway.keys.service import ApiKeys
 from longshore_gateway.models import SCHEMA
 from longshore_gateway.oauth.api import router as oauth_router
 from longshore_gateway.oauth.service import Consent, ShopifyApp
+from longshore_gateway.platforms.api import router as platforms_router
 from longshore_gateway.published import publish
 from longshore_gateway.settings import GatewaySettings
 from longshore_gateway.system.api import router as system_router
@@ -93,6 +96,7 @@ def build(settings: GatewaySettings) -> FastAPI:
 
     sealer = Sealer(settings.encryption_keys)
     vault = Vault(sealer)
+    platforms = find_platforms(CUSTOM_CHANNEL)
     accounts = Accounts(service.engine)
     stores = Stores(service.engine, vault, settings.shopify_client_secrets)
     dead_letters = DeadLetters(service.engine, service.producer)
@@ -127,6 +131,7 @@ def build(settings: GatewaySettings) -> FastAPI:
     service.on_stop(client.aclose)
 
     app = service.app(
+        platforms_router,
         integrations_router,
         ingest_router,
         oauth_router,
@@ -139,7 +144,8 @@ def build(settings: GatewaySettings) -> FastAPI:
     app.state.accounts = accounts
     app.state.api_keys = ApiKeys(service.engine, accounts)
     app.state.public_url = settings.public_url.rstrip("/")
-    app.state.integrations = Integrations(service.engine, vault, allow_private=settings.allow_private_stores)
+    app.state.integrations = Integrations(service.engine, vault, platforms, allow_private=settings.allow_private_stores)
+    app.state.platforms = platforms
     app.state.ingest = Ingest(service.engine, vault, service.producer, disks)
     app.state.consent = Consent(
         service.engine,
@@ -151,6 +157,7 @@ def build(settings: GatewaySettings) -> FastAPI:
             settings.shopify_admin_origin,
             settings.tls_ca_file,
         ),
+        platforms,
         public_url=settings.public_url,
         allow_private=settings.allow_private_stores,
     )

@@ -163,3 +163,37 @@ async def test_an_event_tells_of_a_new_store(gateway: Any) -> None:
 async def test_the_custom_channel_is_active_at_once(gateway: Any) -> None:
     answer = await gateway.client.post("/api/v1/integrations", json={"platform": "api", "name": "Till"})
     assert (answer.status_code, answer.json()["status"]) == (201, "active")
+
+
+class TestChange:
+    async def test_a_name_and_settings(self, gateway: Any) -> None:
+        created = await create(gateway.client)
+        path = f"/api/v1/integrations/{created['id']}"
+        answer = await gateway.client.patch(path, json={"name": "Tea", "settings": {"stock": {"buffer": 3}}})
+        assert answer.status_code == 200, answer.text
+        changed = answer.json()
+        assert changed["name"] == "Tea"
+        assert changed["settings"] == created["settings"] | {"stock": {"mode": "shared", "buffer": 3}}
+        assert changed["status"] == created["status"]
+        assert (await gateway.client.get(path)).json() == changed
+
+    async def test_a_new_secret_holds_at_once(self, gateway: Any) -> None:
+        created = await create(gateway.client)
+        assert await deliver(gateway.stranger, created) == 200
+        patch = {"credentials": {"webhook_secret": "wh_changed"}}
+        answer = await gateway.client.patch(f"/api/v1/integrations/{created['id']}", json=patch)
+        assert (answer.status_code, answer.json()["status"]) == (200, "connecting")
+        assert "wh_changed" not in answer.text
+
+        async def taken() -> bool:
+            return await deliver(gateway.stranger, created, b"wh_changed") == 200
+
+        await eventually(taken, timeout=5)
+
+    async def test_nobody_elses_and_nothing_wrong(self, gateway: Any) -> None:
+        created = await create(gateway.client)
+        path = f"/api/v1/integrations/{created['id']}"
+        assert (await gateway.other.patch(path, json={"name": "Mine"})).status_code == 404
+        for patch in ({"store_url": "https://other.example"}, {"credentials": {"nope": "x"}}, {"settings": {"x": 1}}):
+            assert (await gateway.client.patch(path, json=patch)).status_code == 422, patch
+        assert (await gateway.client.get(path)).json() == created

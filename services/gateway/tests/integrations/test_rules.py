@@ -7,9 +7,19 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from longshore.platforms.declaration import find_platforms
 from longshore.problems import Problem
-from longshore_gateway.integrations.rules import IntegrationCreate, read_credentials, read_store
+from longshore.vault import GRANTED
+from longshore_gateway.ingest.declaration import PLATFORM as CUSTOM_CHANNEL
+from longshore_gateway.integrations import rules
+from longshore_gateway.integrations.rules import (
+    Changed,
+    IntegrationCreate,
+    IntegrationPatch,
+    change,
+)
 
+PLATFORMS = find_platforms(CUSTOM_CHANNEL)
 WOO = {"consumer_key": "ck_1", "consumer_secret": "cs_1"}
 
 
@@ -17,6 +27,15 @@ def request(**fields: Any) -> IntegrationCreate:
     return IntegrationCreate.model_validate(
         {"platform": "woocommerce", "name": "Shop", "store_url": "https://shop.example", "credentials": WOO} | fields
     )
+
+
+def read_store(request: IntegrationCreate, *, allow_private: bool) -> tuple[str, str]:
+    found = rules.read_store(PLATFORMS[request.platform.value], request, allow_private=allow_private)
+    return found.url, found.key
+
+
+def read_credentials(request: IntegrationCreate) -> dict[str, str]:
+    return rules.read_credentials(PLATFORMS[request.platform.value], request.credentials)
 
 
 class TestReadStore:
@@ -70,9 +89,11 @@ class TestReadStore:
 
 class TestReadCredentials:
     def test_a_webhook_secret_is_made_when_none_is_given(self) -> None:
-        assert read_credentials(request(), make_secret=lambda: "made") == WOO | {"webhook_secret": "made"}
+        made = read_credentials(request())
+        assert len(made.pop("webhook_secret")) >= 40
+        assert made == WOO
         given = request(credentials=WOO | {"webhook_secret": "given"})
-        assert read_credentials(given, make_secret=lambda: "made")["webhook_secret"] == "given"
+        assert read_credentials(given)["webhook_secret"] == "given"
 
     def test_made_secrets_differ(self) -> None:
         assert read_credentials(request())["webhook_secret"] != read_credentials(request())["webhook_secret"]
@@ -112,3 +133,89 @@ class TestIntegrationCreate:
 
     def test_its_repr_shows_no_credentials(self) -> None:
         assert "cs_1" not in repr(request())
+
+
+KEPT = WOO | {"webhook_secret": "wh_1"}
+SETTINGS = {"manage_webhooks": True, "poll_interval_s": 60, "stock": {"mode": "follower", "buffer": 2}}
+
+
+def patched(
+    patch: dict[str, Any],
+    platform: str = "woocommerce",
+    *,
+    settings: dict[str, Any] = SETTINGS,
+    credentials: dict[str, str] = KEPT,
+) -> Changed:
+    parsed = IntegrationPatch.model_validate(patch)
+    return change(PLATFORMS[platform], parsed, name="Shop", settings=settings, credentials=credentials)
+
+
+class TestChange:
+    def test_what_is_left_out_stays(self) -> None:
+        assert patched({}) == Changed("Shop", SETTINGS, None, recheck=False)
+
+    def test_a_name_asks_for_no_check(self) -> None:
+        assert patched({"name": " Tea "}) == Changed("Tea", SETTINGS, None, recheck=False)
+
+    def test_settings_are_merged_member_by_member_and_null_is_the_default(self) -> None:
+        after = patched({"settings": {"poll_interval_s": None, "stock": {"buffer": 5}}})
+        stock = {"mode": "follower", "buffer": 5}
+        assert after.settings == {"manage_webhooks": True, "poll_interval_s": None, "stock": stock}
+        assert not after.recheck
+        assert patched({"settings": {"stock": None}}).settings["stock"] == {"mode": "shared", "buffer": 0}
+
+    @pytest.mark.parametrize(
+        ("before", "patch", "recheck"), [(False, True, True), (True, True, False), (True, False, False)]
+    )
+    def test_webhooks_that_are_to_be_managed_from_now_on_are_registered(
+        self, before: bool, patch: bool, recheck: bool
+    ) -> None:
+        after = patched({"settings": {"manage_webhooks": patch}}, settings=SETTINGS | {"manage_webhooks": before})
+        assert after.recheck is recheck
+
+    def test_credentials_are_merged_and_checked_anew(self) -> None:
+        after = patched({"credentials": {"consumer_secret": "cs_2"}})
+        assert (after.credentials, after.recheck) == (KEPT | {"consumer_secret": "cs_2"}, True)
+
+    def test_the_same_again_is_checked_again(self) -> None:
+        after = patched({"credentials": {}})
+        assert (after.credentials, after.recheck) == (None, True)
+
+    def test_a_secret_that_is_taken_away_is_made_anew(self) -> None:
+        after = patched({"credentials": {"webhook_secret": None}})
+        assert after.credentials is not None
+        assert after.credentials["webhook_secret"] not in ("", "wh_1")
+
+    def test_what_was_granted_can_be_checked_again_and_gives_way_to_a_token_that_is_typed_in(self) -> None:
+        granted = dict(GRANTED)
+        again = patched({"credentials": {}}, "shopify", credentials=granted)
+        assert (again.credentials, again.recheck) == (None, True)
+        after = patched({"credentials": {"access_token": "t"}}, "shopify", credentials=granted)
+        assert after.credentials == {"access_token": "t"}
+
+    def test_a_custom_channel_has_nothing_to_check(self) -> None:
+        assert not patched({"credentials": {}}, "api", credentials={}).recheck
+
+    @pytest.mark.parametrize(
+        ("patch", "pointer"),
+        [
+            ({"credentials": {"consumer_key": None}}, "/credentials/consumer_key"),
+            ({"credentials": {"consumer_key": ""}}, "/credentials/consumer_key"),
+            ({"credentials": {"access_token": "planted"}}, "/credentials/access_token"),
+            ({"settings": {"stock": {"buffer": -1}}}, "/settings/stock/buffer"),
+            ({"settings": {"stock": {"mode": "always"}}}, "/settings/stock/mode"),
+            ({"settings": {"stock": 7}}, "/settings/stock"),
+            ({"settings": {"unknown": 1}}, "/settings/unknown"),
+        ],
+    )
+    def test_a_change_is_checked_as_a_new_store_is(self, patch: dict[str, Any], pointer: str) -> None:
+        with pytest.raises(Problem) as caught:
+            patched(patch)
+        assert caught.value.status == 422
+        assert [each["pointer"] for each in caught.value.extra["errors"]] == [pointer]
+        assert "planted" not in str(caught.value.body())
+
+    @pytest.mark.parametrize("patch", [{"platform": "shopify"}, {"store_url": "https://x.example"}, {"name": ""}])
+    def test_what_makes_it_that_store_cannot_be_changed(self, patch: dict[str, Any]) -> None:
+        with pytest.raises(ValidationError):
+            IntegrationPatch.model_validate(patch)

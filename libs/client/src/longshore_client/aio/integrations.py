@@ -8,7 +8,7 @@ from uuid import UUID
 
 from longshore.contracts import Platform
 from longshore_client.aio.transport import AsyncConnection, AsyncPages
-from longshore_client.models import ConnectLink, Integration
+from longshore_client.models import ConnectLink, Integration, Platforms
 
 
 class AsyncIntegrations:
@@ -16,6 +16,10 @@ class AsyncIntegrations:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+
+    async def platforms(self) -> Platforms:
+        """What can be connected and what that takes, and what is still to come."""
+        return await self._connection.get(Platforms, "/api/v1/platforms")
 
     async def create(
         self,
@@ -62,6 +66,19 @@ class AsyncIntegrations:
     async def get(self, id: UUID | str) -> Integration:
         """One connected store."""
         return await self._connection.get(Integration, "/api/v1/integrations/{id}", {"id": id})
+
+    async def change(
+        self,
+        id: UUID | str,
+        *,
+        name: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+        credentials: Mapping[str, str | None] | None = None,
+    ) -> Integration:
+        """Change what is given; the rest stays. Members of `settings` and `credentials` are merged; None in them takes
+        one away. With `credentials` the hub checks the connection anew."""
+        body = {"name": name, "settings": settings, "credentials": credentials}
+        return await self._connection.patch(Integration, "/api/v1/integrations/{id}", {"id": id}, body=body)
 
     async def delete(self, id: UUID | str) -> None:
         """Disconnect a store: its webhooks and credentials go, its history stays."""

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from longshore.contracts import Platform
-from longshore_client.models import ConnectLink, Integration
+from longshore_client.models import ConnectLink, Integration, Platforms
 from longshore_client.sync.transport import Connection, Pages
 
 
@@ -17,6 +17,10 @@ class Integrations:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+
+    def platforms(self) -> Platforms:
+        """What can be connected and what that takes, and what is still to come."""
+        return self._connection.get(Platforms, "/api/v1/platforms")
 
     def create(
         self,
@@ -61,6 +65,19 @@ class Integrations:
     def get(self, id: UUID | str) -> Integration:
         """One connected store."""
         return self._connection.get(Integration, "/api/v1/integrations/{id}", {"id": id})
+
+    def change(
+        self,
+        id: UUID | str,
+        *,
+        name: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+        credentials: Mapping[str, str | None] | None = None,
+    ) -> Integration:
+        """Change what is given; the rest stays. Members of `settings` and `credentials` are merged; None in them takes
+        one away. With `credentials` the hub checks the connection anew."""
+        body = {"name": name, "settings": settings, "credentials": credentials}
+        return self._connection.patch(Integration, "/api/v1/integrations/{id}", {"id": id}, body=body)
 
     def delete(self, id: UUID | str) -> None:
         """Disconnect a store: its webhooks and credentials go, its history stays."""

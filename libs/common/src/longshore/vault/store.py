@@ -160,6 +160,47 @@ class Vault:
             )
         return [_row(row) for row in await conn.execute(statement)]
 
+    async def lock(
+        self, conn: AsyncConnection, org_id: OrgId, id: UUID
+    ) -> tuple[IntegrationRow, Mapping[str, str]] | None:
+        """An integration and its credentials, to be changed in this transaction (see `update`). Raises InvalidKey."""
+        statement = (
+            select(*_SHOWN, integrations.c.credentials)
+            .where(integrations.c.id == id, integrations.c.org_id == org_id, integrations.c.deleted_at.is_(None))
+            .with_for_update()
+        )
+        row = (await conn.execute(statement)).one_or_none()
+        if row is None:
+            return None
+        return _row(row), {} if row.credentials is None else self._sealer.open(row.credentials)
+
+    async def update(
+        self,
+        conn: AsyncConnection,
+        id: UUID,
+        *,
+        name: str,
+        settings: Mapping[str, Any],
+        credentials: Mapping[str, str] | None,
+        status: IntegrationStatus,
+        status_reason: str | None,
+        now: datetime,
+    ) -> IntegrationRow:
+        """Change an integration that this transaction has locked. `credentials`: None where they stay."""
+        values: dict[str, Any] = {
+            "name": name,
+            "settings": dict(settings),
+            "status": status.value,
+            "status_reason": status_reason,
+            "updated_at": now,
+        }
+        if credentials is not None:
+            values["credentials"] = self._sealer.seal(credentials)
+        statement = update(integrations).where(integrations.c.id == id).values(**values).returning(*_SHOWN)
+        row = (await conn.execute(statement)).one()
+        await self._changed(conn, id)
+        return _row(row)
+
     async def delete(self, conn: AsyncConnection, org_id: OrgId, id: UUID, now: datetime) -> IntegrationRow | None:
         """Disconnect: no delivery is taken any more. Credentials stay until the connector has cleaned up at the store
         (see `destroy_credentials`)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -9,9 +10,10 @@ from fastapi import APIRouter, Request, Response
 
 from longshore.contracts import Contract, IntegrationStatus, Platform, UtcDatetime
 from longshore.paging import DEFAULT_LIMIT, Cursor, Limit, page, read_cursor, write_cursor
+from longshore.platforms.declaration import Declaration
 from longshore.vault import IntegrationRow
 from longshore_gateway.accounts.api import Org, OrgConnecting
-from longshore_gateway.integrations.rules import IntegrationCreate
+from longshore_gateway.integrations.rules import IntegrationCreate, IntegrationPatch
 from longshore_gateway.integrations.service import Integrations
 
 router = APIRouter(prefix="/api/v1/integrations", tags=["integrations"])
@@ -62,6 +64,17 @@ async def get_integration(request: Request, org_id: Org, id: UUID) -> Integratio
     return _view(request, await _service(request).get(org_id, id))
 
 
+@router.patch("/{id}", response_model=IntegrationView)
+async def change_integration(
+    request: Request, org_id: OrgConnecting, id: UUID, body: IntegrationPatch
+) -> IntegrationView:
+    """Change a store's name, settings or credentials; what is left out stays (JSON merge patch, RFC 7396).
+
+    With `credentials` (even `{}`) the store is `connecting` until its connector has checked them, as when it was new.
+    """
+    return _view(request, await _service(request).change(org_id, id, body))
+
+
 @router.delete("/{id}", status_code=204)
 async def delete_integration(request: Request, org_id: OrgConnecting, id: UUID) -> Response:
     """Disconnect a store: its webhooks and credentials go, its history stays."""
@@ -75,8 +88,7 @@ def _service(request: Request) -> Integrations:
 
 
 def _view(request: Request, row: IntegrationRow) -> IntegrationView:
-    base = f"{request.app.state.public_url}/webhooks/{row.platform.value}"
-    urls = {Platform.SHOPIFY: base, Platform.WOOCOMMERCE: f"{base}/{row.id}"}
+    platforms: Mapping[str, Declaration] = request.app.state.platforms
     return IntegrationView(
         id=row.id,
         org_id=row.org_id,
@@ -86,7 +98,7 @@ def _view(request: Request, row: IntegrationRow) -> IntegrationView:
         status=row.status,
         status_reason=row.status_reason,
         settings=dict(row.settings),
-        webhook_url=urls.get(row.platform),
+        webhook_url=platforms[row.platform.value].webhook_url(request.app.state.public_url, row.id),
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

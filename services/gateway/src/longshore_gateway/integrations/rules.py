@@ -1,18 +1,17 @@
-"""What a request to connect a store must hold, and what we make of it. Pure."""
+"""What a request to connect or change a store must hold, and what we make of it. Pure."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from longshore.contracts import Platform
-from longshore.platforms.addresses import BadStoreUrl, read_store_url
+from longshore.platforms.addresses import BadStoreUrl
+from longshore.platforms.declaration import Declaration, StoreAddress
 from longshore.problems import Problem
-from longshore_gateway.webhooks.rules import SHOP_DOMAIN
 
 
 class _Strict(BaseModel):
@@ -44,76 +43,99 @@ class IntegrationCreate(_Strict):
     settings: IntegrationSettings = IntegrationSettings()
 
 
-class WooCommerceCredentials(_Strict):
-    """REST API keys of the store; the webhook secret is made when it is not given."""
+class IntegrationPatch(_Strict):
+    """What to change of a connected store; what is left out stays (RFC 7396, JSON merge patch).
 
-    consumer_key: str = Field(min_length=1, max_length=500)
-    consumer_secret: str = Field(min_length=1, max_length=500)
-    webhook_secret: str | None = Field(default=None, min_length=1, max_length=500)
+    `settings` and `credentials` are merged member by member: null puts a setting back to its default, and takes an
+    optional credential away. The platform and the address are the store's identity: they cannot be changed.
+    """
 
-
-class ShopifyCredentials(_Strict):
-    """A custom app's token; without `api_secret` the public app's secrets verify its deliveries."""
-
-    access_token: str = Field(min_length=1, max_length=500)
-    api_secret: str | None = Field(default=None, min_length=1, max_length=500)
+    name: str | None = Field(default=None, min_length=1, max_length=200)
+    settings: dict[str, Any] | None = Field(default=None, max_length=50)
+    credentials: dict[str, SecretStr | None] | None = Field(default=None, max_length=50)
 
 
-class NoCredentials(_Strict):
-    """The custom channel needs none."""
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A store as it is to be. `credentials`: None where they stay. `recheck`: its connector has to look at it anew."""
+
+    name: str
+    settings: dict[str, Any]
+    credentials: dict[str, str] | None
+    recheck: bool
 
 
-_CREDENTIALS: dict[Platform, type[_Strict]] = {
-    Platform.WOOCOMMERCE: WooCommerceCredentials,
-    Platform.SHOPIFY: ShopifyCredentials,
-    Platform.API: NoCredentials,
-}
-
-
-def read_credentials(
-    request: IntegrationCreate, make_secret: Callable[[], str] = lambda: secrets.token_urlsafe(32)
-) -> dict[str, str]:
+def read_credentials(platform: Declaration, given: Mapping[str, SecretStr]) -> dict[str, str]:
     """The credentials to keep. Raises Problem 422 that names the fields and shows no value."""
-    given = {name: value.get_secret_value() for name, value in request.credentials.items()}
-    try:
-        parsed: dict[str, Any] = _CREDENTIALS[request.platform].model_validate(given).model_dump(exclude_none=True)
-    except ValidationError as error:
-        problems = [
-            {"pointer": "/credentials/" + "/".join(str(part) for part in each["loc"]), "detail": each["msg"]}
-            for each in error.errors(include_input=False, include_url=False, include_context=False)
-        ]
-        detail = "; ".join(f"{each['pointer']}: {each['detail']}" for each in problems)
-        raise Problem(422, detail, type="invalid-input", errors=problems) from None
-    if request.platform is Platform.WOOCOMMERCE:
-        parsed.setdefault("webhook_secret", make_secret())
-    return parsed
+    return _credentials(platform, {name: value.get_secret_value() for name, value in given.items()})
 
 
-def read_store(request: IntegrationCreate, *, allow_private: bool) -> tuple[str, str]:
+def read_store(platform: Declaration, request: IntegrationCreate, *, allow_private: bool) -> StoreAddress:
     """The store's URL and its key (one spelling of its address). Raises Problem 422."""
-    if request.platform is Platform.SHOPIFY:
-        return _shopify(request.store_url)
-    if request.platform is Platform.API:
-        return request.store_url, request.name.casefold()
-    return _woocommerce(request.store_url, allow_private=allow_private)
-
-
-def _shopify(url: str) -> tuple[str, str]:
-    text = url if "://" in url else f"https://{url}"
-    parts = urlsplit(text)
-    domain = (parts.netloc or "").lower()
-    if not SHOP_DOMAIN.fullmatch(domain) or parts.path.strip("/"):
-        raise _wrong("it must be a shop's own domain, as in https://my-shop.myshopify.com")
-    return f"https://{domain}", domain
-
-
-def _woocommerce(url: str, *, allow_private: bool) -> tuple[str, str]:
+    if platform.read_store is None:
+        raise Problem(422, f"/platform: {platform.name} is not available yet.", type="invalid-input")
     try:
-        found = read_store_url(url, allow_private=allow_private)
+        return platform.read_store(request.store_url, request.name, allow_private)
     except BadStoreUrl as error:
-        raise _wrong(error.detail) from None
-    return str(found), found.key
+        errors = [{"pointer": "/store_url", "detail": error.detail}]
+        raise Problem(422, f"/store_url: {error.detail}.", type="invalid-input", errors=errors) from None
 
 
-def _wrong(why: str) -> Problem:
-    return Problem(422, f"/store_url: {why}.", type="invalid-input", errors=[{"pointer": "/store_url", "detail": why}])
+def change(
+    platform: Declaration,
+    patch: IntegrationPatch,
+    *,
+    name: str,
+    settings: Mapping[str, Any],
+    credentials: Mapping[str, str],
+) -> Changed:
+    """A store (`name`, `settings`, `credentials`) with a patch applied, checked as a new one is. Raises Problem 422."""
+    merged = dict(settings) if patch.settings is None else _merged(settings, patch.settings)
+    try:
+        parsed = IntegrationSettings.model_validate(merged).model_dump()
+    except ValidationError as error:
+        raise _invalid("/settings", error) from None
+    kept: dict[str, str] | None = None
+    if patch.credentials:
+        given = {
+            field: None if value is None else value.get_secret_value() for field, value in patch.credentials.items()
+        }
+        # What a grant has left there goes with what is typed in instead of it.
+        known = {field: credentials[field] for field in platform.credentials.model_fields if field in credentials}
+        kept = _credentials(platform, _merged(known, given))
+        if kept == dict(credentials):
+            kept = None
+    registers = parsed["manage_webhooks"] and not settings.get("manage_webhooks", True)
+    # Sent again on purpose: credentials are checked once more even if they are the same.
+    recheck = platform.service is not None and (patch.credentials is not None or registers)
+    return Changed(patch.name or name, parsed, kept, recheck)
+
+
+def _credentials(platform: Declaration, given: Mapping[str, Any]) -> dict[str, str]:
+    try:
+        return platform.credentials.model_validate(given).to_keep()
+    except ValidationError as error:
+        raise _invalid("/credentials", error) from None
+
+
+def _merged(before: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """RFC 7396."""
+    result = dict(before)
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        elif isinstance(value, Mapping):
+            inner = result.get(name)
+            result[name] = _merged(inner if isinstance(inner, Mapping) else {}, value)
+        else:
+            result[name] = value
+    return result
+
+
+def _invalid(at: str, error: ValidationError) -> Problem:
+    errors = [
+        {"pointer": "/".join([at, *(str(part) for part in each["loc"])]), "detail": each["msg"]}
+        for each in error.errors(include_input=False, include_url=False, include_context=False)
+    ]
+    detail = "; ".join(f"{each['pointer']}: {each['detail']}" for each in errors)
+    return Problem(422, detail, type="invalid-input", errors=errors)

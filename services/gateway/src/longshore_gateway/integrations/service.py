@@ -9,29 +9,46 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from longshore import outbox
 from longshore.clock import Clock, utc_now
-from longshore.contracts import IntegrationChanged, IntegrationStatus, Platform
+from longshore.contracts import IntegrationChanged, IntegrationStatus
 from longshore.ids import OrgId
 from longshore.paging import Place
+from longshore.platforms.declaration import Declaration
 from longshore.platforms.outcomes import integration_message
 from longshore.problems import Problem, not_found
 from longshore.vault import AlreadyConnected, IntegrationRow, Vault
-from longshore_gateway.integrations.rules import IntegrationCreate, read_credentials, read_store
+from longshore_gateway.integrations.rules import (
+    IntegrationCreate,
+    IntegrationPatch,
+    change,
+    read_credentials,
+    read_store,
+)
 from longshore_gateway.models import SCHEMA
 
 
 class Integrations:
-    """Connects stores, lists them, takes them down."""
+    """Connects stores, lists them, changes them, takes them down."""
 
-    def __init__(self, engine: AsyncEngine, vault: Vault, *, allow_private: bool, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        vault: Vault,
+        platforms: Mapping[str, Declaration],
+        *,
+        allow_private: bool,
+        clock: Clock = utc_now,
+    ) -> None:
         self._engine = engine
         self._vault = vault
+        self._platforms = platforms
         self._allow_private = allow_private
         self._clock = clock
 
     async def create(self, org_id: OrgId, request: IntegrationCreate) -> IntegrationRow:
         """Connect a store; its connector does the rest. Raises Problem 409 or 422."""
-        credentials: Mapping[str, str] = read_credentials(request)
-        store_url, store_key = read_store(request, allow_private=self._allow_private)
+        platform = self._platforms[request.platform.value]
+        credentials = read_credentials(platform, request.credentials)
+        store = read_store(platform, request, allow_private=self._allow_private)
         now = self._clock()
         async with self._engine.begin() as conn:
             try:
@@ -40,15 +57,13 @@ class Integrations:
                     org_id=org_id,
                     platform=request.platform,
                     name=request.name,
-                    store_url=store_url,
-                    store_key=store_key,
+                    store_url=store.url,
+                    store_key=store.key,
                     credentials=credentials,
                     settings=request.settings.model_dump(),
                     now=now,
-                    # The custom channel has no store to check.
-                    status=IntegrationStatus.ACTIVE
-                    if request.platform is Platform.API
-                    else IntegrationStatus.CONNECTING,
+                    # Without a connector there is no store to check.
+                    status=IntegrationStatus.CONNECTING if platform.service else IntegrationStatus.ACTIVE,
                 )
             except AlreadyConnected as error:
                 raise Problem(
@@ -69,6 +84,29 @@ class Integrations:
         """Up to `limit` stores, oldest first."""
         async with self._engine.connect() as conn:
             return tuple(await self._vault.list_for(conn, org_id, after, limit))
+
+    async def change(self, org_id: OrgId, id: UUID, patch: IntegrationPatch) -> IntegrationRow:
+        """Change a store; its connector looks at it anew when that matters. Raises Problem 404 or 422."""
+        now = self._clock()
+        async with self._engine.begin() as conn:
+            found = await self._vault.lock(conn, org_id, id)
+            if found is None:
+                raise not_found("This integration")
+            row, credentials = found
+            platform = self._platforms[row.platform.value]
+            after = change(platform, patch, name=row.name, settings=row.settings, credentials=credentials)
+            row = await self._vault.update(
+                conn,
+                row.id,
+                name=after.name,
+                settings=after.settings,
+                credentials=after.credentials,
+                status=IntegrationStatus.CONNECTING if after.recheck else row.status,
+                status_reason=None if after.recheck else row.status_reason,
+                now=now,
+            )
+            await outbox.add(conn, SCHEMA, [integration_message(self._event(row))])
+        return row
 
     async def delete(self, org_id: OrgId, id: UUID) -> None:
         """Disconnect: history stays. Raises Problem 404."""

@@ -15,6 +15,7 @@ from longshore import outbox
 from longshore.clock import Clock, utc_now
 from longshore.contracts import IntegrationChanged, Platform
 from longshore.ids import OrgId
+from longshore.platforms.declaration import Declaration
 from longshore.platforms.outcomes import integration_message
 from longshore.platforms.protocols import StoreError, StoreUnavailable
 from longshore.platforms.token_endpoint import GrantRefused, TokenEndpoint
@@ -64,6 +65,7 @@ class Consent:
         vault: Vault,
         sealer: Sealer,
         app: ShopifyApp,
+        platforms: Mapping[str, Declaration],
         *,
         public_url: str,
         allow_private: bool,
@@ -74,6 +76,7 @@ class Consent:
         self._sealer = sealer
         self._tokens = TokenStore(sealer)
         self._app = app
+        self._platforms = platforms
         self._public_url = public_url.rstrip("/")
         self._allow_private = allow_private
         self._clock = clock
@@ -265,7 +268,8 @@ class Consent:
 
     def _place(self, platform: Platform, store_url: str) -> tuple[str, str]:
         request = IntegrationCreate(platform=platform, name="-", store_url=store_url)
-        return read_store(request, allow_private=self._allow_private)
+        place = read_store(self._platforms[platform.value], request, allow_private=self._allow_private)
+        return place.url, place.key
 
     def _client_id(self) -> str:
         if self._app.client_id is None or not self._app.secrets:

@@ -1,0 +1,1 @@
+"""The platforms whose stores can be connected, as they declare themselves."""

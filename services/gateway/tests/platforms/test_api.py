@@ -1,0 +1,57 @@
+"""What can be connected, as the gateway lists it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema
+
+
+async def test_all_platforms_declare_themselves(gateway: Any) -> None:
+    items = (await gateway.client.get("/api/v1/platforms")).json()["items"]
+    assert {each["platform"]: each["status"] for each in items} == {
+        "shopify": "available",
+        "woocommerce": "available",
+        "api": "available",
+        "bigcommerce": "coming_soon",
+        "amazon": "coming_soon",
+        "magento": "coming_soon",
+        "tiktok_shop": "coming_soon",
+    }
+    assert [each["status"] for each in items] == sorted(each["status"] for each in items)
+    for each in items:
+        jsonschema.Draft202012Validator.check_schema(each["credentials"])
+        assert each["capabilities"]
+        assert bool(each["setup_steps"]) == (each["status"] == "available")
+
+
+async def test_credentials_that_fit_the_schema_connect_a_store(gateway: Any) -> None:
+    items = (await gateway.client.get("/api/v1/platforms")).json()["items"]
+    for each in items:
+        if each["status"] != "available":
+            continue
+        schema = each["credentials"]
+        credentials = dict.fromkeys(schema.get("required", []), "word")
+        jsonschema.validate(credentials, schema)
+        answer = await gateway.client.post(
+            "/api/v1/integrations",
+            json={
+                "platform": each["platform"],
+                "name": each["name"],
+                "store_url": each["store_url"] or "",
+                "credentials": credentials,
+            },
+        )
+        assert answer.status_code == 201, answer.text
+
+
+async def test_what_is_coming_cannot_be_connected(gateway: Any) -> None:
+    answer = await gateway.client.post("/api/v1/integrations", json={"platform": "magento", "name": "M"})
+    assert answer.status_code == 422
+
+
+async def test_a_secret_is_marked_as_one(gateway: Any) -> None:
+    items = (await gateway.client.get("/api/v1/platforms")).json()["items"]
+    fields = {name: field for each in items for name, field in each["credentials"].get("properties", {}).items()}
+    secret = {name for name, field in fields.items() if field.get("format") == "password"}
+    assert secret == {"consumer_secret", "webhook_secret", "access_token", "api_secret"}
