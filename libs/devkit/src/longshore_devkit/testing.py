@@ -49,9 +49,16 @@ def infra() -> Iterator[RunningInfra]:
             loop.call(supervisor.start())
             yield RunningInfra(found, supervisor, loop)
         finally:
-            loop.call(supervisor.stop())
+            loop.call(_throw_away(supervisor))
             found.close()
             shutil.rmtree(path, ignore_errors=True)
+
+
+async def _throw_away(supervisor: Supervisor) -> None:
+    # Kafka would put hundreds of topics away in order, for nobody. (PostgreSQL leaves shared memory when it is killed.)
+    if "kafka" in supervisor.names:
+        supervisor.hold("kafka")
+    await supervisor.stop()
 
 
 def remove_abandoned(folder: Path) -> None:
@@ -81,8 +88,10 @@ def make_database(infra: RunningInfra) -> Iterator[MakeDatabase]:
         return with_database(infra.database_url, name)
 
     yield make
-    for name in made:
-        infra.call(drop_database(infra.database_url, name))
+    if not infra.names:
+        # Somebody's own PostgreSQL, that is there after us.
+        for name in made:
+            infra.call(drop_database(infra.database_url, name))
 
 
 @pytest.fixture
