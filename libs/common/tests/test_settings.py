@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from cryptography.fernet import Fernet
 
@@ -88,3 +90,52 @@ def test_all_that_is_missing_is_named_at_once(
         load_settings(ServiceSettings)
     said = capsys.readouterr().err
     assert all(name in said for name in GOOD)
+
+
+class TestKeysFromElsewhere:
+    @pytest.fixture(autouse=True)
+    def no_keys(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("LONGSHORE_ENCRYPTION_KEYS")
+
+    @pytest.mark.parametrize("text", [",".join(KEYS), "\n".join(KEYS) + "\n", " , ".join(KEYS)])
+    def test_a_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> None:
+        path = tmp_path / "keys"
+        path.write_text(text)
+        monkeypatch.setenv("LONGSHORE_ENCRYPTION_KEYS_FILE", str(path))
+        assert load_settings(ServiceSettings).encryption_keys == tuple(KEYS)
+
+    def test_a_command(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LONGSHORE_ENCRYPTION_KEYS_COMMAND", f"printf '%s\\n' {KEYS[0]} {KEYS[1]}")
+        assert load_settings(ServiceSettings).encryption_keys == tuple(KEYS)
+
+    @pytest.mark.parametrize(
+        ("way", "value", "sentence"),
+        [
+            ("_FILE", "/nowhere/keys", "its _FILE cannot be read (FileNotFoundError)"),
+            ("_COMMAND", "false", "its _COMMAND ended with code 1"),
+            ("_COMMAND", "no-such-program-here", "its _COMMAND gave no keys (FileNotFoundError)"),
+            ("_COMMAND", "echo 'hunter2", "its _COMMAND gave no keys (ValueError)"),
+            ("_COMMAND", "echo hunter2", "number 1 is no Fernet key"),
+        ],
+    )
+    def test_what_gives_none(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        way: str,
+        value: str,
+        sentence: str,
+    ) -> None:
+        monkeypatch.setenv(f"LONGSHORE_ENCRYPTION_KEYS{way}", value)
+        with pytest.raises(SystemExit):
+            load_settings(ServiceSettings)
+        told = capsys.readouterr().err
+        assert f"LONGSHORE_ENCRYPTION_KEYS is wrong: {sentence}" in told
+        assert "hunter2" not in told
+
+    def test_one_place_only(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        monkeypatch.setenv("LONGSHORE_ENCRYPTION_KEYS", KEYS[0])
+        monkeypatch.setenv("LONGSHORE_ENCRYPTION_KEYS_COMMAND", "echo")
+        with pytest.raises(SystemExit):
+            load_settings(ServiceSettings)
+        assert "the keys come from one place" in capsys.readouterr().err

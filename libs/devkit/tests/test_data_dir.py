@@ -60,3 +60,9 @@ def test_a_killed_run_leaves_no_lock(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False).returncode == -9
     with DataDir(tmp_path).lock():
         pass
+
+
+@pytest.mark.parametrize("way", ["_FILE", "_COMMAND"])
+def test_encryption_keys_come_from_one_place(tmp_path: Path, way: str) -> None:
+    keys = DataDir(tmp_path).keys({"LONGSHORE_ENCRYPTION_KEYS" + way: "somewhere"})
+    assert set(keys) == {"LONGSHORE_BOOTSTRAP_API_KEY"}

@@ -71,7 +71,13 @@ HEALTH_EVERY_S = 2.0
 STOP_CONSUMERS_S = 7.0
 GC_THRESHOLDS = (50_000, 20, 50)
 
+EXIT_WRONG_SETTING = 2
+
 Hook = Callable[[], Awaitable[None]]
+
+
+class WrongSetting(Exception):
+    """A setting does not fit what is stored: the process ends, with this sentence and code 2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +134,8 @@ class Service:
         self._tasks: list[asyncio.Task[None]] = []
         self._up = False
         self._step = "starting"
+        self.wrong_setting: str | None = None
+        self._when_wrong: Callable[[], None] | None = None
         self._database_answers = False
         self._kafka_answers = False
 
@@ -179,6 +187,10 @@ class Service:
     def on_start(self, hook: Hook) -> None:
         """Await this when the database and the topics are there, before consumers start; again if it is transient."""
         self._on_start.append(hook)
+
+    def when_wrong(self, end: Callable[[], None]) -> None:
+        """How the process is ended when a start hook has found a setting wrong (WrongSetting)."""
+        self._when_wrong = end
 
     def on_stop(self, hook: Hook) -> None:
         """Await this when consumers and background tasks have stopped, before producer and engine close."""
@@ -336,6 +348,13 @@ class Service:
                 for relay in self.relays:
                     await relay.start()
                 await self._start_consumers()
+            except WrongSetting as error:
+                # Nothing that waiting mends.
+                self.wrong_setting = self._step = str(error)
+                log.error("a setting is wrong: the service ends", reason=str(error))
+                if self._when_wrong is not None:
+                    self._when_wrong()
+                return
             except Exception as error:
                 # A broken migration, say: stay alive, so that ops can look, and try again.
                 log.exception("the service cannot start", step=self._step)
@@ -408,16 +427,25 @@ class Service:
 
 
 def serve(app: FastAPI, settings: ServiceSettings, front: Callable[[FastAPI], ASGIApp] | None = None) -> None:
-    """Serve `app` in this process until SIGTERM or SIGINT; then finish within ten seconds and return code 0.
+    """Serve `app` in this process until SIGTERM or SIGINT; then finish within ten seconds and return code 0
+    (2 when a start hook has found a setting wrong).
 
     `front` puts an ASGI application before `app`, for a route that FastAPI's own layers would slow down. With
     LONGSHORE_HTTP_FD it serves at that shared socket too, from when it is ready.
     """
     service: Service = app.state.service
     configure_logging(settings.log_level, service.name)
+
+    def end(number: int, frame: FrameType | None) -> None:
+        if service.wrong_setting is not None:
+            sys.stderr.write(service.wrong_setting + "\n")
+            sys.exit(EXIT_WRONG_SETTING)
+        sys.exit(0)
+
     # uvicorn raises the signal again when it is done, for whoever handled it before.
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _exit)
+        signal.signal(number, end)
+    service.when_wrong(lambda: signal.raise_signal(signal.SIGTERM))
     config = uvicorn.Config(
         app if front is None else front(app),
         host=settings.http_host,
@@ -451,10 +479,6 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-
-
-def _exit(number: int, frame: FrameType | None) -> None:
-    sys.exit(0)
 
 
 async def _or_none(work: Awaitable[Any]) -> Any:

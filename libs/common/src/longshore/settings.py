@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import base64
 import binascii
+import shlex
+import subprocess
 import sys
+from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ENV_PREFIX = "LONGSHORE_"
 
+KEYS_WITHIN_S = 30.0
+
 _HINTS = {
     "kafka_bootstrap_servers": "host:port of one or more Kafka brokers, separated by commas",
     "database_url": "postgresql://user:password@host:port/database",
-    "encryption_keys": "Fernet keys separated by commas, newest first",
+    "encryption_keys": "Fernet keys separated by commas, newest first; or its _FILE or _COMMAND",
 }
 
 
@@ -41,7 +46,12 @@ class ServiceSettings(BaseSettings):
     http_fd: int | None = Field(default=None, ge=3)
     kafka_bootstrap_servers: str = Field(min_length=1)
     database_url: str = Field(min_length=1, repr=False)
-    encryption_keys: Annotated[tuple[str, ...], NoDecode, CommaSeparated] = Field(min_length=1, repr=False)
+    # One of three ways to the keys: themselves, a file that holds them, a command that prints them (a KMS's, say).
+    encryption_keys_file: Path | None = None
+    encryption_keys_command: str | None = None
+    encryption_keys: Annotated[tuple[str, ...], NoDecode, CommaSeparated] = Field(
+        default=(), min_length=1, repr=False, validate_default=True
+    )
     topic_prefix: str = ""
     topic_partitions: int = Field(default=4, ge=1)
     log_level: str = "info"
@@ -64,6 +74,16 @@ class ServiceSettings(BaseSettings):
         # libpq's name for it; asyncpg's is `ssl`.
         return f"postgresql+asyncpg://{rest.replace('?sslmode=', '?ssl=').replace('&sslmode=', '&ssl=')}"
 
+    @field_validator("encryption_keys", mode="before")
+    @classmethod
+    def _find_keys(cls, keys: object, info: ValidationInfo) -> object:
+        file, command = info.data.get("encryption_keys_file"), info.data.get("encryption_keys_command")
+        if sum(map(bool, (keys, file, command))) > 1:
+            raise ValueError("the keys come from one place: it, or its _FILE, or its _COMMAND")
+        if file:
+            return _read_keys(file)
+        return _run_for_keys(command) if command else keys
+
     @field_validator("encryption_keys")
     @classmethod
     def _check_keys(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
@@ -82,6 +102,27 @@ class ServiceSettings(BaseSettings):
         if level.lower() not in {"debug", "info", "warning", "error"}:
             raise ValueError("it must be debug, info, warning or error")
         return level.lower()
+
+
+def _read_keys(file: Path) -> str:
+    """The keys in a file: with commas, or one a line."""
+    try:
+        return ",".join(file.read_text().split())
+    except (OSError, ValueError) as error:
+        raise ValueError(f"its _FILE cannot be read ({type(error).__name__})") from None
+
+
+def _run_for_keys(command: str) -> str:
+    """What a command prints: with commas, or one a line. It is run without a shell."""
+    try:
+        done = subprocess.run(
+            shlex.split(command), capture_output=True, timeout=KEYS_WITHIN_S, check=True, stdin=subprocess.DEVNULL
+        )
+        return ",".join(done.stdout.decode().split())
+    except subprocess.CalledProcessError as error:
+        raise ValueError(f"its _COMMAND ended with code {error.returncode}") from None
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        raise ValueError(f"its _COMMAND gave no keys ({type(error).__name__})") from None
 
 
 S = TypeVar("S", bound=BaseSettings)

@@ -65,4 +65,8 @@ class DataDir:
             kept |= {name: _MADE_ONCE[name]() for name in missing}
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
                 file.writelines(f"{name}={value}\n" for name, value in kept.items())
-        return {name: environ.get(name) or kept[name] for name in _MADE_ONCE}
+        found = {name: environ.get(name) or kept[name] for name in _MADE_ONCE}
+        if any(environ.get(ENCRYPTION_KEYS_VARIABLE + way) for way in ("_FILE", "_COMMAND")):
+            # The services have their keys from there, and from one place only.
+            del found[ENCRYPTION_KEYS_VARIABLE]
+        return found

@@ -1,4 +1,7 @@
-"""`python -m longshore_gateway`: run the gateway with settings from the environment; `rebuild` begins a rebuild."""
+"""`python -m longshore_gateway`: run the gateway with settings from the environment.
+
+`rebuild` begins a rebuild; `keys check|rotate|forget-unreadable` see to the encryption keys.
+"""
 
 import sys
 
@@ -6,10 +9,13 @@ from longshore.rebuild_command import rebuild_command
 from longshore.runtime import serve
 from longshore.settings import load_settings
 from longshore_gateway.app import build, front, rebuild_plan
+from longshore_gateway.encryption import keys_command
 from longshore_gateway.settings import GatewaySettings
 
 if __name__ == "__main__":
     settings = load_settings(GatewaySettings)
     if sys.argv[1:] == ["rebuild"]:
         sys.exit(rebuild_command("gateway", settings, rebuild_plan()))
+    if sys.argv[1:2] == ["keys"]:
+        sys.exit(keys_command(sys.argv[2:], settings))
     serve(build(settings), settings, front)

@@ -32,6 +32,7 @@ from longshore.runtime import Service
 from longshore.vault import MIGRATIONS as VAULT_MIGRATIONS
 from longshore.vault import SCHEMA as VAULT_SCHEMA
 from longshore.vault import Sealer, Vault
+from longshore.vault.start import fitting_keys
 from longshore_gateway.accounts.service import Accounts
 from longshore_gateway.deadletters.api import router as dead_letters_router
 from longshore_gateway.deadletters.service import DeadLetters
@@ -121,6 +122,7 @@ def build(settings: GatewaySettings) -> FastAPI:
     # Deliveries of the stores that it remembers are taken without any; a balancer must not turn them away.
     service.serves_without("database", *(f"consumer {group}" for group in consumers))
     service.background("pruning", pruning(service.engine, past(settings.history_days), service.registry))
+    service.on_start(fitting_keys(service, sealer))
     service.on_start(_bootstrap(accounts, settings))
     service.background("stores", stores.listen)
     service.background("use of keys", accounts.watch_use)

@@ -39,6 +39,7 @@ from longshore.settings import ServiceSettings
 from longshore.vault import MIGRATIONS as VAULT_MIGRATIONS
 from longshore.vault import SCHEMA as VAULT_SCHEMA
 from longshore.vault import Sealer, TokenStore, Vault, is_granted
+from longshore.vault.start import fitting_keys
 
 
 class ConnectorSettings(ServiceSettings):
@@ -127,6 +128,7 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
     service.background(
         "pruning", pruning(service.engine, past(connector.schema, settings.history_days), service.registry)
     )
+    service.on_start(fitting_keys(service, sealer))
     service.on_start(jobs.install)
     service.background("jobs", jobs.run)
     service.on_stop(jobs.stop)

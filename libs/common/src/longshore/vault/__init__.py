@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from longshore.vault.crypto import InvalidKey, Sealer
+from longshore.vault.keys import Rotated, check_keys, forget_unreadable, rotate
 from longshore.vault.models import CHANNEL, SCHEMA
 from longshore.vault.store import AlreadyConnected, IntegrationRow, Vault
 from longshore.vault.tokens import GRANTED, StoredTokens, TokenPair, TokenStore, is_granted
@@ -15,12 +16,16 @@ __all__ = [
     "AlreadyConnected",
     "IntegrationRow",
     "InvalidKey",
+    "Rotated",
     "Sealer",
     "StoredTokens",
     "TokenPair",
     "TokenStore",
     "Vault",
+    "check_keys",
+    "forget_unreadable",
     "is_granted",
+    "rotate",
 ]
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -19,6 +19,7 @@ class Sealer:
         if not keys:
             raise InvalidKey("LONGSHORE_ENCRYPTION_KEYS holds no key")
         try:
+            self._newest = Fernet(keys[0])
             self._fernet = MultiFernet([Fernet(key) for key in keys])
         except ValueError:
             raise InvalidKey(
@@ -36,3 +37,26 @@ class Sealer:
         except InvalidToken:
             raise InvalidKey("stored credentials were sealed with a key that LONGSHORE_ENCRYPTION_KEYS lacks") from None
         return opened
+
+    def opens(self, sealed: bytes) -> bool:
+        """Whether any of the keys has sealed this."""
+        return _opens(self._fernet, sealed)
+
+    def is_newest(self, sealed: bytes) -> bool:
+        """Whether the newest key has sealed this."""
+        return _opens(self._newest, sealed)
+
+    def reseal(self, sealed: bytes) -> bytes:
+        """The same, sealed with the newest key and as of the same time. Raises InvalidKey as `open` does."""
+        try:
+            return self._fernet.rotate(bytes(sealed))
+        except InvalidToken:
+            raise InvalidKey("stored credentials were sealed with a key that LONGSHORE_ENCRYPTION_KEYS lacks") from None
+
+
+def _opens(fernet: Fernet | MultiFernet, sealed: bytes) -> bool:
+    try:
+        fernet.decrypt(bytes(sealed))
+    except InvalidToken:
+        return False
+    return True
