@@ -14,6 +14,7 @@ from longshore_devkit.stores.common import DatedApp, Faults, FaultyApp, LocalSer
 from longshore_devkit.stores.woo import buyers, rest_misc, rest_orders, rest_products
 from longshore_devkit.stores.woo.auth import ApiKey, Authenticator
 from longshore_devkit.stores.woo.config import WooConfig
+from longshore_devkit.stores.woo.consent import Consent
 from longshore_devkit.stores.woo.control import Control
 from longshore_devkit.stores.woo.routing import Router
 from longshore_devkit.stores.woo.shop import Shop
@@ -48,6 +49,8 @@ class SimulatedWoo:
         self._tls_dir = tls_dir
         self._own_tls_dir: tempfile.TemporaryDirectory[str] | None = None
         self._tls: TlsFiles | None = None
+        self.keys = _keys(self.config)
+        self.consent = Consent(self.keys)
         self.app = self._build_app()
         self._http = LocalServer(self.app, port=port)
         self._https_port = https_port
@@ -106,13 +109,13 @@ class SimulatedWoo:
         return Path(self._own_tls_dir.name)
 
     def _build_app(self) -> FaultyApp:
-        router = Router(self.shop, self.queue, Authenticator(_keys(self.config)))
+        router = Router(self.shop, self.queue, Authenticator(self.keys))
         rest_orders.routes(router, ROOT)
         rest_products.routes(router, ROOT)
         rest_misc.routes(router, ROOT)
         router.add("/{rest:path}", {})
         control = Control(self.shop, self.queue, self.faults, self.traffic, self._rng)
-        app = Starlette(routes=[*control.routes(), *router.routes])
+        app = Starlette(routes=[*control.routes(), *self.consent.routes(), *router.routes])
         return FaultyApp(DatedApp(app, self.shop.now), self.faults, self._rng)
 
     async def _buy(self) -> None:
