@@ -18,7 +18,9 @@ Json = dict[str, Any]
 
 def answers(document: Json) -> Iterator[tuple[str, Json]]:
     for path, found in document["paths"].items():
-        for method, operation in found.items() if path.startswith("/api/v1") else ():
+        # Logging in is for browsers: programs have keys.
+        ours = path.startswith("/api/v1") and not path.startswith("/api/v1/auth/")
+        for method, operation in found.items() if ours else ():
             for status, response in operation["responses"].items():
                 schema = response.get("content", {}).get("application/json", {}).get("schema")
                 if status.startswith("2") and schema:

@@ -22,13 +22,19 @@ from longshore_client import NO_RETRIES, AsyncLongshore, Longshore
 
 ID = UUID("6f1c0b9e-0000-4000-8000-000000000001")
 # Meant for browsers, not for programs.
-NOT_FOR_PROGRAMS: frozenset[str] = frozenset(
-    f"GET /oauth/{each}" for each in ("shopify/start", "shopify/callback", "woocommerce/start", "woocommerce/return")
-) | {"POST /oauth/woocommerce/callback"}
+NOT_FOR_PROGRAMS = frozenset(
+    {
+        *(f"GET /oauth/{name}" for name in ("shopify/start", "shopify/callback")),
+        *(f"GET /oauth/{name}" for name in ("woocommerce/start", "woocommerce/return")),
+        "POST /oauth/woocommerce/callback",
+        *(f"POST /api/v1/auth/{name}" for name in ("login", "refresh", "logout", "accept")),
+        "POST /api/v1/me/password",
+    }
+)
 
 Json = dict[str, Any]
 # Where the client takes any text, and the hub only some.
-WORDS = {"scopes": ["read"]}
+WORDS: dict[str, Any] = {"scopes": ["read"], "role": "viewer"}
 
 
 class Seen(Exception):

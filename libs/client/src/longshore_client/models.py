@@ -112,6 +112,43 @@ class ApiKeyCreated(ApiKey):
     key: str = Field(repr=False)
 
 
+class User(Contract):
+    """A person of the organisation: an `owner`, `operator` or `viewer`."""
+
+    id: UUID
+    email: str
+    name: str
+    role: str
+    disabled: bool
+    created_by: str
+    created_at: UtcDatetime
+    last_login_at: UtcDatetime | None = None
+
+
+class UserCreated(User):
+    """A new person, and their invitation unless they were given a password. It is shown this once."""
+
+    invitation: str | None = Field(default=None, repr=False)
+
+
+class Invitation(Contract):
+    """Good once and for seven days, to choose a password with."""
+
+    invitation: str = Field(repr=False)
+
+
+class Caller(Contract):
+    """Who is asking, and what they may do. `email` and `role` of a person; `name` of a key."""
+
+    kind: str
+    id: UUID
+    org_id: UUID
+    name: str
+    email: str | None = None
+    role: str | None = None
+    scopes: list[str]
+
+
 class Customer(Contract):
     """A customer of one store."""
 

@@ -1,6 +1,7 @@
 """`python -m longshore_gateway`: run the gateway with settings from the environment.
 
-`rebuild` begins a rebuild; `keys check|rotate|forget-unreadable` see to the encryption keys.
+`rebuild` begins a rebuild; `keys check|rotate|forget-unreadable` see to the encryption keys; `admin create` makes an
+owner.
 """
 
 import sys
@@ -10,9 +11,12 @@ from longshore.runtime import serve
 from longshore.settings import load_settings
 from longshore_gateway.app import build, front, rebuild_plan
 from longshore_gateway.encryption import keys_command
+from longshore_gateway.people.admin import admin_command
 from longshore_gateway.settings import GatewaySettings
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["admin"]:
+        sys.exit(admin_command(sys.argv[2:]))
     settings = load_settings(GatewaySettings)
     if sys.argv[1:] == ["rebuild"]:
         sys.exit(rebuild_command("gateway", settings, rebuild_plan()))

@@ -55,6 +55,12 @@ from longshore_gateway.keys.service import ApiKeys
 from longshore_gateway.models import SCHEMA
 from longshore_gateway.oauth.api import router as oauth_router
 from longshore_gateway.oauth.service import Consent, ShopifyApp
+from longshore_gateway.people.api import auth_router, me_router, users_router
+from longshore_gateway.people.logins import Logins
+from longshore_gateway.people.passwords import Passwords
+from longshore_gateway.people.service import People
+from longshore_gateway.people.sessions import past as past_sessions
+from longshore_gateway.people.tokens import Tokens
 from longshore_gateway.platforms.api import router as platforms_router
 from longshore_gateway.published import publish
 from longshore_gateway.settings import GatewaySettings
@@ -87,8 +93,8 @@ def rebuild_plan() -> RebuildPlan:
     return RebuildPlan(SCHEMA, {RAW_GROUP: (RAW_API, "beginning")})
 
 
-def build(settings: GatewaySettings) -> FastAPI:
-    """The gateway's ASGI application."""
+def build(settings: GatewaySettings, passwords: Passwords | None = None) -> FastAPI:
+    """The gateway's ASGI application. `passwords`: for tests, which need not be slow to guess."""
     service = Service("gateway", __version__, settings)
     service.migrations(VAULT_MIGRATIONS, VAULT_SCHEMA)
     service.migrations(migrations_path(__file__), SCHEMA)
@@ -98,7 +104,10 @@ def build(settings: GatewaySettings) -> FastAPI:
     sealer = Sealer(settings.encryption_keys)
     vault = Vault(sealer)
     platforms = find_platforms(CUSTOM_CHANNEL)
-    accounts = Accounts(service.engine)
+    tokens = Tokens(settings.encryption_keys)
+    accounts = Accounts(service.engine, tokens)
+    passwords = passwords or Passwords()
+    logins = Logins(service.engine, accounts, passwords, tokens)
     stores = Stores(service.engine, vault, settings.shopify_client_secrets)
     dead_letters = DeadLetters(service.engine, service.producer)
     client = httpx.AsyncClient(limits=httpx.Limits(max_connections=100, max_keepalive_connections=20))
@@ -121,7 +130,8 @@ def build(settings: GatewaySettings) -> FastAPI:
     consumers = [DEAD_LETTERS_GROUP, *_custom_channel(service)]
     # Deliveries of the stores that it remembers are taken without any; a balancer must not turn them away.
     service.serves_without("database", *(f"consumer {group}" for group in consumers))
-    service.background("pruning", pruning(service.engine, past(settings.history_days), service.registry))
+    gone = [*past(settings.history_days), *past_sessions(settings.history_days)]
+    service.background("pruning", pruning(service.engine, gone, service.registry))
     service.on_start(fitting_keys(service, sealer))
     service.on_start(_bootstrap(accounts, settings))
     service.background("stores", stores.listen)
@@ -134,16 +144,22 @@ def build(settings: GatewaySettings) -> FastAPI:
 
     app = service.app(
         platforms_router,
+        auth_router,
+        me_router,
+        users_router,
+        keys_router,
         integrations_router,
         ingest_router,
         oauth_router,
         dead_letters_router,
-        keys_router,
         system_router,
         forwarding_router,
         title="Longshore",
     )
     app.state.accounts = accounts
+    app.state.logins = logins
+    app.state.people = People(service.engine, accounts, logins, passwords)
+    app.state.trusted_proxies = settings.trusted_proxies
     app.state.api_keys = ApiKeys(service.engine, accounts)
     app.state.public_url = settings.public_url.rstrip("/")
     app.state.integrations = Integrations(service.engine, vault, platforms, allow_private=settings.allow_private_stores)

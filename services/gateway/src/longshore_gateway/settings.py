@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
 from longshore.settings import ServiceSettings
+from longshore_gateway.limits.addresses import Network, read_networks
 
 
 class GatewaySettings(ServiceSettings):
@@ -17,6 +18,8 @@ class GatewaySettings(ServiceSettings):
 
     # Each key creates an organisation of its own.
     bootstrap_api_key: Annotated[tuple[str, ...], NoDecode] = Field(default=(), repr=False)
+    # Proxies in front of us whose X-Forwarded-For is believed: addresses and networks.
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
     # Where stores reach us; the base of the webhooks' addresses.
     public_url: str = "http://127.0.0.1:8000"
     shopify_client_id: str | None = None
@@ -38,6 +41,11 @@ class GatewaySettings(ServiceSettings):
         if isinstance(value, str):
             return tuple(each.strip() for each in value.split(",") if each.strip())
         return value
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _read_networks(cls, value: object) -> object:
+        return read_networks(value) if isinstance(value, str) else value
 
     @field_validator("watched_disks", mode="before")
     @classmethod

@@ -6,14 +6,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from longshore.problems import Problem
 from longshore_gateway.accounts.rules import ALL_SCOPES, Scope
 from longshore_gateway.accounts.service import FRESH_S, STALE_S, Accounts
 from longshore_gateway.keys.service import ApiKeys
+from longshore_gateway.people.tokens import Tokens
 
 OWNER = "lsk_an_owner_of_the_environment"
+TOKENS = Tokens([Fernet.generate_key().decode()])
 
 
 class Hand:
@@ -37,7 +40,7 @@ def hand() -> Hand:
 
 @pytest.fixture
 async def accounts(engine: AsyncEngine, hand: Hand) -> Accounts:
-    accounts = Accounts(engine, hand.now, hand.monotonic)
+    accounts = Accounts(engine, TOKENS, hand.now, hand.monotonic)
     await accounts.bootstrap([OWNER])
     return accounts
 
@@ -74,7 +77,7 @@ async def test_what_another_process_revokes_ends_here_within_half_a_minute(
     owner = await accounts.authenticate(f"Bearer {OWNER}")
     row, secret = await keys.create(owner, "k", [Scope.READ], None)
     assert await status_of(accounts, secret) == 200
-    other = ApiKeys(engine, Accounts(engine, hand.now, hand.monotonic), hand.now)
+    other = ApiKeys(engine, Accounts(engine, TOKENS, hand.now, hand.monotonic), hand.now)
     await other.revoke(owner, row.id)
     assert await status_of(accounts, secret) == 200
     hand.passed = FRESH_S
@@ -92,12 +95,12 @@ async def test_who_was_let_in_lately_is_while_postgresql_is_away(engine: AsyncEn
     class Fragile(Accounts):
         away = False
 
-        async def _find(self, digest: str) -> Any:
+        async def _find_key(self, digest: str) -> Any:
             if self.away:
                 raise ConnectionRefusedError
-            return await super()._find(digest)
+            return await super()._find_key(digest)
 
-    accounts = Fragile(engine, hand.now, hand.monotonic)
+    accounts = Fragile(engine, TOKENS, hand.now, hand.monotonic)
     await accounts.bootstrap([OWNER])
     await accounts.authenticate(f"Bearer {OWNER}")
     accounts.away = True

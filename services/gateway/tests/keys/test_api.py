@@ -23,30 +23,30 @@ def bearer(made: dict[str, Any]) -> dict[str, str]:
     return {"Authorization": f"Bearer {made['key']}"}
 
 
-async def test_made_shown_once_used_revoked(gateway: Any) -> None:
-    made = await make(gateway.client, "read", "orders:write", expires_at="2099-01-01T00:00:00Z")
+async def test_made_shown_once_used_revoked(quiet: Any) -> None:
+    made = await make(quiet.client, "read", "orders:write", expires_at="2099-01-01T00:00:00Z")
     assert made["key"].startswith(made["prefix"])
     assert made["prefix"].startswith("lsk_")
-    listed = (await gateway.client.get(KEYS)).json()
+    listed = (await quiet.client.get(KEYS)).json()
     assert [each["name"] for each in listed["items"]] == ["bootstrap", "Till"]
     assert listed["items"][1] == {name: value for name, value in made.items() if name != "key"}
-    assert (await gateway.stranger.get("/api/v1/integrations", headers=bearer(made))).status_code == 200
-    assert (await gateway.client.delete(f"{KEYS}/{made['id']}")).status_code == 204
-    assert (await gateway.stranger.get("/api/v1/integrations", headers=bearer(made))).status_code == 401
-    assert (await gateway.client.delete(f"{KEYS}/{made['id']}")).status_code == 404
-    assert len((await gateway.client.get(KEYS)).json()["items"]) == 1
+    assert (await quiet.stranger.get("/api/v1/integrations", headers=bearer(made))).status_code == 200
+    assert (await quiet.client.delete(f"{KEYS}/{made['id']}")).status_code == 204
+    assert (await quiet.stranger.get("/api/v1/integrations", headers=bearer(made))).status_code == 401
+    assert (await quiet.client.delete(f"{KEYS}/{made['id']}")).status_code == 404
+    assert len((await quiet.client.get(KEYS)).json()["items"]) == 1
 
 
-async def test_the_key_is_nowhere_in_the_database(gateway: Any) -> None:
-    made = await make(gateway.client, "read")
-    async with gateway.service.engine.connect() as conn:
+async def test_the_key_is_nowhere_in_the_database(quiet: Any) -> None:
+    made = await make(quiet.client, "read")
+    async with quiet.service.engine.connect() as conn:
         dump = str((await conn.execute(text("SELECT k::text FROM gateway.api_keys k"))).all())
     assert made["prefix"] in dump
     assert made["key"] not in dump
 
 
-async def test_a_key_does_what_its_scopes_allow_and_the_rest_is_named(gateway: Any) -> None:
-    reader = bearer(await make(gateway.client, "read"))
+async def test_a_key_does_what_its_scopes_allow_and_the_rest_is_named(quiet: Any) -> None:
+    reader = bearer(await make(quiet.client, "read"))
     for method, path, scope in (
         ("POST", "/api/v1/integrations", "integrations:write"),
         ("DELETE", f"/api/v1/integrations/{uuid4()}", "integrations:write"),
@@ -56,28 +56,28 @@ async def test_a_key_does_what_its_scopes_allow_and_the_rest_is_named(gateway: A
         ("GET", KEYS, "admin"),
         ("POST", KEYS, "admin"),
     ):
-        answer = await gateway.stranger.request(method, path, headers=reader)
+        answer = await quiet.stranger.request(method, path, headers=reader)
         assert answer.status_code == 403, path
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.json()["scope"] == scope
-    writer = bearer(await make(gateway.client, "deadletters:write"))
-    assert (await gateway.stranger.get("/api/v1/dead-letters", headers=writer)).status_code == 403
-    replay = await gateway.stranger.post("/api/v1/dead-letters/replay", headers=writer, json={"all": True})
+    writer = bearer(await make(quiet.client, "deadletters:write"))
+    assert (await quiet.stranger.get("/api/v1/dead-letters", headers=writer)).status_code == 403
+    replay = await quiet.stranger.post("/api/v1/dead-letters/replay", headers=writer, json={"all": True})
     assert replay.status_code == 202
 
 
-async def test_no_key_makes_a_mightier_one(gateway: Any) -> None:
-    admin = bearer(await make(gateway.client, "admin"))
-    answer = await gateway.stranger.post(KEYS, headers=admin, json={"name": "x", "scopes": ["admin", "read"]})
+async def test_no_key_makes_a_mightier_one(quiet: Any) -> None:
+    admin = bearer(await make(quiet.client, "admin"))
+    answer = await quiet.stranger.post(KEYS, headers=admin, json={"name": "x", "scopes": ["admin", "read"]})
     assert (answer.status_code, answer.json()["scope"]) == (403, "read")
-    assert (await gateway.stranger.post(KEYS, headers=admin, json={"name": "x", "scopes": ["admin"]})).is_success
+    assert (await quiet.stranger.post(KEYS, headers=admin, json={"name": "x", "scopes": ["admin"]})).is_success
 
 
-async def test_no_organisation_sees_or_ends_anothers(gateway: Any) -> None:
-    made = await make(gateway.client, "read")
-    assert (await gateway.other.delete(f"{KEYS}/{made['id']}")).status_code == 404
-    assert [each["name"] for each in (await gateway.other.get(KEYS)).json()["items"]] == ["bootstrap"]
-    assert (await gateway.stranger.get("/api/v1/integrations", headers=bearer(made))).status_code == 200
+async def test_no_organisation_sees_or_ends_anothers(quiet: Any) -> None:
+    made = await make(quiet.client, "read")
+    assert (await quiet.other.delete(f"{KEYS}/{made['id']}")).status_code == 404
+    assert [each["name"] for each in (await quiet.other.get(KEYS)).json()["items"]] == ["bootstrap"]
+    assert (await quiet.stranger.get("/api/v1/integrations", headers=bearer(made))).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -92,17 +92,17 @@ async def test_no_organisation_sees_or_ends_anothers(gateway: Any) -> None:
         {"name": "x", "scopes": ["read"], "expires_at": "2099-01-01T00:00:00"},
     ],
 )
-async def test_bad_input(gateway: Any, body: dict[str, Any]) -> None:
-    assert (await gateway.client.post(KEYS, json=body)).status_code == 422
+async def test_bad_input(quiet: Any, body: dict[str, Any]) -> None:
+    assert (await quiet.client.post(KEYS, json=body)).status_code == 422
 
 
-async def test_pages(gateway: Any) -> None:
+async def test_pages(quiet: Any) -> None:
     for n in range(4):
-        await make(gateway.client, "read", name=f"k{n}")
+        await make(quiet.client, "read", name=f"k{n}")
     seen: list[str] = []
     cursor = ""
     while cursor is not None:
-        page = (await gateway.client.get(f"{KEYS}?limit=2{cursor}")).json()
+        page = (await quiet.client.get(f"{KEYS}?limit=2{cursor}")).json()
         seen += [each["name"] for each in page["items"]]
         cursor = f"&cursor={page['next_cursor']}" if page["next_cursor"] else None
     assert seen == ["bootstrap", "k0", "k1", "k2", "k3"]

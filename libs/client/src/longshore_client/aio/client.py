@@ -14,6 +14,7 @@ from longshore_client.aio.ingest import AsyncIngest
 from longshore_client.aio.integrations import AsyncIntegrations
 from longshore_client.aio.operations import AsyncDeadLetters, AsyncSystem
 from longshore_client.aio.orders import AsyncCommands, AsyncCustomers, AsyncOrders
+from longshore_client.aio.people import AsyncMe, AsyncUsers
 from longshore_client.aio.stock import AsyncInventory, AsyncListings, AsyncProducts
 from longshore_client.aio.transport import AsyncConnection
 from longshore_client.retries import Retries
@@ -54,9 +55,11 @@ class AsyncLongshore:
         self.integrations = AsyncIntegrations(connection)
         self.inventory = AsyncInventory(connection)
         self.listings = AsyncListings(connection)
+        self.me = AsyncMe(connection)
         self.orders = AsyncOrders(connection)
         self.products = AsyncProducts(connection)
         self.system = AsyncSystem(connection)
+        self.users = AsyncUsers(connection)
 
     async def close(self) -> None:
         """Close the connections to the hub."""

@@ -16,6 +16,7 @@ from longshore_client.sync.ingest import Ingest
 from longshore_client.sync.integrations import Integrations
 from longshore_client.sync.operations import DeadLetters, System
 from longshore_client.sync.orders import Commands, Customers, Orders
+from longshore_client.sync.people import Me, Users
 from longshore_client.sync.stock import Inventory, Listings, Products
 from longshore_client.sync.transport import Connection
 from longshore_client.version import USER_AGENT
@@ -55,9 +56,11 @@ class Longshore:
         self.integrations = Integrations(connection)
         self.inventory = Inventory(connection)
         self.listings = Listings(connection)
+        self.me = Me(connection)
         self.orders = Orders(connection)
         self.products = Products(connection)
         self.system = System(connection)
+        self.users = Users(connection)
 
     def close(self) -> None:
         """Close the connections to the hub."""

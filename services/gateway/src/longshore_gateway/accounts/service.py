@@ -1,4 +1,4 @@
-"""Who is asking: API keys, checked against their digests."""
+"""Who is asking: API keys, checked against their digests, and access tokens of people who are logged in."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from longshore.broker.errors import describe
 from longshore.clock import Clock, utc_now
 from longshore.problems import Problem, try_again
 from longshore_gateway.accounts import store
-from longshore_gateway.accounts.rules import Caller, CallerKind, digest_of, read_scopes
+from longshore_gateway.accounts.rules import ROLE_SCOPES, Caller, CallerKind, digest_of, read_scopes
+from longshore_gateway.people import sessions
+from longshore_gateway.people.tokens import Tokens, looks_like_token
 
 log = structlog.get_logger(__name__)
 
@@ -49,10 +51,12 @@ class Accounts:
     def __init__(
         self,
         engine: AsyncEngine,
+        tokens: Tokens,
         clock: Clock = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
+        self._tokens = tokens
         self._clock = clock
         self._monotonic = monotonic
         self._known: dict[str, _Known] = {}
@@ -77,14 +81,14 @@ class Accounts:
         if known is not None and now < known.fresh_until:
             return known.caller
         try:
-            found = await self._find(digest)
+            found = await (self._find_person(secret) if looks_like_token(secret) else self._find_key(digest))
         except _UNREACHABLE as error:
             if known is not None and now < known.ends and now < known.fresh_until + STALE_S:
                 return known.caller
             raise try_again("The database does not answer.") from error
         if found is None:
             self._known.pop(digest, None)
-            raise refused("This API key is not known, or it has expired or was revoked.")
+            raise refused("This API key or access token is not known, or it has expired or was revoked.")
         if len(self._known) >= MOST_REMEMBERED:
             self._known.clear()
         self._known[digest] = found
@@ -112,7 +116,21 @@ class Accounts:
             self._used = used | self._used
             log.warning("the use of keys is not written down yet", error=describe(error))
 
-    async def _find(self, digest: str) -> _Known | None:
+    async def _find_person(self, token: str) -> _Known | None:
+        at, now = self._clock(), self._monotonic()
+        claims = self._tokens.read(token, at)
+        if claims is None:
+            return None
+        async with self._engine.connect() as conn:
+            # The token says which session; that it goes on, and the role of today, the database does.
+            user = await sessions.find_caller(conn, claims.session_id, at)
+        if user is None:
+            return None
+        ends = now + claims.expires_at - at.timestamp()
+        caller = Caller(user.org_id, CallerKind.USER, user.id, user.email, ROLE_SCOPES[user.role], user.role)
+        return _Known(caller, min(now + FRESH_S, ends), ends)
+
+    async def _find_key(self, digest: str) -> _Known | None:
         async with self._engine.connect() as conn:
             key = await store.find_key(conn, digest)
         at, now = self._clock(), self._monotonic()

@@ -1,0 +1,61 @@
+# Made of aio/people.py: see the package.
+"""People of the organisation, and oneself."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from longshore_client.models import Caller, Invitation, User, UserCreated
+from longshore_client.sync.transport import Connection, Pages
+
+
+class Users:
+    """People: owners do all, operators all but credentials, keys and people, viewers read."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def create(
+        self,
+        email: str,
+        role: str,
+        *,
+        name: str = "",
+        password: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> UserCreated:
+        """Make a person. Without a password the answer has an invitation for them, shown this once."""
+        body = {"email": email, "role": role, "name": name, "password": password}
+        return self._connection.post(UserCreated, "/api/v1/users", body=body, idempotency_key=idempotency_key)
+
+    def list(self, *, limit: int | None = None, cursor: str | None = None) -> Pages[User]:
+        """People, oldest first, also those who are disabled."""
+        return self._connection.pages(User, "/api/v1/users", limit=limit, cursor=cursor)
+
+    def get(self, id: UUID | str) -> User:
+        """One person."""
+        return self._connection.get(User, "/api/v1/users/{id}", {"id": id})
+
+    def change(
+        self, id: UUID | str, *, name: str | None = None, role: str | None = None, disabled: bool | None = None
+    ) -> User:
+        """Change a name or a role, disable or enable; what is left out stays."""
+        body = {"name": name, "role": role, "disabled": disabled}
+        return self._connection.patch(User, "/api/v1/users/{id}", {"id": id}, body=body)
+
+    def invite(self, id: UUID | str, *, idempotency_key: str | None = None) -> Invitation:
+        """A new invitation, also for somebody who has forgotten their password."""
+        return self._connection.post(
+            Invitation, "/api/v1/users/{id}/invitation", {"id": id}, idempotency_key=idempotency_key
+        )
+
+
+class Me:
+    """Who is asking."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get(self) -> Caller:
+        """Whom the key speaks for, and what it may do."""
+        return self._connection.get(Caller, "/api/v1/me")

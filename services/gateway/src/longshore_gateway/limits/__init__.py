@@ -1,0 +1,1 @@
+"""What one caller may take: requests per second, size, time."""
