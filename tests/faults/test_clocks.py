@@ -48,7 +48,6 @@ def edited(body: bytes, n: int) -> bytes:
 
 class TestServices:
     @pytest.mark.long
-    @pytest.mark.xfail(strict=False, reason="mended, but not seen to pass again and again: docs/reliability.md")
     @pytest.mark.parametrize(("gateway", "inventory", "others"), [(AHEAD, AHEAD, BEHIND), (BEHIND, BEHIND, AHEAD)])
     async def test_with_clocks_an_hour_wrong_in_both_directions(
         self,
