@@ -7,13 +7,16 @@ import hashlib
 import hmac
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
 
 import httpx
 import pytest
+from cryptography.fernet import Fernet
 
 from longshore_client import Longshore
 from longshore_devkit.background import LoopThread
@@ -24,7 +27,16 @@ from longshore_devkit.stack import Stack
 from longshore_devkit.stores.woo import SimulatedWoo, WooConfig
 from longshore_devkit.testing import MakeDatabase, unique_prefix
 
-from .secrets import KEY, OTHER_KEY, SHOPIFY_APP_SECRET, STORE_KEY, STORE_SECRET, WEBHOOK_SECRET
+from .secrets import (
+    BUYER_EMAIL,
+    BUYER_PHONE,
+    KEY,
+    OTHER_KEY,
+    SHOPIFY_APP_SECRET,
+    STORE_KEY,
+    STORE_SECRET,
+    WEBHOOK_SECRET,
+)
 
 T = TypeVar("T")
 
@@ -52,6 +64,8 @@ class World:
     """The hub, its two organisations, and what there is of the first: ids by the route that shows one of them."""
 
     stack: RunningStack
+    echo: str
+    encryption_key: str
     database_url: str
     topic_prefix: str
     hub: Longshore
@@ -84,8 +98,46 @@ def door_topic_prefix() -> str:
 
 
 @pytest.fixture(scope="package")
+def encryption_key() -> str:
+    return Fernet.generate_key().decode()
+
+
+@pytest.fixture(scope="package")
+def echo() -> Iterator[str]:
+    """A store of any platform that fails at everything, and repeats all that it was told in its errors; its address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Echo) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class _Echo(BaseHTTPRequestHandler):
+    def _fail(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode(errors="replace")
+        told = f"{self.command} {self.path} {dict(self.headers)} {body}"
+        # 400: no connector tries again, and each says what the store has said.
+        answer = {"code": "woocommerce_rest_echo", "message": told, "data": {"status": 400}, "errors": told}
+        content = json.dumps(answer).encode()
+        self.send_response(400)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _fail  # noqa: N815  (http.server's names)
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture(scope="package")
 def stack(
-    infra: RunningInfra, door_database_url: str, door_topic_prefix: str, tmp_path_factory: pytest.TempPathFactory
+    infra: RunningInfra,
+    door_database_url: str,
+    door_topic_prefix: str,
+    encryption_key: str,
+    echo: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RunningStack]:
     """One stack for all modules of this folder."""
     environ = dict(os.environ) | infra.environ | {
@@ -96,6 +148,10 @@ def stack(
         "LONGSHORE_BOOTSTRAP_API_KEY": f"{KEY},{OTHER_KEY}",
         "LONGSHORE_SHOPIFY_CLIENT_ID": "door-app",
         "LONGSHORE_SHOPIFY_CLIENT_SECRETS": SHOPIFY_APP_SECRET,
+        "LONGSHORE_SHOPIFY_ADMIN_ORIGIN": echo,
+        "LONGSHORE_ENCRYPTION_KEYS": encryption_key,
+        # What is said at this level only must hold no secret either.
+        "LONGSHORE_LOG_LEVEL": "debug",
     }  # fmt: skip
     with LoopThread() as loop:
         services = Stack(DataDir(tmp_path_factory.mktemp("door")), environ)
@@ -122,14 +178,31 @@ def store() -> Iterator[SimulatedWoo]:
 
 
 @pytest.fixture(scope="package")
-def world(stack: RunningStack, store: SimulatedWoo, door_database_url: str, door_topic_prefix: str) -> Iterator[World]:
+def world(
+    stack: RunningStack,
+    store: SimulatedWoo,
+    echo: str,
+    encryption_key: str,
+    door_database_url: str,
+    door_topic_prefix: str,
+) -> Iterator[World]:
     with Longshore(stack.url, KEY) as hub, Longshore(stack.url, OTHER_KEY) as other:
-        yield _furnish(stack, store, door_database_url, door_topic_prefix, hub, other)
+        yield World(
+            stack=stack,
+            echo=echo,
+            encryption_key=encryption_key,
+            database_url=door_database_url,
+            topic_prefix=door_topic_prefix,
+            hub=hub,
+            other=other,
+            store=store,
+            document=httpx.get(f"{stack.url}/openapi.json").json(),
+            **_furnish(store, hub),
+        )
 
 
-def _furnish(
-    stack: RunningStack, store: SimulatedWoo, database_url: str, topic_prefix: str, hub: Longshore, other: Longshore
-) -> World:
+def _furnish(store: SimulatedWoo, hub: Longshore) -> dict[str, Any]:
+    """What there is of the first organisation."""
     credentials = {"consumer_key": STORE_KEY, "consumer_secret": STORE_SECRET, "webhook_secret": WEBHOOK_SECRET}
     connected = hub.integrations.create("woocommerce", "Door", store.url, credentials=credentials)
     until(lambda: hub.integrations.get(connected.id).status == "active")
@@ -140,7 +213,9 @@ def _furnish(
     orders = until(lambda: found if len(found := list(hub.orders.list())) == 3 else None)
     shipped, fulfillable = [each for each in orders if each.lines[0].quantity == 1]
     hub.orders.fulfil(shipped.id)
-    _deliver_poison(hub.integrations.get(connected.id).webhook_url or "")
+    # Signed, JSON, and no order.
+    poison = {"id": 987_654, "line_items": 7, "billing": {"email": BUYER_EMAIL, "phone": BUYER_PHONE}}
+    deliver(hub.integrations.get(connected.id).webhook_url or "", poison)
     letter = until(lambda: next(iter(hub.dead_letters.list()), None))
     alert = until(lambda: next(iter(hub.inventory.alerts()), None))
     channel = hub.integrations.create("api", "Door's own channel")
@@ -154,24 +229,26 @@ def _furnish(
         "/api/v1/inventory/alerts/{alert_id}": str(alert.id),
         "/api/v1/api-keys/{id}": str(key.id),
     }
-    document: dict[str, Any] = httpx.get(f"{stack.url}/openapi.json").json()
-    return World(
-        stack, database_url, topic_prefix, hub, other, store,
-        str(connected.id), str(shipped.id), str(fulfillable.id), objects, document,
-    )  # fmt: skip
+    return {
+        "integration_id": str(connected.id),
+        "order_id": str(shipped.id),
+        "fulfillable_id": str(fulfillable.id),
+        "objects": objects,
+    }
 
 
 def _sim(store: SimulatedWoo, path: str, body: object) -> None:
     httpx.post(f"{store.url}/_sim/{path}", json=body, timeout=20).raise_for_status()
 
 
-def _deliver_poison(url: str) -> None:
-    """Signed, JSON, and no order."""
-    body = json.dumps({"id": 987_654, "line_items": 7}).encode()
-    signature = base64.b64encode(hmac.new(WEBHOOK_SECRET.encode(), body, hashlib.sha256).digest()).decode()
+def deliver(url: str, body: object, topic: str = "order.updated") -> None:
+    """A delivery of a WooCommerce store, signed with the planted secret."""
+    content = json.dumps(body).encode()
+    signature = base64.b64encode(hmac.new(WEBHOOK_SECRET.encode(), content, hashlib.sha256).digest()).decode()
+    resource, _, event = topic.partition(".")
     headers = {
-        "X-WC-Webhook-Topic": "order.updated", "X-WC-Webhook-Resource": "order", "X-WC-Webhook-Event": "updated",
+        "X-WC-Webhook-Topic": topic, "X-WC-Webhook-Resource": resource, "X-WC-Webhook-Event": event,
         "X-WC-Webhook-Signature": signature, "X-WC-Webhook-ID": "1", "X-WC-Webhook-Delivery-ID": "1",
         "Content-Type": "application/json",
     }  # fmt: skip
-    httpx.post(url, content=body, headers=headers, timeout=20).raise_for_status()
+    httpx.post(url, content=content, headers=headers, timeout=20).raise_for_status()

@@ -1,10 +1,45 @@
-"""Secrets that are found wherever they should not be: no other text looks like them."""
+"""Secrets that are found wherever they should not be: no other text looks like them.
+
+They are not of the shapes that redaction knows: what never gets into a log needs nobody who takes it out.
+"""
 
 from __future__ import annotations
 
-KEY = "lsk_planted_" + "FirstOrganisationsKey" + "x7Qz"
-OTHER_KEY = "lsk_planted_" + "SecondOrganisationsKey" + "x7Qz"
-STORE_KEY = "ck_planted" + "ConsumerKey0" + "x7Qz" * 4
-STORE_SECRET = "cs_planted" + "ConsumerSecret0" + "x7Qz" * 4
-WEBHOOK_SECRET = "whs_planted" + "WebhookSecret0" + "x7Qz" * 4
-SHOPIFY_APP_SECRET = "shpss_planted" + "AppSecret0" + "x7Qz" * 4
+import base64
+from collections.abc import Iterable
+
+KEY = "plantedFirstOrganisationsKey-x7Qz-x7Qz"
+OTHER_KEY = "plantedSecondOrganisationsKey-x7Qz-x7Qz"
+STORE_KEY = "plantedConsumerKey-x7Qz-x7Qz"
+STORE_SECRET = "plantedConsumerSecret-x7Qz-x7Qz"
+WEBHOOK_SECRET = "plantedWebhookSecret-x7Qz-x7Qz"
+SHOPIFY_APP_SECRET = "plantedAppSecret-x7Qz-x7Qz"
+SHOPIFY_TOKEN = "plantedAccessToken-x7Qz-x7Qz"
+SHOPIFY_API_SECRET = "plantedApiSecret-x7Qz-x7Qz"
+BUYER_EMAIL = "planted.buyer.x7qz@example.com"
+BUYER_PHONE = "+4930555017077"
+
+PLANTED = (
+    KEY,
+    OTHER_KEY,
+    STORE_KEY,
+    STORE_SECRET,
+    WEBHOOK_SECRET,
+    SHOPIFY_APP_SECRET,
+    SHOPIFY_TOKEN,
+    SHOPIFY_API_SECRET,
+)
+
+
+def spellings(secret: str) -> Iterable[bytes]:
+    """As it is, in hex, and in base64 wherever in the encoded text it begins."""
+    raw = secret.encode()
+    yield raw
+    yield raw.hex().encode()
+    yield raw.hex().upper().encode()
+    for before in range(3):
+        encoded = base64.b64encode(b"x" * before + raw)
+        # Without the characters that depend on what stands beside it.
+        inner = encoded[4 * (before > 0) : -4]
+        yield inner
+        yield inner.translate(bytes.maketrans(b"+/", b"-_"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
-from longshore.redaction import REDACTED, is_sensitive, redact, scrub
+from longshore.redaction import REDACTED, hide, is_sensitive, redact, scrub
 
 SECRETS = [
     "ck_0123456789abcdef0123456789abcdef01234567",
@@ -81,3 +83,34 @@ def test_bytes_deep_nesting_and_long_texts_are_cut_short() -> None:
     assert said["raw"] == "[17 bytes]"
     assert "[...]" in str(said["deep"])
     assert len(said["long"]) < 20_000
+
+
+class TestWhatAStoreRepeats:
+    KEY, SECRET = "tea-Shops-own-key-17", "tea-Shops-own-secret-4711"
+
+    def hidden(self, text: str) -> str:
+        return hide(text, [self.KEY, self.SECRET, "ck", ""])
+
+    @pytest.mark.parametrize("before", ["", "Basic ", "x", "xy"])
+    def test_as_it_is_and_in_base64(self, before: str) -> None:
+        pair = base64.b64encode(f"{before}{self.KEY}:{self.SECRET}".encode()).decode()
+        for text in (f"key={self.KEY}&secret={self.SECRET}.", f"you sent {pair} to us"):
+            said = self.hidden(text)
+            assert REDACTED in said
+            for secret in (self.KEY, self.SECRET):
+                assert secret[:12] not in said
+                for start in range(len(said) - 16):
+                    piece = said[start : start + 16]
+                    if piece.isalnum():
+                        assert secret[4:12].encode() not in base64.b64decode(piece)
+
+    def test_what_was_cut_off_is_hidden_too(self) -> None:
+        said = self.hidden(f"You sent {self.SECRET}"[:27])
+        assert said == f"You sent {REDACTED}"
+
+    def test_the_rest_stays_readable_and_short_words_are_no_secrets(self) -> None:
+        text = "Error code: 404. The order of ck was not found at https://tea.example (for a@example.com)."
+        assert self.hidden(text) == text
+
+    def test_tokens_that_nobody_named(self) -> None:
+        assert self.hidden("with shpat_0123456789abcdef") == f"with {REDACTED}"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 REDACTED = "[redacted]"
 MAX_TEXT = 10_000
 _MAX_DEPTH = 6
+_SHORTEST_SECRET = 6
+_SHORTEST_PIECE = 12
 
 # Parts of a key's name. Whatever lies under such a key is dropped whole.
 _SECRET_NAMES = (
@@ -34,7 +37,7 @@ _BUYER_NAMES = ("email", "phone", "address", "first_name", "last_name", "full_na
 _BUYER_EXACT = {"name", "zip", "city", "company", "customer", "buyer", "billing", "shipping", "note", "body", "payload"}
 _NAMES = re.compile("|".join((*_SECRET_NAMES, *_BUYER_NAMES)))
 
-_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
+_TOKENS: tuple[tuple[re.Pattern[str], str], ...] = (
     # WooCommerce, Shopify and our own keys and tokens.
     (re.compile(r"\b(?:ck|cs|lsk|shp[a-z]{2}|whsec)_[A-Za-z0-9_\-]{6,}"), REDACTED),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=\-]{6,}"), rf"\1 {REDACTED}"),
@@ -42,6 +45,9 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\beyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]*"), REDACTED),
     (re.compile(r"\bgAAAA[A-Za-z0-9_\-=]{20,}"), REDACTED),
     (re.compile(r"://[^/\s:@]*:[^/\s@]+@"), f"://{REDACTED}@"),
+)
+_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
+    *_TOKENS,
     (
         re.compile(
             r"(?i)\b((?:[a-z_]*(?:token|secret|password|signature|hmac|api_?key|consumer_key))|code)"
@@ -66,6 +72,30 @@ def scrub(text: str) -> str:
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text
+
+
+def hide(text: str, secrets: Iterable[str]) -> str:
+    """`text` without these secrets and without what looks like a key or token: for what a store has said, which may
+    repeat what it was sent (a plugin's debug page, a proxy's). Texts for people stay readable otherwise.
+
+    Also in base64, and cut off: who shortens a text may have cut through a secret. Shorter ones than 6 characters are
+    no secrets.
+    """
+    for spelling in {each for secret in secrets if len(secret) >= _SHORTEST_SECRET for each in _spellings(secret)}:
+        for end in range(len(spelling), min(len(spelling), _SHORTEST_PIECE) - 1, -1):
+            text = text.replace(spelling[:end], REDACTED)
+    for pattern, replacement in _TOKENS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def _spellings(secret: str) -> Iterator[str]:
+    """As it is, and as it looks inside of base64 (Basic authorization), wherever in it it begins."""
+    yield secret
+    for before in range(3):
+        encoded = base64.b64encode(b"x" * before + secret.encode()).decode()
+        # The first and the last characters depend on what stands beside it.
+        yield encoded[4 if before else 0 : -4]
 
 
 def is_sensitive(key: str) -> bool:

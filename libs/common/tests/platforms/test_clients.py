@@ -138,3 +138,14 @@ async def test_new_credentials_begin_with_a_closed_breaker() -> None:
     async with bench.clients.calling(replace(store, credentials={"token": "new"})):
         pass
     assert bench.clients.paused() == {}
+
+
+async def test_what_a_store_repeats_of_its_credentials_goes_no_further() -> None:
+    bench, store = Bench(), integration("a-secret-of-the-store")
+    error = StoreRefused("code-a-secret-of-the-store", "You sent X-Token: a-secret-of-the-store!")
+    with pytest.raises(StoreRefused) as raised:
+        async with bench.clients.calling(store):
+            raise error
+    assert raised.value is error
+    assert "a-secret" not in repr((error.code, error.detail, str(error)))
+    assert error.detail == "You sent X-Token: [redacted]!"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -19,6 +19,7 @@ from longshore.platforms.protocols import (
     StoreThrottled,
     StoreUnavailable,
 )
+from longshore.redaction import hide
 
 MakeClient = Callable[[Integration], StoreClient]
 
@@ -55,7 +56,8 @@ class Clients:
         """A client to call the store with. Raises RetryLater at once while its breaker is open or it has asked for a
         pause.
 
-        The breaker hears of what the calls inside raise; the error itself goes on to the caller.
+        The breaker hears of what the calls inside raise; the error itself goes on to the caller, without what the store
+        has repeated of its credentials.
         """
         entry = await self._entry(integration)
         wait = entry.throttled_until - time.monotonic()
@@ -65,7 +67,8 @@ class Clients:
             raise RetryLater(wait)
         entry.users += 1
         try:
-            yield entry.client
+            with _hiding(integration):
+                yield entry.client
         except StoreThrottled as error:
             entry.throttled_until = time.monotonic() + min(error.retry_after or 0.0, LONGEST_THROTTLE_S)
             raise
@@ -127,3 +130,15 @@ class Clients:
         for each in dropped:
             await each.client.close()
         return made
+
+
+@contextmanager
+def _hiding(integration: Integration) -> Iterator[None]:
+    """What a store says goes into statuses, outcomes and events: it must not hold what the store was sent."""
+    try:
+        yield
+    except StoreError as error:
+        error.code = hide(error.code, integration.credentials.values())
+        error.detail = hide(error.detail, integration.credentials.values())
+        error.args = (f"{error.code}: {error.detail}",)
+        raise

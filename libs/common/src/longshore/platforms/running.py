@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -52,6 +53,7 @@ from longshore.platforms.work import (
     StockWork,
     read_work,
 )
+from longshore.redaction import hide
 from longshore.vault import Vault
 
 log = structlog.get_logger(__name__)
@@ -234,7 +236,10 @@ class RunJobs:
                 async with self._standing.calling(integration) as client:
                     async with self._engine.begin() as conn:
                         await self._store.note_tried(conn, [each.place for each in targets])
-                    results = await client.set_stock(payloads)
+                    results = [
+                        replace(each, error=hide(each.error, integration.credentials.values())) if each.error else each
+                        for each in await client.set_stock(payloads)
+                    ]
             except StoreUnavailable as error:
                 if isinstance(error, StoreThrottled):
                     async with self._engine.begin() as conn:
