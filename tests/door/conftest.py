@@ -221,7 +221,9 @@ def _furnish(store: SimulatedWoo, hub: Longshore) -> dict[str, Any]:
     channel = hub.integrations.create("api", "Door's own channel")
     key = hub.api_keys.create("one to look at", ["read"])
     until(lambda: hub.system.state().settled, 60)
+    person = hub.users.create("someone@door.example", "viewer", name="Someone")
     objects = {
+        "/api/v1/users/{id}": str(person.id),
         "/api/v1/integrations/{id}": str(connected.id),
         "/api/v1/ingest/{integration_id}": str(channel.id),
         "/api/v1/orders/{order_id}": str(shipped.id),

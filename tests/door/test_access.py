@@ -28,8 +28,12 @@ PROVEN = {
     "GET /oauth/woocommerce/start": "a link that works once",
     "POST /oauth/woocommerce/callback": "the flow's state",
     "GET /oauth/woocommerce/return": "the flow's state",
+    "POST /api/v1/auth/login": "a password",
+    "POST /api/v1/auth/refresh": "the cookie of a session",
+    "POST /api/v1/auth/accept": "an invitation",
 }
 PUBLIC = {
+    "POST /api/v1/auth/logout": "ends the session of its cookie, or none",
     "GET /livez": "says nothing",
     "GET /readyz": "says what is missing, no data",
     "GET /metrics": "numbers of the whole hub; a proxy keeps the internet off it",
@@ -38,12 +42,20 @@ PUBLIC = {
 }
 OPEN = PROVEN | PUBLIC
 
+# No key can do these: they are about the person who asks.
+PEOPLE_ONLY = {"POST /api/v1/me/password"}
+
+# Nobody gives others what they may not do themselves: whoever makes a viewer has to be one.
+ALSO = {"POST /api/v1/users": ["read"]}
+
 # Bodies that the least example is not enough for.
 BODIES: dict[str, Any] = {
     "POST /api/v1/inventory/adjustments": {"sku": SKU, "delta": 1, "reason": "access"},
-    "POST /api/v1/dead-letters/replay": {"all": True},
+    "POST /api/v1/dead-letters/replay": {"ids": [NOBODYS]},
     # Nobody can give what they do not have.
     "POST /api/v1/api-keys": {"name": "made by the access test", "scopes": ["admin"]},
+    "POST /api/v1/users": {"email": "access@example.com", "role": "viewer"},
+    "POST /api/v1/integrations/connect-links": {"platform": "shopify", "store_url": "https://access.myshopify.com"},
     "POST /api/v1/integrations": {"platform": "api", "name": "made by the access test"},
 }
 
@@ -137,11 +149,70 @@ class TestScopes:
 
     def test_each_route_lets_in_a_key_with_its_own_scope_alone(self, world: World) -> None:
         for operation in guarded(world):
-            made = world.other.api_keys.create("its own", operation.scopes or ())
+            made = world.other.api_keys.create(
+                "its own", [*(operation.scopes or ["read"]), *ALSO.get(operation.name, [])]
+            )
             with world.http(made.key) as client:
                 answer = send(client, operation, nobodys(operation))
+            if operation.name in PEOPLE_ONLY:
+                assert_problem(answer, 403, operation)
+                continue
             assert answer.status_code not in {401, 403}, f"{operation.name}: {answer.text}"
             assert answer.status_code < 500, f"{operation.name}: {answer.text}"
+
+
+class TestRoles:
+    """People, by what their role may do."""
+
+    @pytest.fixture(params=["viewer", "operator"])
+    def person(self, world: World, request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
+        role = request.param
+        password = f"a long password of the {role}"
+        world.hub.users.create(f"{role}@door.example", role, password=password)
+        with world.http() as client:
+            login = client.post("/api/v1/auth/login", json={"email": f"{role}@door.example", "password": password})
+            assert login.status_code == 200, login.text
+            client.headers["Authorization"] = f"Bearer {login.json()['access_token']}"
+            yield client
+
+    def test_each_route_lets_in_whom_it_should_and_nobody_else(self, world: World, person: httpx.Client) -> None:
+        me = person.get("/api/v1/me").json()
+        allowed, refused = 0, 0
+        for operation in guarded(world):
+            if set(operation.scopes or ()) <= set(me["scopes"]):
+                # Of things that do not exist: nothing is to change here.
+                answer = send(person, operation, nobodys(operation))
+                if operation.name not in PEOPLE_ONLY:  # a wrong password is 401, too
+                    assert answer.status_code not in {401, 403}, f"{operation.name}: {answer.text}"
+                allowed += 1
+                if me["role"] == "viewer":
+                    assert operation.method == "GET" or operation.name in PEOPLE_ONLY, operation.name
+            else:
+                assert_problem(send(person, operation, ids_of(world, operation)), 403, operation)
+                refused += 1
+        assert allowed > 10
+        assert refused > 5
+
+    def test_a_person_of_another_organisation_finds_nothing(self, world: World) -> None:
+        password = "a long password of a neighbour"
+        world.other.users.create("owner@neighbour.example", "owner", password=password)
+        with world.http() as client:
+            login = client.post("/api/v1/auth/login", json={"email": "owner@neighbour.example", "password": password})
+            client.headers["Authorization"] = f"Bearer {login.json()['access_token']}"
+            for operation in guarded(world):
+                if operation.parameters:
+                    assert_problem(send(client, operation, ids_of(world, operation)), 404, operation)
+
+    def test_a_disabled_person_is_out(self, world: World) -> None:
+        password = "a long password of a leaver"
+        made = world.hub.users.create("leaver@door.example", "viewer", password=password)
+        with world.http() as client:
+            login = client.post("/api/v1/auth/login", json={"email": "leaver@door.example", "password": password})
+            client.headers["Authorization"] = f"Bearer {login.json()['access_token']}"
+            assert client.get("/api/v1/orders").status_code == 200
+            world.hub.users.change(made.id, disabled=True)
+            for operation in guarded(world):
+                assert_problem(send(client, operation, ids_of(world, operation)), 401, operation)
 
 
 class TestNeighbours:
