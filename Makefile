@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Test processes; each has a Kafka and a PostgreSQL of its own. Half of the tests wait for what they have broken.
 WORKERS ?= 2
+# How much longer than on a quick, quiet machine the tests wait for what they await.
+export LONGSHORE_TEST_PATIENCE ?= 4
 PACKAGES := libs/common libs/client libs/devkit services/gateway services/order-sync services/inventory \
             services/connector-shopify services/connector-woo
 SOURCES := $(foreach package,$(PACKAGES),$(package)/src)

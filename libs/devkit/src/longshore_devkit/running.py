@@ -14,7 +14,7 @@ from longshore_devkit.supervisor import Supervisor
 
 T = TypeVar("T")
 
-_BACK_WITHIN_S = 60.0
+_BACK_WITHIN_S = 180.0
 
 
 class Running:
@@ -71,7 +71,7 @@ class Running:
         self.call(release())
 
     def wait_ready(self, *names: str) -> None:
-        """Wait until the named processes (all, if none is named) are ready. Raises TimeoutError after 60 s."""
+        """Wait until the named processes (all, if none is named) are ready. Raises TimeoutError after 180 s."""
 
         async def wait() -> None:
             async with asyncio.timeout(_BACK_WITHIN_S):

@@ -39,6 +39,9 @@ class MakeDatabase(Protocol):
     def __call__(self, template: str | None = None) -> str: ...
 
 
+PATIENCE = float(os.environ.get("LONGSHORE_TEST_PATIENCE", "1"))
+"""How much longer than they say tests wait for a condition: for slow and busy machines. It costs only what fails."""
+
 _TEMPORARY = "longshore-test-"
 _YOUNG_S = 3600.0
 
@@ -180,9 +183,9 @@ async def eventually(check: Callable[[], T], *, timeout: float = ..., interval: 
 async def eventually(check: Callable[[], object], *, timeout: float = 10.0, interval: float = 0.05) -> object:
     """Call `check` (plain or async) until it returns something true, and return that.
 
-    An AssertionError raised by it counts as "not yet". After `timeout` seconds raises AssertionError with the last
-    value or the last assertion."""
-    deadline = time.monotonic() + timeout
+    An AssertionError raised by it counts as "not yet". After `timeout` seconds (of a quick machine: see PATIENCE) raises
+    AssertionError with the last value or the last assertion."""
+    deadline = time.monotonic() + timeout * PATIENCE
     while True:
         failed: AssertionError | None = None
         value: object = None
