@@ -38,6 +38,7 @@ from longshore.contracts import (
     ProductSnapshot,
     StockAdjusted,
     StockLevel,
+    WebhooksRepaired,
 )
 
 CONNECTORS = {Platform.SHOPIFY: "connector-shopify", Platform.WOOCOMMERCE: "connector-woo"}
@@ -122,9 +123,9 @@ TOPICS: tuple[Topic, ...] = (
     ),
     Topic(
         INTEGRATIONS_EVENTS,
-        "Stores that were connected, changed their state, or were disconnected.",
+        "Stores that were connected, changed their state, or were disconnected; webhooks that were put right.",
         "<integration_id>",
-        (IntegrationChanged,),
+        (IntegrationChanged, WebhooksRepaired),
         ("gateway", *_STORES),
     ),
     *(

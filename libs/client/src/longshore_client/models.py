@@ -17,6 +17,7 @@ from longshore.contracts import (
     Platform,
     ProductStatus,
     UtcDatetime,
+    Webhook,
 )
 from longshore.money import Money
 
@@ -76,6 +77,13 @@ class Platforms(Contract):
     """All platforms, those that are available first."""
 
     items: list[PlatformInfo]
+    next_cursor: str | None = None
+
+
+class Webhooks(Contract):
+    """The webhooks that the hub needs of a store."""
+
+    items: list[Webhook]
     next_cursor: str | None = None
 
 

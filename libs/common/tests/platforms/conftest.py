@@ -37,6 +37,7 @@ from longshore.platforms.metrics import ConnectorMetrics
 from longshore.platforms.running import RunJobs
 from longshore.platforms.standing import Standing
 from longshore.platforms.tables import ConnectorStore
+from longshore.platforms.webhook_care import Watchdog, WebhookCare
 from longshore.platforms.work import CommandWork, StockWork, Work
 from longshore.vault import MIGRATIONS as VAULT_MIGRATIONS
 from longshore.vault import SCHEMA as VAULT_SCHEMA
@@ -106,7 +107,30 @@ class Connector:
         self.connect = ConnectStore(**parts, public_url="https://hub.example/")
         standing = {name: parts[name] for name in ("schema", "engine", "vault", "clients", "clock")}
         self.standing = Standing(**standing, jobs=JobTables(url, SCHEMA))
-        self.run = RunJobs(**parts, store=self.store, connect=self.connect, standing=self.standing, metrics=metrics)
+        self.care = WebhookCare(
+            schema=SCHEMA,
+            engine=engine,
+            callback_url=self.connect.callback_url,
+            metrics=metrics,
+            clock=self.clock,
+        )
+        self.watchdog = Watchdog(
+            platform=PLATFORM,
+            engine=engine,
+            vault=self.vault,
+            standing=self.standing,
+            care=self.care,
+            jobs=JobTables(url, SCHEMA),
+            every_s=300,
+        )
+        self.run = RunJobs(
+            **parts,
+            store=self.store,
+            connect=self.connect,
+            standing=self.standing,
+            watchdog=self.watchdog,
+            metrics=metrics,
+        )
         self.jobs = JobQueue(url, SCHEMA, self.run, paused=self.clients.paused, heartbeat_s=2.0, grace_s=1.0)
         self.accept = AcceptCommands(SCHEMA, engine, self.store, self.jobs, self.clock)
         self._offset = 0

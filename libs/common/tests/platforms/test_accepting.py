@@ -20,7 +20,7 @@ from longshore.contracts import (
     StockSet,
 )
 from longshore.platforms.accepting import FollowIntegrations
-from longshore.platforms.work import CommandWork, ConnectWork, DisconnectWork, StockWork, Work, read_work
+from longshore.platforms.work import CommandWork, ConnectWork, DisconnectWork, StockWork, WatchWork, Work, read_work
 
 from .conftest import ORG, PLATFORM, SCHEMA, Connector, command, fulfilment, stock
 from .toy import NOW
@@ -185,7 +185,8 @@ class TestFollowIntegrations:
     async def test_a_new_store_is_connected_and_a_deleted_one_taken_down(self, connector: Connector) -> None:
         changes = [self.change(IntegrationStatus.CONNECTING), self.change(IntegrationStatus.DELETED)]
         await self.follow(connector, *changes, again=2)
-        assert await jobs(connector) == [(f"{STORE}/connect", ConnectWork()), (f"{STORE}/connect", DisconnectWork())]
+        lane = f"{STORE}/connect"
+        assert await jobs(connector) == [(lane, ConnectWork()), (lane, WatchWork()), (lane, DisconnectWork())]
 
     @pytest.mark.parametrize("status", [IntegrationStatus.ACTIVE, IntegrationStatus.ERROR])
     async def test_what_we_said_ourselves_is_not_followed(

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from longshore.broker import Message
-from longshore.contracts import FulfillmentCreate, OrderDeleted, StockSet
+from longshore.contracts import FulfillmentCreate, OrderDeleted, StockSet, Webhook, WebhookStatus
 from longshore.platforms.protocols import (
     FetchedEntity,
     FetchRequest,
@@ -69,6 +69,11 @@ class ToyClient:
     async def check(self) -> StoreInfo:
         self.shop.call("check")
         return StoreInfo("Toy", "1", "EUR", self.shop.missing)
+
+    async def webhooks(self, callback_url: str) -> list[Webhook]:
+        self.shop.call("webhooks")
+        there = callback_url in self.shop.webhooks
+        return [Webhook(topic="order", status=WebhookStatus.ACTIVE if there else WebhookStatus.MISSING)]
 
     async def ensure_webhooks(self, callback_url: str) -> list[str]:
         self.shop.call("ensure_webhooks")

@@ -8,7 +8,7 @@ import pytest
 
 from longshore.platforms.protocols import StoreRefused, StoreUnauthorized
 from longshore_connector_shopify.client.admin_api import gid, shop_domain
-from longshore_connector_shopify.client.permissions import ASKED, REQUIRED
+from longshore_connector_shopify.client.permissions import ASKED, OPTIONAL, REQUIRED
 from longshore_connector_shopify.client.topics import FOLLOWED
 
 CALLBACK = "http://127.0.0.1:9/webhooks/shopify"
@@ -53,6 +53,22 @@ async def test_a_removed_webhook_is_registered_anew(store: Any) -> None:
     subscriptions.pop(next(iter(subscriptions)))
     await store.client.ensure_webhooks(CALLBACK)
     assert len(subscriptions) == len(FOLLOWED)
+
+
+async def test_what_the_store_has_is_told_topic_by_topic(store: Any) -> None:
+    assert {each.status.value for each in await store.client.webhooks(CALLBACK)} == {"missing"}
+    await store.client.ensure_webhooks(CALLBACK)
+    subscriptions = store.shop.webhooks.subscriptions
+    gone = subscriptions.pop(next(iter(subscriptions)))
+    found = await store.client.webhooks(CALLBACK)
+    assert [each.topic for each in found] == list(FOLLOWED)
+    assert [each.topic for each in found if each.status.value == "missing"] == [gone.topic]
+    assert {int(each.external_id) for each in found if each.external_id} == set(subscriptions)
+
+
+async def test_what_would_be_useful_is_named_too(open_store: Any) -> None:
+    store = await open_store(scopes=frozenset(REQUIRED))
+    assert (await store.client.check()).lacking == OPTIONAL
 
 
 async def test_only_our_webhooks_are_removed(store: Any) -> None:

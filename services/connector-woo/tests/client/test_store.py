@@ -102,6 +102,31 @@ class TestWebhooks:
         assert {(hook.status, hook.secret) for hook in ours} == {("active", 'a "webhook" & secret')}
         assert len(woo.shop.webhooks) == len(TOPICS) + 1
 
+    async def test_what_the_store_has_is_told_topic_by_topic(self, woo: SimulatedWoo, client: Any) -> None:
+        async def states() -> dict[str, tuple[str, str | None]]:
+            return {each.topic: (each.status.value, each.detail) for each in await client.webhooks(CALLBACK)}
+
+        assert await states() == dict.fromkeys(TOPICS, ("missing", None))
+        await client.ensure_webhooks(CALLBACK)
+        assert await states() == dict.fromkeys(TOPICS, ("active", None))
+        hooks = {hook.topic: hook for hook in woo.shop.webhooks.values()}
+        hooks["order.created"].status = "disabled"
+        hooks["order.updated"].status = "paused"
+        hooks["product.updated"].name = "Longshore product.updated (00000000)"
+        hooks["order.deleted"].delivery_url = "http://127.0.0.1:9/other"
+        await client._http.post(
+            "/webhooks", {"topic": "product.created", "delivery_url": CALLBACK, "name": "twin", "secret": "s"}
+        )
+        assert {topic: state for topic, state in (await states()).items() if state[0] != "active"} == {
+            "order.created": ("disabled", "The store has it as disabled."),
+            "order.updated": ("disabled", "The store has it as paused."),
+            "product.updated": ("wrong", "It may be signed with an older secret."),
+            "order.deleted": ("missing", None),
+            "product.created": ("wrong", "It is registered 2 times."),
+        }
+        await client.ensure_webhooks(CALLBACK)
+        assert await states() == dict.fromkeys(TOPICS, ("active", None))
+
     async def test_remove(self, woo: SimulatedWoo, client: Any) -> None:
         await client._http.post("/webhooks", {"topic": "order.created", "delivery_url": "http://127.0.0.1:9/other"})
         await client.ensure_webhooks(CALLBACK)

@@ -34,6 +34,8 @@ from longshore.vault import SCHEMA as VAULT_SCHEMA
 from longshore.vault import Sealer, Vault
 from longshore.vault.start import fitting_keys
 from longshore_gateway.accounts.service import Accounts
+from longshore_gateway.connections.api import router as connections_router
+from longshore_gateway.connections.service import Connections
 from longshore_gateway.deadletters.api import router as dead_letters_router
 from longshore_gateway.deadletters.service import DeadLetters
 from longshore_gateway.deadletters.store import past
@@ -149,6 +151,7 @@ def build(settings: GatewaySettings, passwords: Passwords | None = None) -> Fast
         users_router,
         keys_router,
         integrations_router,
+        connections_router,
         ingest_router,
         oauth_router,
         dead_letters_router,
@@ -162,7 +165,8 @@ def build(settings: GatewaySettings, passwords: Passwords | None = None) -> Fast
     app.state.trusted_proxies = settings.trusted_proxies
     app.state.api_keys = ApiKeys(service.engine, accounts)
     app.state.public_url = settings.public_url.rstrip("/")
-    app.state.integrations = Integrations(service.engine, vault, platforms, allow_private=settings.allow_private_stores)
+    integrations = Integrations(service.engine, vault, platforms, allow_private=settings.allow_private_stores)
+    app.state.integrations = integrations
     app.state.platforms = platforms
     app.state.ingest = Ingest(service.engine, vault, service.producer, disks)
     app.state.consent = Consent(
@@ -180,7 +184,9 @@ def build(settings: GatewaySettings, passwords: Passwords | None = None) -> Fast
         allow_private=settings.allow_private_stores,
     )
     app.state.dead_letters = dead_letters
-    app.state.forwarder = Forwarder(client, behind, settings.encryption_keys)
+    forwarder = Forwarder(client, behind, settings.encryption_keys)
+    app.state.forwarder = forwarder
+    app.state.connections = Connections(integrations, platforms, forwarder)
     app.state.system = System(
         version=__version__,
         own_status=service.status,

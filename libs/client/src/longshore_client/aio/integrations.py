@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from longshore.contracts import Platform
+from longshore.contracts import ConnectionTest, Platform
 from longshore_client.aio.transport import AsyncConnection, AsyncPages
-from longshore_client.models import ConnectLink, Integration, Platforms
+from longshore_client.models import ConnectLink, Integration, Platforms, Webhooks
 
 
 class AsyncIntegrations:
@@ -79,6 +79,22 @@ class AsyncIntegrations:
         one away. With `credentials` the hub checks the connection anew."""
         body = {"name": name, "settings": settings, "credentials": credentials}
         return await self._connection.patch(Integration, "/api/v1/integrations/{id}", {"id": id}, body=body)
+
+    async def test(self, id: UUID | str, *, idempotency_key: str | None = None) -> ConnectionTest:
+        """Test a store's connection: seven checks, each with what to do. It takes half a minute at most."""
+        return await self._connection.post(
+            ConnectionTest, "/api/v1/integrations/{id}/test", {"id": id}, idempotency_key=idempotency_key
+        )
+
+    async def webhooks(self, id: UUID | str) -> Webhooks:
+        """What the store has of the webhooks that the hub needs, asked of it now."""
+        return await self._connection.get(Webhooks, "/api/v1/integrations/{id}/webhooks", {"id": id})
+
+    async def ensure_webhooks(self, id: UUID | str, *, idempotency_key: str | None = None) -> Webhooks:
+        """Make sure that all webhooks are registered and alive; answers what the store has then."""
+        return await self._connection.post(
+            Webhooks, "/api/v1/integrations/{id}/webhooks", {"id": id}, idempotency_key=idempotency_key
+        )
 
     async def delete(self, id: UUID | str) -> None:
         """Disconnect a store: its webhooks and credentials go, its history stays."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from longshore.contracts import Platform
-from longshore_client.models import ConnectLink, Integration, Platforms
+from longshore.contracts import ConnectionTest, Platform
+from longshore_client.models import ConnectLink, Integration, Platforms, Webhooks
 from longshore_client.sync.transport import Connection, Pages
 
 
@@ -78,6 +78,22 @@ class Integrations:
         one away. With `credentials` the hub checks the connection anew."""
         body = {"name": name, "settings": settings, "credentials": credentials}
         return self._connection.patch(Integration, "/api/v1/integrations/{id}", {"id": id}, body=body)
+
+    def test(self, id: UUID | str, *, idempotency_key: str | None = None) -> ConnectionTest:
+        """Test a store's connection: seven checks, each with what to do. It takes half a minute at most."""
+        return self._connection.post(
+            ConnectionTest, "/api/v1/integrations/{id}/test", {"id": id}, idempotency_key=idempotency_key
+        )
+
+    def webhooks(self, id: UUID | str) -> Webhooks:
+        """What the store has of the webhooks that the hub needs, asked of it now."""
+        return self._connection.get(Webhooks, "/api/v1/integrations/{id}/webhooks", {"id": id})
+
+    def ensure_webhooks(self, id: UUID | str, *, idempotency_key: str | None = None) -> Webhooks:
+        """Make sure that all webhooks are registered and alive; answers what the store has then."""
+        return self._connection.post(
+            Webhooks, "/api/v1/integrations/{id}/webhooks", {"id": id}, idempotency_key=idempotency_key
+        )
 
     def delete(self, id: UUID | str) -> None:
         """Disconnect a store: its webhooks and credentials go, its history stays."""

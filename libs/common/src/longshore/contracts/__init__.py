@@ -22,6 +22,15 @@ from longshore.contracts.commands import (
     FulfillmentCreate,
     StockSet,
 )
+from longshore.contracts.connections import (
+    CheckStatus,
+    ConnectionCheck,
+    ConnectionTest,
+    Webhook,
+    WebhookRepair,
+    WebhooksRepaired,
+    WebhookStatus,
+)
 from longshore.contracts.digest import content_digest, digest_base, has_detail, knows_more, same_content
 from longshore.contracts.events import (
     AvailabilityChanged,
@@ -72,6 +81,7 @@ __all__ = [
     "STALE",
     "Address",
     "AvailabilityChanged",
+    "CheckStatus",
     "Command",
     "CommandError",
     "CommandLine",
@@ -79,6 +89,8 @@ __all__ = [
     "CommandPayload",
     "CommandStatus",
     "CommandView",
+    "ConnectionCheck",
+    "ConnectionTest",
     "Contract",
     "CustomerRef",
     "CustomerSnapshot",
@@ -124,6 +136,10 @@ __all__ = [
     "Tracking",
     "UtcDatetime",
     "Version",
+    "Webhook",
+    "WebhookRepair",
+    "WebhookStatus",
+    "WebhooksRepaired",
     "content_digest",
     "digest_base",
     "discrepancies",

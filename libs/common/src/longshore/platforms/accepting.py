@@ -20,6 +20,7 @@ from longshore.contracts import (
 from longshore.platforms.jobs import Lane, NewJob, QueueJobs
 from longshore.platforms.outcomes import outcome_message, outcome_of
 from longshore.platforms.tables import ConnectorStore
+from longshore.platforms.webhook_care import watch_job
 from longshore.platforms.work import CommandWork, ConnectWork, DisconnectWork, StockWork
 
 
@@ -131,6 +132,8 @@ class FollowIntegrations:
                 continue
             key = f"connect/{event.integration_id}/{record.partition}/{record.offset}"
             jobs.append(NewJob(event.integration_id, Lane.CONNECT, work, key))
+            if event.status is IntegrationStatus.CONNECTING:
+                jobs.append(watch_job(event.integration_id))
         if jobs:
             async with self._engine.begin() as conn:
                 await self._jobs.add(conn, jobs)

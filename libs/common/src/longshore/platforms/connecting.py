@@ -12,6 +12,7 @@ from longshore.contracts import IntegrationChanged, IntegrationStatus, Platform
 from longshore.ids import uuid7
 from longshore.platforms.access import NEEDS_REAUTH
 from longshore.platforms.clients import Clients
+from longshore.platforms.diagnosis import lack_of
 from longshore.platforms.jobs import RetryLater
 from longshore.platforms.outcomes import integration_message
 from longshore.platforms.protocols import Integration, StoreError, StoreRefused, StoreUnavailable
@@ -59,9 +60,7 @@ class ConnectStore:
             async with self._clients.calling(integration) as client:
                 info = await client.check()
                 if info.missing:
-                    raise StoreRefused(
-                        "missing-permissions", f"The store's key lacks permissions: {', '.join(info.missing)}."
-                    )
+                    raise StoreRefused("missing-permissions", lack_of(info.missing))
                 if integration.settings.get("manage_webhooks", True):
                     await client.ensure_webhooks(self.callback_url(integration))
         except StoreUnavailable as error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import FastAPI
+from pydantic import Field
 
 from longshore.broker import (
     COMMANDS,
@@ -23,6 +24,7 @@ from longshore.platforms.accepting import AcceptCommands, FollowIntegrations
 from longshore.platforms.access import GrantedClients, GrantedTokens
 from longshore.platforms.clients import Clients, MakeClient
 from longshore.platforms.connecting import ConnectStore
+from longshore.platforms.inspection import Inspection, inspection_router
 from longshore.platforms.job_runner import JobQueue
 from longshore.platforms.jobs import JobTables, RunningJob
 from longshore.platforms.metrics import ConnectorMetrics
@@ -31,6 +33,7 @@ from longshore.platforms.running import RunJobs
 from longshore.platforms.standing import Standing
 from longshore.platforms.tables import ConnectorStore, past
 from longshore.platforms.translating import TranslateRaw
+from longshore.platforms.webhook_care import Watchdog, WebhookCare
 from longshore.pruning import pruning
 from longshore.rebuild import Rebuilding, RebuildPlan
 from longshore.rebuild_command import rebuild_command
@@ -47,6 +50,8 @@ class ConnectorSettings(ServiceSettings):
 
     # Where stores reach the gateway: the base of the webhooks' addresses.
     public_url: str = "http://127.0.0.1:8000"
+    # How often a store's webhooks are looked at, in seconds; up to a quarter sooner or later.
+    webhook_check_s: float = Field(default=300.0, gt=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,8 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
     sealer = Sealer(settings.encryption_keys)
     vault = Vault(sealer)
     store = ConnectorStore(connector.schema)
-    clients = Clients(_client_maker(connector, service, vault, TokenStore(sealer)), metrics)
+    make_client = _client_maker(connector, service, vault, TokenStore(sealer))
+    clients = Clients(make_client, metrics)
     connect = ConnectStore(
         platform=connector.platform,
         schema=connector.schema,
@@ -106,6 +112,18 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
         clients=clients,
         jobs=JobTables(settings.database_url, connector.schema),
     )
+    care = WebhookCare(
+        schema=connector.schema, engine=service.engine, callback_url=connect.callback_url, metrics=metrics
+    )
+    watchdog = Watchdog(
+        platform=connector.platform,
+        engine=service.engine,
+        vault=vault,
+        standing=standing,
+        care=care,
+        jobs=JobTables(settings.database_url, connector.schema),
+        every_s=settings.webhook_check_s,
+    )
     run = RunJobs(
         platform=connector.platform,
         schema=connector.schema,
@@ -116,6 +134,7 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
         clients=clients,
         connect=connect,
         standing=standing,
+        watchdog=watchdog,
         metrics=metrics,
     )
 
@@ -130,11 +149,12 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
     )
     service.on_start(fitting_keys(service, sealer))
     service.on_start(jobs.install)
+    service.on_start(watchdog.begin)
     service.background("jobs", jobs.run)
     service.on_stop(jobs.stop)
     service.on_stop(clients.close)
     service.jobs(lambda: jobs.due(service.engine))
-    return service.app()
+    return service.app(inspection_router(Inspection(service.engine, vault, make_client, care)))
 
 
 def _client_maker(connector: Connector, service: Service, vault: Vault, store: TokenStore) -> MakeClient:
@@ -190,6 +210,7 @@ def _subscribe(
         topics=[INTEGRATIONS_EVENTS],
         group=f"{connector.name}.integrations",
         apply=FollowIntegrations(connector.platform, service.engine, jobs).apply,
+        types=[IntegrationChanged.event_type],
         schema=IntegrationChanged,
         description="Stores to connect or to take down.",
     )

@@ -37,3 +37,9 @@ class ConnectorMetrics:
         self.breakers_open = Gauge(
             "longshore_store_breakers_open", "Stores that count as down.", ["platform"], registry=registry
         )
+        self.webhooks_repaired = Counter(
+            "longshore_webhooks_repaired_total",
+            "Webhooks of stores that were put right, by what they were: missing, disabled, wrong.",
+            ["platform", "was"],
+            registry=registry,
+        )

@@ -14,6 +14,7 @@ from longshore.contracts import (
     FulfillmentCreate,
     IntegrationChanged,
     StockSet,
+    WebhooksRepaired,
 )
 
 
@@ -70,8 +71,8 @@ def outcome_message(outcome: CommandOutcome) -> Message:
     )
 
 
-def integration_message(event: IntegrationChanged) -> Message:
-    """A change of an integration as it goes onto `integrations.events`."""
+def integration_message(event: IntegrationChanged | WebhooksRepaired) -> Message:
+    """What happened to an integration as it goes onto `integrations.events`."""
     return Message(
         INTEGRATIONS_EVENTS.name,
         str(event.integration_id),

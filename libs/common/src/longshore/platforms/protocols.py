@@ -23,6 +23,7 @@ from longshore.contracts import (
     RawRef,
     StockLevel,
     StockSet,
+    Webhook,
 )
 from longshore.ids import IntegrationId, OrgId
 
@@ -116,12 +117,16 @@ class FetchedEntity:
 
 @dataclass(frozen=True, slots=True)
 class StoreInfo:
-    """What a connection check found out. `missing` names permissions that we need and lack."""
+    """What a connection check found out. `missing` names permissions that we cannot do without and lack, `lacking`
+    those without which less is known. `version_warning`: what is to be said of the platform's version, if anything is.
+    """
 
     name: str
     platform_version: str | None
     currency: str | None
     missing: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
+    version_warning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +202,9 @@ class StoreClient(Protocol):
 
     async def check(self) -> StoreInfo:
         """Reach, authenticate, and compare permissions with what we need."""
+
+    async def webhooks(self, callback_url: str) -> list[Webhook]:
+        """Each topic that we need and may have, and what the store has of it for `callback_url`."""
 
     async def ensure_webhooks(self, callback_url: str) -> list[str]:
         """Make sure that each topic we follow is delivered to `callback_url`, once; answers the topics registered.

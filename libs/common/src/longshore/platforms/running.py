@@ -44,6 +44,7 @@ from longshore.platforms.protocols import (
 from longshore.platforms.raw import fetched_message
 from longshore.platforms.standing import Standing
 from longshore.platforms.tables import ConnectorStore, Target
+from longshore.platforms.webhook_care import Watchdog
 from longshore.platforms.work import (
     CommandWork,
     ConnectWork,
@@ -51,6 +52,7 @@ from longshore.platforms.work import (
     FetchWork,
     ProbeWork,
     StockWork,
+    WatchWork,
     read_work,
 )
 from longshore.redaction import hide
@@ -95,6 +97,7 @@ class RunJobs:
         clients: Clients,
         connect: ConnectStore,
         standing: Standing,
+        watchdog: Watchdog,
         metrics: ConnectorMetrics,
         clock: Clock = utc_now,
     ) -> None:
@@ -107,6 +110,7 @@ class RunJobs:
         self._clients = clients
         self._connect = connect
         self._standing = standing
+        self._watchdog = watchdog
         self._metrics = metrics
         self._clock = clock
 
@@ -129,6 +133,8 @@ class RunJobs:
                     await self._connect.connect(integration)
                 case ProbeWork() if integration is not None and found:
                     await self._standing.probe(integration, found[1])
+                case WatchWork() if integration is not None and found:
+                    await self._watchdog.watch(integration, found[1], job.attempts)
                 case DisconnectWork() if integration is not None and found and found[1] is IntegrationStatus.DELETED:
                     await self._connect.disconnect(integration, last=job.attempts + 1 >= MOST_FAREWELLS)
                 case _:

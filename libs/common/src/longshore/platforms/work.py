@@ -43,13 +43,19 @@ class ProbeWork(Contract):
     kind: Literal["probe"] = "probe"
 
 
+class WatchWork(Contract):
+    """Look at the store's webhooks and put them right; for as long as it is connected."""
+
+    kind: Literal["watch"] = "watch"
+
+
 class DisconnectWork(Contract):
     """Remove the webhooks at the store, then forget the credentials."""
 
     kind: Literal["disconnect"] = "disconnect"
 
 
-Work = FetchWork | CommandWork | StockWork | ConnectWork | ProbeWork | DisconnectWork
+Work = FetchWork | CommandWork | StockWork | ConnectWork | ProbeWork | WatchWork | DisconnectWork
 
 _work: TypeAdapter[Work] = TypeAdapter(Annotated[Work, Field(discriminator="kind")])
 

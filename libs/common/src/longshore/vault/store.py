@@ -160,6 +160,13 @@ class Vault:
             )
         return [_row(row) for row in await conn.execute(statement)]
 
+    async def list_ids(self, conn: AsyncConnection, platform: Platform) -> Sequence[IntegrationId]:
+        """For connectors: every connected store of a platform, whoever's."""
+        statement = select(integrations.c.id).where(
+            integrations.c.platform == platform.value, integrations.c.deleted_at.is_(None)
+        )
+        return [IntegrationId(id) for id in (await conn.execute(statement)).scalars()]
+
     async def lock(
         self, conn: AsyncConnection, org_id: OrgId, id: UUID
     ) -> tuple[IntegrationRow, Mapping[str, str]] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
-from longshore.contracts import FulfillmentCreate, StockSet
+from longshore.contracts import FulfillmentCreate, StockSet, Webhook
 from longshore.platforms.protocols import (
     FetchedEntity,
     FetchRequest,
@@ -30,6 +30,10 @@ class ShopifyClient:
     async def check(self) -> StoreInfo:
         """Reach, authenticate, and compare access scopes with what we need."""
         return await setup.check(self._api)
+
+    async def webhooks(self, callback_url: str) -> list[Webhook]:
+        """Each topic that we need and may have, and whether it is delivered to `callback_url`."""
+        return await setup.webhooks(self._api, callback_url)
 
     async def ensure_webhooks(self, callback_url: str) -> list[str]:
         """Make sure that each topic we follow is delivered to `callback_url`, once; answers the topics."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+from longshore.contracts import Webhook, WebhookStatus
 from longshore.platforms.protocols import StoreInfo, StoreRefused
-from longshore_connector_shopify.client.admin_api import AdminApi
+from longshore_connector_shopify.client.admin_api import API_VERSION, AdminApi
 from longshore_connector_shopify.client.paging import nodes_of
-from longshore_connector_shopify.client.permissions import missing, with_implied
+from longshore_connector_shopify.client.permissions import OPTIONAL, missing, with_implied
 from longshore_connector_shopify.client.topics import FOLLOWED, NEEDS, enum_of
 
 
@@ -16,11 +17,17 @@ async def check(api: AdminApi) -> StoreInfo:
     """Reach the store and compare what we may with what we need."""
     data = (await api.query("shop")).data
     shop = data.get("shop") or {}
+    scopes = _scopes(data)
+    other_version = api.version is not None and api.version != API_VERSION
     return StoreInfo(
         name=str(shop.get("name") or api.domain),
         platform_version=api.version,
         currency=shop.get("currencyCode"),
-        missing=missing(_scopes(data)),
+        missing=missing(scopes),
+        lacking=tuple(scope for scope in OPTIONAL if scope not in scopes),
+        version_warning=f"The store answers with API version {api.version}; this is made for {API_VERSION}."
+        if other_version
+        else None,
     )
 
 
@@ -29,10 +36,20 @@ async def granted(api: AdminApi) -> frozenset[str]:
     return _scopes((await api.query("shop")).data)
 
 
+async def webhooks(api: AdminApi, callback_url: str) -> list[Webhook]:
+    """Each topic that we may have, and whether it is delivered there. Shopify disables nothing: it deletes."""
+    there = {each["topic"]: each["id"] async for each in _subscriptions(api) if each.get("uri") == callback_url}
+    found = []
+    for topic in await _topics(api):
+        id = there.get(enum_of(topic))
+        status = WebhookStatus.MISSING if id is None else WebhookStatus.ACTIVE
+        found.append(Webhook(topic=topic, status=status, external_id=None if id is None else id.rpartition("/")[2]))
+    return found
+
+
 async def ensure_webhooks(api: AdminApi, callback_url: str) -> list[str]:
     """Subscribe to each topic that is not yet delivered there, as far as we may."""
-    scopes = await granted(api)
-    topics = [topic for topic in FOLLOWED if topic not in NEEDS or NEEDS[topic] in scopes]
+    topics = await _topics(api)
     there = {each["topic"] async for each in _subscriptions(api) if each.get("uri") == callback_url}
     for topic in topics:
         if enum_of(topic) not in there:
@@ -46,6 +63,11 @@ async def remove_webhooks(api: AdminApi, callback_url: str) -> None:
     for subscription in ours:
         # An error here says that it is gone already.
         await api.query("webhook_delete", {"id": subscription})
+
+
+async def _topics(api: AdminApi) -> list[str]:
+    scopes = await granted(api)
+    return [topic for topic in FOLLOWED if topic not in NEEDS or NEEDS[topic] in scopes]
 
 
 async def _subscribe(api: AdminApi, topic: str, callback_url: str) -> None:

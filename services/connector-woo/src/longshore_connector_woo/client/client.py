@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from weakref import WeakValueDictionary
 
-from longshore.contracts import FulfillmentCreate, StockSet
+from longshore.contracts import FulfillmentCreate, StockSet, Webhook
 from longshore.platforms.protocols import (
     FetchedEntity,
     FetchRequest,
@@ -44,12 +44,13 @@ class WooClient:
         """See StoreClient. Harmless: the only write is a batch of nothing."""
         return await connection.check(self._http, self._integration.store_url)
 
+    async def webhooks(self, callback_url: str) -> list[Webhook]:
+        """See StoreClient."""
+        return await webhooks.states(self._http, callback_url, self._webhook_secret())
+
     async def ensure_webhooks(self, callback_url: str) -> list[str]:
         """See StoreClient."""
-        secret = self._integration.credentials.get("webhook_secret")
-        if not secret:
-            raise StoreRefused("webhook-secret", "There is no secret for the store's webhooks.")
-        return await webhooks.ensure(self._http, callback_url, secret)
+        return await webhooks.ensure(self._http, callback_url, self._webhook_secret())
 
     async def remove_webhooks(self, callback_url: str) -> None:
         """See StoreClient."""
@@ -86,3 +87,9 @@ class WooClient:
     async def close(self) -> None:
         """See StoreClient."""
         await self._http.close()
+
+    def _webhook_secret(self) -> str:
+        secret = self._integration.credentials.get("webhook_secret")
+        if not secret:
+            raise StoreRefused("webhook-secret", "There is no secret for the store's webhooks.")
+        return secret

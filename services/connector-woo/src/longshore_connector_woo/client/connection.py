@@ -8,6 +8,9 @@ from longshore.platforms.protocols import StoreInfo, StoreRefused, StoreUnauthor
 from longshore_connector_woo.client.answers import NO_REST_API, plain
 from longshore_connector_woo.client.http import StoreHttp
 
+# Of 2023: the first with High-Performance Order Storage as a rule.
+OLDEST = 8
+
 # What we read, and what a missing right for it is called.
 _READS = {"/orders": "read orders", "/products": "read products", "/webhooks": "read webhooks"}
 
@@ -42,7 +45,18 @@ async def _check(http: StoreHttp, store_url: str) -> StoreInfo:
         )
     if not await _may_write(http):
         missing.append("write")
-    return StoreInfo(name, await _version(http), await _currency(http), tuple(missing))
+    version = await _version(http)
+    return StoreInfo(name, version, await _currency(http), tuple(missing), version_warning=version_warning(version))
+
+
+def version_warning(version: str | None) -> str | None:
+    """What is to be said of a store's version."""
+    if version is None:
+        return "The store does not show its version to the key's owner."
+    major = version.partition(".")[0]
+    if major.isdigit() and int(major) < OLDEST:
+        return f"WooCommerce {version[:20]} is older than {OLDEST}.0, the oldest that this is made for."
+    return None
 
 
 async def _name(http: StoreHttp, store_url: str) -> str:

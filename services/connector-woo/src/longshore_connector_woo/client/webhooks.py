@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from typing import Any
 
+from longshore.contracts import Webhook, WebhookStatus
 from longshore.platforms.protocols import StoreRefused
 from longshore_connector_woo.client.http import StoreHttp
 from longshore_connector_woo.client.paging import pages
@@ -24,6 +25,12 @@ TOPICS = (
 )
 
 
+async def states(http: StoreHttp, callback_url: str, secret: str) -> list[Webhook]:
+    """Each topic that we need, and what the store has of it."""
+    ours = await _ours(http, callback_url)
+    return [_state(topic, ours.get(topic, []), _wanted(topic, callback_url, secret)) for topic in TOPICS]
+
+
 async def ensure(http: StoreHttp, callback_url: str, secret: str) -> list[str]:
     """Make it so; answers the topics. Repeating it changes nothing.
 
@@ -32,12 +39,7 @@ async def ensure(http: StoreHttp, callback_url: str, secret: str) -> list[str]:
     """
     ours = await _ours(http, callback_url)
     for topic in TOPICS:
-        wanted = {
-            "name": f"Longshore {topic} ({_fingerprint(secret)})",
-            "topic": topic,
-            "status": "active",
-            "delivery_url": callback_url,
-        }
+        wanted = _wanted(topic, callback_url, secret)
         found = ours.get(topic, [])
         if not found:
             await http.post("/webhooks", {**wanted, "secret": secret})
@@ -55,6 +57,30 @@ async def remove(http: StoreHttp, callback_url: str) -> None:
     for found in (await _ours(http, callback_url)).values():
         for each in found:
             await _delete(http, each)
+
+
+def _wanted(topic: str, callback_url: str, secret: str) -> dict[str, str]:
+    return {
+        "name": f"Longshore {topic} ({_fingerprint(secret)})",
+        "topic": topic,
+        "status": "active",
+        "delivery_url": callback_url,
+    }
+
+
+def _state(topic: str, found: list[dict[str, Any]], wanted: dict[str, str]) -> Webhook:
+    if not found:
+        return Webhook(topic=topic, status=WebhookStatus.MISSING)
+    first, *others = found
+    status, detail = WebhookStatus.ACTIVE, None
+    if first.get("status") != wanted["status"]:
+        # WooCommerce's own word: `disabled` after failures, `paused` by a person.
+        status, detail = WebhookStatus.DISABLED, f"The store has it as {str(first.get('status'))[:20]}."
+    elif first.get("name") != wanted["name"]:
+        status, detail = WebhookStatus.WRONG, "It may be signed with an older secret."
+    elif others:
+        status, detail = WebhookStatus.WRONG, f"It is registered {len(found)} times."
+    return Webhook(topic=topic, status=status, external_id=str(first["id"]), detail=detail)
 
 
 async def _ours(http: StoreHttp, callback_url: str) -> dict[str, list[dict[str, Any]]]:

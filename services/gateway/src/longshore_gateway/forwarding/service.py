@@ -17,6 +17,8 @@ TIMEOUT_S = 15.0
 
 # What a request and an answer carry across besides their bodies.
 _REQUEST_HEADERS = ("content-type", "accept", "idempotency-key", "traceparent")
+# RFC 9457's own; the others are the problem's.
+_STANDARD = ("type", "title", "status", "detail", "instance")
 _ANSWER_HEADERS = ("content-type", "retry-after", "location", "idempotency-replayed")
 
 
@@ -46,8 +48,23 @@ class Forwarder:
 
     async def get_json(self, service: str, path: str, org_id: OrgId, params: Mapping[str, str]) -> dict[str, Any]:
         """A service's answer as JSON. Raises Problem: the service's own, or 502 and 503."""
-        query = str(httpx.QueryParams(params))
-        answer = await self._call(service, "GET", path, org_id, params=query, content=b"", headers={})
+        return await self.ask_json(service, "GET", path, org_id, params)
+
+    async def ask_json(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        org_id: OrgId,
+        params: Mapping[str, str] | None = None,
+        *,
+        timeout_s: float = TIMEOUT_S,
+    ) -> dict[str, Any]:
+        """The same of any request without a body; waits `timeout_s` for it."""
+        query = str(httpx.QueryParams(params or {}))
+        answer = await self._call(
+            service, method, path, org_id, params=query, content=b"", headers={}, timeout_s=timeout_s
+        )
         try:
             found: dict[str, Any] = answer.json()
         except ValueError:
@@ -58,6 +75,7 @@ class Forwarder:
                 str(found.get("detail", "")),
                 title=found.get("title"),
                 type=str(found.get("type", "")).removeprefix("/problems/") or None,
+                **{name: value for name, value in found.items() if name not in _STANDARD},
             )
         return found
 
@@ -71,6 +89,7 @@ class Forwarder:
         params: str,
         content: bytes,
         headers: Mapping[str, str],
+        timeout_s: float = TIMEOUT_S,
     ) -> httpx.Response:
         url = f"{self._services[service]}{path}" + (f"?{params}" if params else "")
         try:
@@ -79,7 +98,7 @@ class Forwarder:
                 url,
                 content=content,
                 headers={**headers, **internal_headers(self._keys, org_id)},
-                timeout=TIMEOUT_S,
+                timeout=timeout_s,
             )
         except httpx.HTTPError:
             raise Problem(503, f"{service} does not answer.", type="try-again", headers={"Retry-After": "2"}) from None

@@ -24,6 +24,7 @@ def subscribe_integrations(service: Service, channels: Channels) -> None:
         topics=[INTEGRATIONS_EVENTS],
         group="inventory.integrations",
         apply=apply_integrations,
+        types=[IntegrationChanged.event_type],
         schema=IntegrationChanged,
         description="Keeps what each store's settings say of its stock.",
     )

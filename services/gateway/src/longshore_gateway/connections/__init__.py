@@ -1,0 +1,1 @@
+"""How stores' connections fare: their connectors look, the gateway asks them."""
