@@ -130,6 +130,8 @@ async def running_system(
             | {
                 "LONGSHORE_HTTP_PORT": str(port),
                 "LONGSHORE_ALLOW_PRIVATE_STORES": "1",
+                # What the hub can do is measured, not what one caller may.
+                "LONGSHORE_RATE_LIMIT_PER_S": "0",
                 # Nobody listens there: shops that are but a name must not be called.
                 "LONGSHORE_SHOPIFY_ADMIN_ORIGIN": "http://127.0.0.1:9",
             }

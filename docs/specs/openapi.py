@@ -43,6 +43,14 @@ _STORE_ID: Json = {
     "schema": {"type": "string", "format": "uuid"},
 }
 
+_IDEMPOTENCY_KEY: Json = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same key and body again give the same answer, and one effect, for 24 hours.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+
 
 def openapi_document(apps: dict[str, FastAPI]) -> Json:
     """The gateway's own routes, those that it forwards, and those in front of it (deliveries, operations)."""
@@ -67,16 +75,29 @@ def _with_problems(document: Json) -> Json:
         schemas.pop(name, None)
     schemas["Problem"] = _PROBLEM
     for operations in document["paths"].values():
-        for operation in operations.values():
+        for method, operation in operations.items():
             responses = operation["responses"]
+            if method == "post" and operation.get("security"):
+                _may_be_repeated(operation)
             if "422" in responses:
                 responses["422"] = _problem("The input is wrong; `errors` says where")
             if operation.get("security"):
                 responses.setdefault("401", _problem("No or a wrong API key or access token"))
                 responses.setdefault("403", _problem("The caller lacks the scope that `scope` names"))
+                responses.setdefault(
+                    "429", _problem("Too many requests; the next one may come after Retry-After seconds")
+                )
                 responses.setdefault("503", _problem("A part of the hub does not answer; try again"))
     document["components"]["schemas"] = dict(sorted(schemas.items()))
     return document
+
+
+def _may_be_repeated(operation: Json) -> None:
+    """The gateway itself sees to the Idempotency-Key of every POST; some services do, too."""
+    parameters = [each for each in operation.get("parameters", []) if each["name"].lower() != "idempotency-key"]
+    operation["parameters"] = [*parameters, _IDEMPOTENCY_KEY]
+    operation["responses"].setdefault("409", _problem("The first request with this Idempotency-Key is under way"))
+    operation["responses"].setdefault("422", _problem("This Idempotency-Key was used for another request"))
 
 
 def _problem(description: str) -> Json:

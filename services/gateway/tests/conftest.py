@@ -73,6 +73,8 @@ def settings(bootstrap_servers: str, database_url: str, topic_prefix: str) -> Ga
         encryption_keys=(Fernet.generate_key().decode(),),
         bootstrap_api_key=(KEY, OTHER_KEY),
         public_url="https://hub.example",
+        # Tests are faster than people; those of the limit set one.
+        rate_limit_per_s=0,
         shopify_client_secrets=("app-secret",),
     )
 

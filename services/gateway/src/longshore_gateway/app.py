@@ -23,6 +23,7 @@ from longshore.broker import (
 )
 from longshore.contracts import Command, Platform
 from longshore.db import migrations_path
+from longshore.ops import TraceMiddleware
 from longshore.platforms.declaration import find_platforms
 from longshore.platforms.metrics import ConnectorMetrics
 from longshore.platforms.translating import TranslateRaw
@@ -43,17 +44,23 @@ from longshore_gateway.disk.logdirs import LogDirs
 from longshore_gateway.disk.metrics import DiskMetrics
 from longshore_gateway.disk.rules import MIB
 from longshore_gateway.disk.service import Disks
+from longshore_gateway.door.middleware import DoorMiddleware, Limits
 from longshore_gateway.forwarding.api import router as forwarding_router
 from longshore_gateway.forwarding.service import Forwarder
+from longshore_gateway.idempotency.middleware import IdempotencyMiddleware
+from longshore_gateway.idempotency.service import Repeats
+from longshore_gateway.idempotency.store import past as past_keys
 from longshore_gateway.ingest.api import router as ingest_router
 from longshore_gateway.ingest.declaration import PLATFORM as CUSTOM_CHANNEL
 from longshore_gateway.ingest.handover import HandOver, NothingToFetch
+from longshore_gateway.ingest.rules import MAX_BODY as MAX_INGEST_BODY
 from longshore_gateway.ingest.service import RAW_API, Ingest
 from longshore_gateway.ingest.translator import ApiTranslator
 from longshore_gateway.integrations.api import router as integrations_router
 from longshore_gateway.integrations.service import Integrations
 from longshore_gateway.keys.api import router as keys_router
 from longshore_gateway.keys.service import ApiKeys
+from longshore_gateway.limits.buckets import Buckets
 from longshore_gateway.models import SCHEMA
 from longshore_gateway.oauth.api import router as oauth_router
 from longshore_gateway.oauth.service import Consent, ShopifyApp
@@ -132,7 +139,7 @@ def build(settings: GatewaySettings, passwords: Passwords | None = None) -> Fast
     consumers = [DEAD_LETTERS_GROUP, *_custom_channel(service)]
     # Deliveries of the stores that it remembers are taken without any; a balancer must not turn them away.
     service.serves_without("database", *(f"consumer {group}" for group in consumers))
-    gone = [*past(settings.history_days), *past_sessions(settings.history_days)]
+    gone = [*past(settings.history_days), *past_sessions(settings.history_days), *past_keys()]
     service.background("pruning", pruning(service.engine, gone, service.registry))
     service.on_start(fitting_keys(service, sealer))
     service.on_start(_bootstrap(accounts, settings))
@@ -158,7 +165,9 @@ def build(settings: GatewaySettings, passwords: Passwords | None = None) -> Fast
         system_router,
         forwarding_router,
         title="Longshore",
+        trace=False,
     )
+    _before_routes(app, settings, accounts, Repeats(service.engine, sealer))
     app.state.accounts = accounts
     app.state.logins = logins
     app.state.people = People(service.engine, accounts, logins, passwords)
@@ -235,6 +244,23 @@ def front(app: FastAPI) -> WebhookRoute:
     """The application as it is served: deliveries pass nothing but their own route (docs/adr: the hot route)."""
     service: Service = app.state.service
     return WebhookRoute(app, app.state.stores, service.producer, WebhookMetrics(service.registry), app.state.disks)
+
+
+def _before_routes(app: FastAPI, settings: GatewaySettings, accounts: Accounts, repeats: Repeats) -> None:
+    """What a request to the API passes, the innermost first; deliveries pass none of it (`front`)."""
+    known = Buckets(settings.rate_limit_per_s, settings.rate_limit_burst)
+    # Who is not known has a tenth in the long run: enough to log in, and to be told that a key is wrong.
+    strangers = Buckets(settings.rate_limit_per_s / 10, settings.rate_limit_burst)
+    app.add_middleware(IdempotencyMiddleware, repeats=repeats, keys=settings.encryption_keys)
+    app.add_middleware(
+        DoorMiddleware,
+        accounts=accounts,
+        known=known,
+        strangers=strangers,
+        limits=Limits(bodies={"/api/v1/ingest/": MAX_INGEST_BODY}),
+        trusted_proxies=settings.trusted_proxies,
+    )
+    app.add_middleware(TraceMiddleware)
 
 
 def _bootstrap(accounts: Accounts, settings: GatewaySettings) -> Callable[[], Awaitable[None]]:

@@ -12,8 +12,10 @@ from fastapi import Request, Security
 from fastapi.security import HTTPBearer, SecurityScopes
 
 from longshore.ids import OrgId
+from longshore.problems import Problem
 from longshore_gateway.accounts.rules import Caller, Scope, require
 from longshore_gateway.accounts.service import Accounts
+from longshore_gateway.door.asgi import caller_of
 
 SCHEME = "HTTPBearer"
 
@@ -24,8 +26,12 @@ _bearer = HTTPBearer(
 
 async def identify(request: Request, needed: SecurityScopes, _: Annotated[object, Security(_bearer)]) -> Caller:
     """Who is asking. Raises Problem 401, or 403 when they lack a scope that the route declares."""
-    accounts: Accounts = request.app.state.accounts
-    caller = await accounts.authenticate(request.headers.get("authorization"))
+    caller = caller_of(request.scope)
+    if caller is None:
+        accounts: Accounts = request.app.state.accounts
+        caller = await accounts.authenticate(request.headers.get("authorization"))
+    if isinstance(caller, Problem):
+        raise caller
     require(caller, needed.scopes)
     return caller
 
