@@ -53,6 +53,7 @@ check: setup lint types docs-check deploy-check ## lint, types, generated docume
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m longshore_devkit.lint.org_scope
 
 types: setup
 	$(BIN)/mypy $(SOURCES) bench docs/generate.py docs/specs deploy/check.py deploy/checks

@@ -183,8 +183,8 @@ async def eventually(check: Callable[[], T], *, timeout: float = ..., interval: 
 async def eventually(check: Callable[[], object], *, timeout: float = 10.0, interval: float = 0.05) -> object:
     """Call `check` (plain or async) until it returns something true, and return that.
 
-    An AssertionError raised by it counts as "not yet". After `timeout` seconds (of a quick machine: see PATIENCE) raises
-    AssertionError with the last value or the last assertion."""
+    An AssertionError raised by it counts as "not yet". After `timeout` seconds (of a quick machine: see PATIENCE) it
+    raises AssertionError with the last value or the last assertion."""
     deadline = time.monotonic() + timeout * PATIENCE
     while True:
         failed: AssertionError | None = None

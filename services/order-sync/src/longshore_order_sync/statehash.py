@@ -84,6 +84,7 @@ async def _lines(conn: AsyncConnection, table: str, line: str, org_id: UUID | No
 
 async def _shipped(conn: AsyncConnection, org_id: UUID | None, chunk: int) -> AsyncIterator[list[UUID]]:
     """The orders that were shipped through the hub, some at a time, by id."""
+    # unscoped: `_only` compares org_id; without one it is of the whole hub
     query = text(
         f"SELECT DISTINCT order_id FROM {SCHEMA}.fulfillments WHERE order_id > :after {_only(org_id)}"  # noqa: S608
         f" ORDER BY order_id LIMIT :chunk"

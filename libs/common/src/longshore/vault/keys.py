@@ -91,9 +91,11 @@ async def forget_unreadable(engine: AsyncEngine, sealer: Sealer, now: datetime) 
                 forgotten |= {id for id, value in batch if not sealer.opens(value)}
         for id in forgotten:
             await conn.execute(tokens.delete().where(tokens.c.integration_id == id))
+            # unscoped: encryption keys are the whole hub's
             await conn.execute(
                 update(integrations).where(integrations.c.id == id).values(credentials=None, updated_at=now)
             )
+            # unscoped: encryption keys are the whole hub's
             await conn.execute(
                 update(integrations)
                 .where(integrations.c.id == id, integrations.c.deleted_at.is_(None))

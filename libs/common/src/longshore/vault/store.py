@@ -117,6 +117,7 @@ class Vault:
         self, conn: AsyncConnection, id: UUID, credentials: Mapping[str, str], now: datetime
     ) -> IntegrationRow | None:
         """New credentials for a store that is connected: it is checked again, and keeps its name, settings, history."""
+        # unscoped: by the integration that was found for the organisation
         statement = (
             update(integrations)
             .where(integrations.c.id == id, integrations.c.deleted_at.is_(None))
@@ -203,6 +204,7 @@ class Vault:
         }
         if credentials is not None:
             values["credentials"] = self._sealer.seal(credentials)
+        # unscoped: the row that this transaction has locked for its organisation
         statement = update(integrations).where(integrations.c.id == id).values(**values).returning(*_SHOWN)
         row = (await conn.execute(statement)).one()
         await self._changed(conn, id)
@@ -225,12 +227,15 @@ class Vault:
 
     async def destroy_credentials(self, conn: AsyncConnection, id: UUID) -> None:
         """Forget the credentials of a deleted integration."""
+        # unscoped: by the integration, for its connector
         await conn.execute(
             update(integrations)
             .where(integrations.c.id == id, integrations.c.deleted_at.is_not(None))
             .values(credentials=None)
         )
+        # unscoped: by the integration, for its connector
         gone = select(integrations.c.id).where(integrations.c.id == id, integrations.c.deleted_at.is_not(None))
+        # unscoped: by the integration, for its connector
         await conn.execute(delete(tokens).where(tokens.c.integration_id.in_(gone)))
 
     async def open(
@@ -240,6 +245,7 @@ class Vault:
 
         Raises InvalidKey if its credentials cannot be opened.
         """
+        # unscoped: by the integration, for its connector
         statement = select(*_SHOWN, integrations.c.credentials).where(
             integrations.c.id == id, integrations.c.credentials.is_not(None)
         )
@@ -250,6 +256,7 @@ class Vault:
 
     async def open_by_store(self, conn: AsyncConnection, platform: Platform, store_key: str) -> Sequence[Integration]:
         """For the gateway: who has connected this store (one organisation, as a rule)."""
+        # unscoped: a store that may be several organisations': each row says whose it is
         statement = select(*_SHOWN, integrations.c.credentials).where(
             integrations.c.platform == platform.value,
             integrations.c.store_key == store_key,
@@ -262,6 +269,7 @@ class Vault:
         self, conn: AsyncConnection, id: UUID, status: IntegrationStatus, reason: str | None, now: datetime
     ) -> bool:
         """Record how a connection fares; answers whether that was news. A deleted integration stays deleted."""
+        # unscoped: by the integration, for its connector
         statement = (
             update(integrations)
             .where(
@@ -286,6 +294,7 @@ class Vault:
         reason_begins: str = "",
     ) -> bool:
         """From one status to another, if it is in the first (and its reason begins so); answers whether it was."""
+        # unscoped: by the integration, for its connector
         statement = (
             update(integrations)
             .where(

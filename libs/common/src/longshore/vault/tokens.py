@@ -76,6 +76,7 @@ class TokenStore:
 
     async def replace(self, conn: AsyncConnection, id: UUID, version: int, pair: TokenPair, now: datetime) -> bool:
         """The pair that a refresh of `version` gave; answers whether that was still the newest."""
+        # unscoped: by the integration, for its connector
         done = await conn.execute(
             update(tokens)
             .where(tokens.c.integration_id == id, tokens.c.version == version)
@@ -86,20 +87,24 @@ class TokenStore:
 
     async def get(self, conn: AsyncConnection, id: UUID, *, lock: bool = False) -> StoredTokens | None:
         """The newest pair; `lock`: nobody else gets it locked before this transaction ends. Raises InvalidKey."""
+        # unscoped: by the integration, for its connector
         query = select(tokens).where(tokens.c.integration_id == id)
         row = (await conn.execute(query.with_for_update() if lock else query)).one_or_none()
         return self._opened(row) if row else None
 
     async def note_attempt(self, conn: AsyncConnection, id: UUID, now: datetime) -> None:
         """A refresh begins. What is still noted when the next one begins tells that an answer was lost."""
+        # unscoped: by the integration, for its connector
         await conn.execute(update(tokens).where(tokens.c.integration_id == id).values(attempted_at=now))
 
     async def note_refusal(self, conn: AsyncConnection, id: UUID, now: datetime) -> None:
         """The platform refuses to refresh this pair, for good."""
+        # unscoped: by the integration, for its connector
         await conn.execute(update(tokens).where(tokens.c.integration_id == id).values(refused_at=now))
 
     async def destroy(self, conn: AsyncConnection, id: UUID) -> None:
         """Forget a store's pair."""
+        # unscoped: by the integration, for its connector
         await conn.execute(delete(tokens).where(tokens.c.integration_id == id))
 
     def _values(self, pair: TokenPair, now: datetime) -> dict[str, Any]:

@@ -56,6 +56,7 @@ async def add_organisation(conn: AsyncConnection, digest: str, prefix: str, now:
 
 async def find_key(conn: AsyncConnection, digest: str) -> KeyRow | None:
     """Whose key this is, unless it is revoked. A query that is not scoped: it finds the scope."""
+    # unscoped: by the digest of a key, which finds the organisation
     statement = select(*KEY_FIELDS).where(api_keys.c.digest == digest, api_keys.c.revoked_at.is_(None))
     row = (await conn.execute(statement)).one_or_none()
     return None if row is None else key_row(row)
@@ -67,6 +68,7 @@ async def mark_used(conn: AsyncConnection, used: Mapping[UUID, datetime]) -> Non
         func.unnest(bindparam("ids", list(used), ARRAY(Uuid))).label("id"),
         func.unnest(bindparam("times", list(used.values()), ARRAY(DateTime(timezone=True)))).label("at"),
     ).subquery()
+    # unscoped: by ids of keys that have been let in
     await conn.execute(
         update(api_keys)
         .where(api_keys.c.id == given.c.id)

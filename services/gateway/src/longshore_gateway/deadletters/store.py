@@ -123,6 +123,7 @@ def past(history_days: int) -> list[Past]:
 
 async def count_open(conn: AsyncConnection) -> int:
     """How many letters of all organisations wait for a person."""
+    # unscoped: a number for whoever runs the hub
     count = await conn.scalar(
         select(func.count()).select_from(dead_letters).where(dead_letters.c.replayed_at.is_(None))
     )

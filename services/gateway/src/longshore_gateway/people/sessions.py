@@ -28,6 +28,7 @@ class Attempts:
 
 async def find_caller(conn: AsyncConnection, session_id: UUID, now: datetime) -> User | None:
     """Who is logged in by this session, if it goes on and they may. Not scoped: it finds the scope."""
+    # unscoped: by a session or the digest of its token, which find the organisation
     statement = (
         select(*FIELDS)
         .join(sessions, sessions.c.user_id == users.c.id)
@@ -56,6 +57,7 @@ async def add_token(conn: AsyncConnection, user: User, session_id: UUID, digest:
 
 async def lock_token(conn: AsyncConnection, digest: str) -> tuple[Token, User] | None:
     """A refresh token, its session and its person. Not scoped: it finds the scope. The session is locked."""
+    # unscoped: by a session or the digest of its token, which find the organisation
     statement = (
         select(
             sessions.c.id.label("session_id"),
@@ -72,7 +74,9 @@ async def lock_token(conn: AsyncConnection, digest: str) -> tuple[Token, User] |
     if row is None:
         return None
     # After the lock: whoever held it may have used it.
+    # unscoped: by a session or the digest of its token, which find the organisation
     used_at = await conn.scalar(select(refresh_tokens.c.used_at).where(refresh_tokens.c.digest == digest))
+    # unscoped: by a session or the digest of its token, which find the organisation
     person = (await conn.execute(select(*FIELDS).where(users.c.id == row.user_id))).one()
     token = Token(row.session_id, row.session_created_at, row.session_expires_at, row.session_ended_at, used_at)
     return token, user_of(person)
@@ -80,12 +84,15 @@ async def lock_token(conn: AsyncConnection, digest: str) -> tuple[Token, User] |
 
 async def use_token(conn: AsyncConnection, digest: str, session_id: UUID, now: datetime, expires_at: datetime) -> None:
     """A refresh token gave a new pair; its session goes on."""
+    # unscoped: by a session or the digest of its token, which find the organisation
     await conn.execute(update(refresh_tokens).where(refresh_tokens.c.digest == digest).values(used_at=now))
+    # unscoped: by a session or the digest of its token, which find the organisation
     await conn.execute(update(sessions).where(sessions.c.id == session_id).values(expires_at=expires_at))
 
 
 async def end_session(conn: AsyncConnection, session_id: UUID, now: datetime) -> None:
     """Nobody is logged in by it any more."""
+    # unscoped: by a session or the digest of its token, which find the organisation
     await conn.execute(
         update(sessions).where(sessions.c.id == session_id, sessions.c.ended_at.is_(None)).values(ended_at=now)
     )

@@ -83,6 +83,7 @@ async def put_invitation(conn: AsyncConnection, user: User, digest: str, expires
 
 async def take_invitation(conn: AsyncConnection, digest: str, now: datetime) -> tuple[OrgId, UUID] | None:
     """Use an invitation, once: whose it is. Not scoped: it finds the scope."""
+    # unscoped: by the digest of an invitation, which finds the organisation
     statement = (
         delete(invitations)
         .where(invitations.c.digest == digest, invitations.c.expires_at > now)
@@ -94,6 +95,7 @@ async def take_invitation(conn: AsyncConnection, digest: str, now: datetime) -> 
 
 async def invited_email(conn: AsyncConnection, digest: str, now: datetime) -> str | None:
     """Whom an invitation is for. Not scoped: it finds the scope."""
+    # unscoped: by the digest of an invitation, which finds the organisation
     statement = (
         select(users.c.email)
         .join(invitations, invitations.c.user_id == users.c.id)
@@ -109,6 +111,7 @@ async def password_of(conn: AsyncConnection, org_id: OrgId, id: UUID) -> str | N
 
 async def find_login(conn: AsyncConnection, email: str, *, lock: bool = False) -> tuple[User, str | None] | None:
     """Who logs in with this address, and the hash of their password. Not scoped: it finds the scope."""
+    # unscoped: by the address of a login, which finds the organisation
     statement = select(*FIELDS, users.c.password_hash).where(users.c.email == email)
     row = (await conn.execute(statement.with_for_update() if lock else statement)).one_or_none()
     if row is None:
@@ -120,6 +123,7 @@ async def find_login(conn: AsyncConnection, email: str, *, lock: bool = False) -
 
 async def list_organisations(conn: AsyncConnection) -> Sequence[UUID]:
     """Organisations, oldest first: for whoever has the machine, not for callers."""
+    # unscoped: for whoever has the machine
     return list(await conn.scalars(select(organisations.c.org_id).order_by(organisations.c.created_at)))
 
 

@@ -31,6 +31,7 @@ _SAVE = text(
     """
 )
 
+# unscoped: by the integration, which is one organisation's
 _VARIANTS = text(
     """
     SELECT DISTINCT variant_id, org_id, sku FROM inventory.listings
@@ -108,6 +109,7 @@ class Channels:
 
 
 async def _channel(conn: AsyncConnection, id: UUID) -> Channel | None:
+    # unscoped: by the integration, which is one organisation's
     row = (
         await conn.execute(text("SELECT * FROM inventory.channels WHERE integration_id = :id FOR UPDATE"), {"id": id})
     ).first()

@@ -66,6 +66,7 @@ _SAVE_PRODUCTS = text(
     """
 )
 
+# unscoped: by canonical ids, each of one organisation
 _SAVE_LISTINGS = text(
     """
     INSERT INTO inventory.listings (id, org_id, integration_id, platform, product_id, product_external_id,
@@ -97,6 +98,7 @@ _SAVE_LISTINGS = text(
 
 async def lock_products(conn: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, ProductRow]:
     """Load and lock products, in the order of their ids."""
+    # unscoped: by canonical ids, each of one organisation
     rows = await conn.execute(
         text("SELECT * FROM inventory.products WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE"),
         {"ids": sorted(ids)},
@@ -152,6 +154,7 @@ async def listings_of_products(
     conn: AsyncConnection, product_ids: Iterable[UUID], listing_ids: Iterable[UUID]
 ) -> list[tuple[UUID, UUID, UUID | None, str | None, bool]]:
     """(listing, product, variant, SKU, active) of all listings of these products, and of these listings."""
+    # unscoped: by canonical ids, each of one organisation
     rows = await conn.execute(
         text(
             "SELECT id, product_id, variant_id, sku, active FROM inventory.listings"
@@ -214,6 +217,7 @@ def _price(price: Money | None) -> str | None:
 
 async def end_listings(conn: AsyncConnection, ids: Iterable[UUID]) -> None:
     """Make listings inactive: the store does not sell them any more."""
+    # unscoped: by canonical ids, each of one organisation
     await conn.execute(
         text("UPDATE inventory.listings SET active = false WHERE id = ANY(CAST(:ids AS uuid[]))"),
         {"ids": sorted(ids)},

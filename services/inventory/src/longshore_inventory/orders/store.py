@@ -32,8 +32,10 @@ _COLUMNS = """(id, org_id, integration_id, external_id, updated_at, observed_at,
 
 _INSERT_NEW = text(f"INSERT INTO inventory.orders {_COLUMNS} {_UNNEST} ORDER BY id ON CONFLICT DO NOTHING RETURNING id")
 
+# unscoped: by canonical ids, each of one organisation
 _LOCK = text("SELECT * FROM inventory.orders WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE")
 
+# unscoped: by canonical ids, each of one organisation
 _UPDATE = text(
     f"""
     UPDATE inventory.orders o
@@ -82,6 +84,7 @@ async def lock_orders(conn: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, 
 
 async def orders_of(conn: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, OrderRow]:
     """Load orders without locking them; their lines' variants are locked by the caller."""
+    # unscoped: by canonical ids, each of one organisation
     rows = await conn.execute(
         text("SELECT * FROM inventory.orders WHERE id = ANY(CAST(:ids AS uuid[]))"), {"ids": sorted(ids)}
     )
@@ -148,6 +151,7 @@ async def variants_of_orders(conn: AsyncConnection, order_ids: Iterable[UUID]) -
     nameless: set[UUID] = set()
     if not ids:
         return wanted, nameless
+    # unscoped: by canonical ids, each of one organisation
     rows = await conn.execute(
         text(
             "SELECT DISTINCT variant_id, org_id, sku, CASE WHEN sku IS NULL THEN integration_id END AS nameless"
@@ -168,6 +172,7 @@ async def lines_of_orders(conn: AsyncConnection, order_ids: Iterable[UUID]) -> l
     ids = sorted(order_ids)
     if not ids:
         return []
+    # unscoped: by canonical ids, each of one organisation
     rows = await conn.execute(
         text("SELECT * FROM inventory.order_lines WHERE order_id = ANY(CAST(:ids AS uuid[]))"), {"ids": ids}
     )
@@ -178,6 +183,7 @@ async def lines_of_listings(conn: AsyncConnection, wanted: Sequence[tuple[UUID, 
     """Lines that a listing's first report may concern: for each (variant, integration, its external id, as of)."""
     if not wanted:
         return []
+    # unscoped: by canonical ids, each of one organisation
     rows = await conn.execute(
         text(
             """
@@ -204,6 +210,7 @@ async def lines_without_sku(conn: AsyncConnection, listed: Sequence[tuple[UUID, 
     """Lines that name no SKU, and so belong to whatever variant their listing does: (integration, external id)."""
     if not listed:
         return []
+    # unscoped: by canonical ids, each of one organisation
     rows = await conn.execute(
         text(
             """
@@ -308,6 +315,7 @@ async def settled_fulfillments(
     ids = sorted(order_ids)
     if not ids:
         return found
+    # unscoped: by canonical ids, each of one organisation
     rows = await conn.execute(
         text(
             "SELECT order_id, external_id, lines FROM inventory.fulfillments"

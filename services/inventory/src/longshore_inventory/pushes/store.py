@@ -26,6 +26,7 @@ _INSERT = text(
 )
 
 # A final status stays; attempts only grow.
+# unscoped: by ids of commands and listings, each of one organisation
 _UPDATE = text(
     """
     UPDATE inventory.commands c
@@ -40,6 +41,7 @@ _UPDATE = text(
 )
 
 # What landed ends the window of all older pushes of the listing, and makes those that are open needless.
+# unscoped: by ids of commands and listings, each of one organisation
 _LAND = text(
     """
     UPDATE inventory.commands c
@@ -53,6 +55,7 @@ _LAND = text(
     """
 )
 
+# unscoped: by ids of commands and listings, each of one organisation
 _UNANSWERED = text(
     """
     SELECT c.listing_id, c.sequence, c.quantity, c.created_at, c.answer_lost
@@ -63,6 +66,7 @@ _UNANSWERED = text(
     """
 )
 
+# unscoped: by ids of commands and listings, each of one organisation
 _ANSWERS_LOST = text(
     """
     UPDATE inventory.commands c SET answer_lost = true
@@ -98,6 +102,7 @@ async def add_commands(conn: AsyncConnection, added: Sequence[Command], caused: 
 
 async def variants_of(conn: AsyncConnection, listing_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, UUID, str]]:
     """(variant, org, SKU) of listings that have one."""
+    # unscoped: by ids of commands and listings, each of one organisation
     rows = await conn.execute(
         text(
             "SELECT id, variant_id, org_id, sku FROM inventory.listings"

@@ -15,6 +15,7 @@ from longshore.ids import uuid7
 from longshore_inventory.stock.book import Book
 from longshore_inventory.stock.rules import Level
 
+# unscoped: by canonical ids, each of one organisation
 _ALLOCATE = text(
     """
     WITH ranked AS (
@@ -31,6 +32,7 @@ _ALLOCATE = text(
     """
 )
 
+# unscoped: by canonical ids, each of one organisation
 _SHORT_ORDERS = text(
     """
     SELECT l.order_id, l.variant_id, l.org_id, l.integration_id, sum(l.oversold) AS short

@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 CHUNK = 500
 
+# unscoped: whether the whole service has nothing yet
 _UNTOUCHED = text(
     "SELECT NOT EXISTS (SELECT FROM inventory.orders) AND NOT EXISTS (SELECT FROM inventory.reports)"
     " AND NOT EXISTS (SELECT FROM inventory.products)"

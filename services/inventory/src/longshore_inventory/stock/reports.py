@@ -64,6 +64,7 @@ _TAKE = text(
     """  # noqa: S608  (our own constants)
 )
 
+# unscoped: by canonical ids, each of one organisation
 _LISTED = text(
     """
     SELECT l.id, l.variant_id, l.org_id, l.sku FROM inventory.listings l
@@ -73,6 +74,7 @@ _LISTED = text(
     """
 )
 
+# unscoped: a look for all that is due; each row says whose it is
 _DIFFERING = text(
     """
     SELECT l.id, l.variant_id, l.org_id, l.sku

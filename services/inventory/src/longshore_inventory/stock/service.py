@@ -99,6 +99,7 @@ async def _movement(conn: AsyncConnection, org_id: UUID, id: UUID) -> tuple[UUID
 
 
 async def _remember_request(conn: AsyncConnection, movement: Movement, asked: Adjustment) -> None:
+    # unscoped: the movement that this transaction has made
     await conn.execute(
         text("UPDATE inventory.movements SET request = CAST(:request AS jsonb) WHERE id = :id"),
         {"request": asked.as_json(), "id": movement.id},

@@ -24,6 +24,7 @@ _INSERT_LEVELS = text(
     """
 )
 
+# unscoped: by canonical ids, each of one organisation
 _LOCK_LEVELS = text(
     """
     SELECT org_id, variant_id, sku, on_hand, reserved, base_listing_id, base_observed_at, base_quantity, decided_at
@@ -48,11 +49,13 @@ LISTING_TABLES = """
     LEFT JOIN inventory.channels c ON c.integration_id = l.integration_id
 """
 
+# unscoped: by canonical ids, each of one organisation
 _LISTINGS = text(
     f"SELECT {LISTING_COLUMNS} FROM {LISTING_TABLES}"  # noqa: S608  (our own constants)
     " WHERE l.variant_id = ANY(CAST(:ids AS uuid[])) ORDER BY l.variant_id, l.id"
 )
 
+# unscoped: by canonical ids, each of one organisation
 _UPDATE_LEVELS = text(
     """
     UPDATE inventory.levels l
@@ -97,6 +100,7 @@ _SAVE_STORE_LEVELS = text(
     """
 )
 
+# unscoped: by canonical ids, each of one organisation
 _SOLD_SINCE = text(
     """
     SELECT q.number, sum(l.reserved + l.shipped - l.restocked) AS pieces
@@ -272,6 +276,7 @@ async def sold_since(conn: AsyncConnection, asked: Sequence[tuple[StoreListing, 
 
 async def known_movements(conn: AsyncConnection, ids: Iterable[UUID]) -> set[UUID]:
     """Which of these movements the ledger has."""
+    # unscoped: by canonical ids, each of one organisation
     rows = await conn.execute(
         text("SELECT id FROM inventory.movements WHERE id = ANY(CAST(:ids AS uuid[]))"), {"ids": list(ids)}
     )
@@ -286,6 +291,7 @@ async def reports_of(conn: AsyncConnection, items: Iterable[ItemKey]) -> dict[It
     keys = sorted(set(items))
     if not keys:
         return {}
+    # unscoped: by canonical ids, each of one organisation
     rows = await conn.execute(
         text(
             """

@@ -53,6 +53,7 @@ async def find_command(conn: AsyncConnection, org_id: UUID, command_id: UUID) ->
 
 async def get_states(conn: AsyncConnection, command_ids: Sequence[UUID]) -> dict[UUID, CommandState]:
     """What is known of the fate of these; those that are not ours are left out."""
+    # unscoped: by ids of commands that were ours to send
     rows = await conn.execute(select(commands).where(commands.c.id.in_(command_ids)))
     return {
         row.id: CommandState(CommandStatus(row.status), row.attempts, _error(row.error), row.finished_at)
@@ -62,6 +63,7 @@ async def get_states(conn: AsyncConnection, command_ids: Sequence[UUID]) -> dict
 
 async def update_command(conn: AsyncConnection, command_id: UUID, state: CommandState) -> None:
     """Write what became of a command."""
+    # unscoped: by ids of commands that were ours to send
     await conn.execute(
         update(commands)
         .where(commands.c.id == command_id)

@@ -64,6 +64,7 @@ async def create_fulfillment(conn: AsyncConnection, new: NewFulfillment) -> HubF
 
 async def get_hub_fulfillments(conn: AsyncConnection, order_ids: Sequence[UUID]) -> dict[UUID, list[HubFulfillment]]:
     """Those of these orders, by order, oldest first."""
+    # unscoped: by ids of orders and commands, each of one organisation
     query = (
         select(fulfillments)
         .where(fulfillments.c.order_id.in_(order_ids))
@@ -77,6 +78,7 @@ async def get_hub_fulfillments(conn: AsyncConnection, order_ids: Sequence[UUID])
 
 async def get_by_key(conn: AsyncConnection, order_id: UUID, key: str) -> tuple[HubFulfillment, str] | None:
     """The fulfilment of an order that was asked for with this idempotency key, and the digest of that request."""
+    # unscoped: by ids of orders and commands, each of one organisation
     query = select(fulfillments).where(fulfillments.c.order_id == order_id, fulfillments.c.idempotency_key == key)
     row = (await conn.execute(query)).one_or_none()
     return None if row is None else (_hub(row), row.request_digest)
@@ -84,6 +86,7 @@ async def get_by_key(conn: AsyncConnection, order_id: UUID, key: str) -> tuple[H
 
 async def get_orders_of(conn: AsyncConnection, command_ids: Sequence[UUID]) -> dict[UUID, UUID]:
     """The order of each of these commands; those that are not of a fulfilment are left out."""
+    # unscoped: by ids of orders and commands, each of one organisation
     query = select(fulfillments.c.command_id, fulfillments.c.order_id).where(fulfillments.c.command_id.in_(command_ids))
     return {row.command_id: row.order_id for row in await conn.execute(query)}
 
@@ -92,6 +95,7 @@ async def settle_fulfillment(
     conn: AsyncConnection, command_id: UUID, status: FulfillmentState, external_id: str | None, at: datetime
 ) -> None:
     """Write the end of a fulfilment; one that is settled stays as it is."""
+    # unscoped: by ids of orders and commands, each of one organisation
     await conn.execute(
         update(fulfillments)
         .where(fulfillments.c.command_id == command_id, fulfillments.c.status == FulfillmentState.PENDING.value)

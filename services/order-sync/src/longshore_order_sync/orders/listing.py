@@ -61,6 +61,7 @@ MANY_HITS = 2_000
 _PLAN_FOR_THE_WORDS = text("SET LOCAL plan_cache_mode = force_custom_plan")
 
 _COLUMNS = "o.id, o.org_id, o.updated_at, o.observed_at, o.raw_offset, o.content_at, o.digest, o.fetched, o.placed_at"
+# unscoped: of a page that is the organisation's
 _REST = f"""
     SELECT page.*, r.body, f.deleted_at, f.oversold, coalesce(f.has_fulfillments, false) AS has_fulfillments
     FROM page
@@ -116,6 +117,7 @@ async def get_newest(conn: AsyncConnection, org_id: UUID, order_id: UUID) -> See
 async def list_revisions(conn: AsyncConnection, order_id: UUID, newest: Seen) -> list[StoredRevision]:
     """All that is kept of an order, first to last, repeated contents among it."""
     columns = "updated_at, observed_at, raw_offset, digest, status, origin, raw_topic, raw_partition, recorded_at"
+    # unscoped: of an order that was found in the organisation
     query = text(f"SELECT {columns} FROM {SCHEMA}.order_revisions WHERE order_id = :id")  # noqa: S608
     found = [
         StoredRevision(
@@ -133,6 +135,7 @@ async def list_revisions(conn: AsyncConnection, order_id: UUID, newest: Seen) ->
 
 async def get_bodies(conn: AsyncConnection, order_id: UUID, wanted: Sequence[RevisionKey]) -> dict[RevisionKey, str]:
     """The JSON of some of an order's revisions, by revision."""
+    # unscoped: of an order that was found in the organisation
     query = text(
         f"""
         SELECT r.updated_at, r.digest, r.body
@@ -203,6 +206,7 @@ def _list_query(wanted: OrderFilter, after: Place | None, terms: str, rare: bool
             )
         """  # noqa: S608
     else:
+        # unscoped: `stores` begins with the organisation
         page = f"""
             WITH page AS (
                 SELECT o.* FROM {SCHEMA}.stores s CROSS JOIN LATERAL (

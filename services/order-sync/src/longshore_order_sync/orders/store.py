@@ -23,6 +23,7 @@ _HEAD_COLUMNS = (
     " o.content_at, o.digest, o.fetched, o.deleted, o.fetch_asked_for, o.row_version"
 )
 
+# unscoped: by canonical ids, each of one organisation
 _KNOWN = text(
     f"""
     SELECT k.id, {_HEAD_COLUMNS}, f.deleted_at, f.oversold, f.has_fulfillments
@@ -32,6 +33,7 @@ _KNOWN = text(
     """  # noqa: S608  (names of our own)
 )
 
+# unscoped: by canonical ids, each of one organisation
 _LOCK = text(f"SELECT id FROM {SCHEMA}.orders WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR UPDATE")  # noqa: S608
 
 _MAKE_FACTS = text(
@@ -42,6 +44,7 @@ _MAKE_FACTS = text(
     """  # noqa: S608
 )
 
+# unscoped: by canonical ids, each of one organisation
 _LOCK_FACTS = text(
     f"SELECT 1 FROM {SCHEMA}.order_facts WHERE order_id = ANY(CAST(:ids AS uuid[])) ORDER BY order_id FOR UPDATE"  # noqa: S608
 )
@@ -132,6 +135,7 @@ _WRITE_STORES = text(
     """  # noqa: S608
 )
 
+# unscoped: by canonical ids, each of one organisation
 _BODIES = text(
     f"""
     SELECT k.id, r.body
@@ -141,6 +145,7 @@ _BODIES = text(
     """  # noqa: S608
 )
 
+# unscoped: by canonical ids, each of one organisation
 _DETAILS = text(
     f"""
     SELECT DISTINCT ON (k.id) k.id, r.body
