@@ -163,6 +163,7 @@ class Vault:
 
     async def list_ids(self, conn: AsyncConnection, platform: Platform) -> Sequence[IntegrationId]:
         """For connectors: every connected store of a platform, whoever's."""
+        # unscoped: a connector is of all organisations
         statement = select(integrations.c.id).where(
             integrations.c.platform == platform.value, integrations.c.deleted_at.is_(None)
         )
