@@ -26,6 +26,7 @@ from longshore.contracts import (
     CommandOutcome,
     Contract,
     CustomerSnapshot,
+    DataErased,
     FulfillmentRequested,
     FulfillmentSettled,
     IntegrationChanged,
@@ -110,8 +111,8 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         ORDERS_EVENTS,
         "What happened to canonical orders, and what people decided about them. Kept for ever.",
-        _ENTITY,
-        (OrderChanged, FulfillmentRequested, FulfillmentSettled),
+        f"{_ENTITY}; of DataErased <integration_id>",
+        (OrderChanged, FulfillmentRequested, FulfillmentSettled, DataErased),
         ("order-sync",),
     ),
     Topic(

@@ -51,6 +51,7 @@ from longshore_order_sync.metrics import OrderMetrics
 from longshore_order_sync.orders.consumers import OrdersConsumer
 from longshore_order_sync.orders.oversold import MarkOversold
 from longshore_order_sync.orders.service import ApplyOrders
+from longshore_order_sync.privacy.service import Privacy
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -241,6 +242,7 @@ class Hub:
     fulfillments: Fulfillments
     oversold: MarkOversold
     customers: ApplyCustomers
+    privacy: Privacy
 
     async def deliver(self, *entities: OrderSnapshot | OrderDeleted) -> None:
         """One batch, as it comes from commerce.orders."""
@@ -262,7 +264,10 @@ class Hub:
             return int(await conn.scalar(text(f"SELECT count(*) FROM {SCHEMA}.{table}")) or 0)
 
     async def empty(self) -> None:
-        tables = "orders order_revisions order_facts order_search customers fulfillments commands outbox"
+        tables = (
+            "orders order_revisions order_facts order_search customers fulfillments commands outbox"
+            " erasures erased_orders erased_customers erased_stores"
+        )
         async with self.engine.begin() as conn:
             await conn.execute(text("TRUNCATE " + ", ".join(f"{SCHEMA}.{each}" for each in tables.split())))
 
@@ -295,6 +300,7 @@ async def hub(migrated: str) -> AsyncIterator[Hub]:
         Fulfillments(engine, metrics),
         MarkOversold(engine),
         ApplyCustomers(engine),
+        Privacy(engine),
     )
     await hub.empty()
     yield hub

@@ -3,7 +3,8 @@ from __future__ import annotations
 import longshore_order_sync.commands.models
 import longshore_order_sync.customers.models
 import longshore_order_sync.fulfillments.models
-import longshore_order_sync.orders.models  # noqa: F401  (their tables register themselves)
+import longshore_order_sync.orders.models
+import longshore_order_sync.privacy.models  # noqa: F401  (their tables register themselves)
 from longshore_order_sync.database import metadata
 from longshore_order_sync.rebuild import KEPT, REBUILT
 

@@ -16,6 +16,7 @@ from longshore.commands import commands_router
 from longshore.contracts import (
     CommandOutcome,
     CustomerSnapshot,
+    DataErased,
     FulfillmentRequested,
     FulfillmentSettled,
     OrderOversold,
@@ -41,6 +42,8 @@ from longshore_order_sync.orders.api import orders_router
 from longshore_order_sync.orders.consumers import OrdersConsumer, OversoldConsumer
 from longshore_order_sync.orders.oversold import MarkOversold
 from longshore_order_sync.orders.service import ApplyOrders
+from longshore_order_sync.privacy.api import privacy_router
+from longshore_order_sync.privacy.service import Privacy
 from longshore_order_sync.rebuild import PLAN
 from longshore_order_sync.settings import Settings
 from longshore_order_sync.statehash import state_hash_router
@@ -51,6 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
     service = Service("order-sync", __version__, settings)
     metrics = OrderMetrics(service.registry)
     fulfillments = Fulfillments(service.engine, metrics)
+    privacy = Privacy(service.engine)
     rebuilding = service.rebuilding(PLAN)
 
     service.migrations(migrations_path(__file__), SCHEMA)
@@ -88,11 +92,12 @@ def create_app(settings: Settings) -> FastAPI:
     service.subscribe(
         topics=[ORDERS_EVENTS],
         group="order-sync.decisions",
-        apply=DecisionsConsumer(RestoreFulfillments(service.engine, fulfillments)).apply,
-        types=[FulfillmentRequested.event_type, FulfillmentSettled.event_type],
+        apply=DecisionsConsumer(RestoreFulfillments(service.engine, fulfillments), privacy).apply,
+        types=[FulfillmentRequested.event_type, FulfillmentSettled.event_type, DataErased.event_type],
         schema=FulfillmentRequested,
         description="Our own decisions: what makes fulfilments again when the database is rebuilt from the log.",
     )
+    service.background("erasures", privacy.run)
     service.outbox(SCHEMA, withhold=rebuilding)
     return service.app(
         orders_router(service.engine),
@@ -100,5 +105,6 @@ def create_app(settings: Settings) -> FastAPI:
         commands_router(service.engine, commands),
         customers_router(service.engine),
         state_hash_router(service.engine),
+        privacy_router(privacy),
         dependencies=[rebuilding.refuse_changes],
     )

@@ -29,7 +29,9 @@ from longshore_order_sync.orders.service import fetch_command
 from longshore_order_sync.orders.state import Head, summary_of
 
 REBUILT = ("orders", "order_revisions", "order_facts", "order_search", "stores", "customers")
-KEPT = ("fulfillments", "commands", "outbox")
+# What was erased stays erased: the log that is read again still holds it.
+ERASURES = ("erasures", "erased_orders", "erased_customers", "erased_stores")
+KEPT = ("fulfillments", "commands", "outbox", *ERASURES)
 
 CHUNK = 500
 

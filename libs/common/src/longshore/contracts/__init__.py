@@ -34,6 +34,7 @@ from longshore.contracts.connections import (
 from longshore.contracts.digest import content_digest, digest_base, has_detail, knows_more, same_content
 from longshore.contracts.events import (
     AvailabilityChanged,
+    DataErased,
     FulfillmentRequested,
     FulfillmentSettled,
     IntegrationChanged,
@@ -94,6 +95,7 @@ __all__ = [
     "Contract",
     "CustomerRef",
     "CustomerSnapshot",
+    "DataErased",
     "Discount",
     "EntityFetch",
     "FeeLine",

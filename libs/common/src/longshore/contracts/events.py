@@ -7,7 +7,7 @@ rebuild from (ARCHITECTURE, the stream, rule 2). Events name things by id and ho
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from longshore.contracts.base import Contract, Platform, UtcDatetime
@@ -65,6 +65,25 @@ class FulfillmentSettled(Contract):
     succeeded: bool
     external_id: str | None = None
     error: CommandError | None = None
+    at: UtcDatetime
+
+
+class DataErased(Contract):
+    """A decision: personal data were erased. On `orders.events`, keyed by the integration; no rebuild brings them back.
+
+    `scope` buyer: who bought these orders is gone from them, and these customers are without their person; the lists
+    are in the store's own ids, and may name what never came. `store`: all of the store's that was observed until `at`.
+    Whoever keeps copies of snapshots erases there too.
+    """
+
+    event_type: ClassVar[str] = "longshore.data.erased.v1"
+
+    erasure_id: UUID
+    org_id: UUID
+    integration_id: UUID
+    scope: Literal["buyer", "store"]
+    order_external_ids: list[str] = []
+    customer_external_ids: list[str] = []
     at: UtcDatetime
 
 

@@ -11,6 +11,8 @@ from longshore import ids
 from longshore.contracts import CustomerSnapshot
 from longshore_order_sync.customers.rules import newest_of_each
 from longshore_order_sync.customers.store import upsert_customers
+from longshore_order_sync.privacy.rules import Erased, without_person
+from longshore_order_sync.privacy.store import erased_among_customers
 
 
 class ApplyCustomers:
@@ -25,9 +27,27 @@ class ApplyCustomers:
             ((customer_id(snapshot), snapshot, body) for snapshot, body in newest_of_each(snapshots)),
             key=lambda row: row[0],
         )
-        if rows:
-            async with self._engine.begin() as conn:
-                await upsert_customers(conn, rows)
+        if not rows:
+            return
+        async with self._engine.begin() as conn:
+            stores = {each.integration_id for _, each, _ in rows}
+            erased = await erased_among_customers(conn, [row[0] for row in rows], stores)
+            if left := [_without_erased(row, erased) for row in rows if not _is_gone(row[1], erased)]:
+                await upsert_customers(conn, left)
+
+
+Row = tuple[UUID, CustomerSnapshot, bytes]
+
+
+def _is_gone(snapshot: CustomerSnapshot, erased: Erased) -> bool:
+    return erased.is_gone(snapshot.integration_id, snapshot.version.observed_at)
+
+
+def _without_erased(row: Row, erased: Erased) -> Row:
+    if row[0] not in erased.entities:
+        return row
+    scrubbed = without_person(row[1])
+    return row[0], scrubbed, scrubbed.to_json()
 
 
 def customer_id(snapshot: CustomerSnapshot) -> UUID:

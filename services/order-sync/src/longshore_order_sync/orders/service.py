@@ -22,7 +22,9 @@ from longshore_order_sync.orders.changes import Change, Delivered, Needed, by_or
 from longshore_order_sync.orders.messages import REPLY_TO, order_changed
 from longshore_order_sync.orders.rules import Seen, fetch_id, with_digest
 from longshore_order_sync.orders.search import terms_of
-from longshore_order_sync.orders.state import NOTHING_KNOWN, Delivery, Head, delivery_of
+from longshore_order_sync.orders.state import NOTHING_KNOWN, Delivery, Head, Summary, delivery_of
+from longshore_order_sync.privacy.rules import kept
+from longshore_order_sync.privacy.store import erased_among_orders
 
 # Somebody asks for a fulfilment of an order of this very batch: rare, and over in milliseconds.
 _ATTEMPTS = 5
@@ -43,18 +45,23 @@ class ApplyOrders:
         if not batch:
             return
         for _ in range(_ATTEMPTS):
-            changes = await self._attempt(batch)
+            changes = await self._attempt(deliveries, batch)
             if changes is not None:
                 self._count(changes)
                 return
         raise Transient("orders of this batch are being written by others")
 
-    async def _attempt(self, batch: Mapping[UUID, Delivered]) -> list[Change] | None:
+    async def _attempt(
+        self, deliveries: Sequence[Delivery | OrderDeleted], batch: Mapping[UUID, Delivered]
+    ) -> list[Change] | None:
         """One transaction; None when a row was written by somebody else in between."""
         stores = self._new_stores(batch)
         async with self._engine.connect() as conn, conn.begin() as transaction:
             if stores:
                 await store.write_stores(conn, stores)
+            erased = await erased_among_orders(conn, batch, {_entity(each).integration_id for each in deliveries})
+            if erased:
+                batch = _group(kept(deliveries, erased))
             changes = await self._decide(conn, batch)
             if not await self._write(conn, changes):
                 await transaction.rollback()
@@ -135,7 +142,7 @@ def _group(deliveries: Sequence[Delivery | OrderDeleted]) -> dict[UUID, Delivere
     batch: dict[UUID, Delivered] = {}
     names: dict[tuple[UUID, str], UUID] = {}
     for each in deliveries:
-        entity = each if isinstance(each, OrderDeleted) else each.summary
+        entity = _entity(each)
         name = (entity.integration_id, entity.external_id)
         order_id = names.get(name)
         if order_id is None:
@@ -146,6 +153,10 @@ def _group(deliveries: Sequence[Delivery | OrderDeleted]) -> dict[UUID, Delivere
         else:
             batch[order_id].snapshots.append(each)
     return batch
+
+
+def _entity(delivered: Delivery | OrderDeleted) -> OrderDeleted | Summary:
+    return delivered if isinstance(delivered, OrderDeleted) else delivered.summary
 
 
 async def _read(conn: AsyncConnection, needed: Mapping[UUID, Needed]) -> dict[UUID, Delivery]:
