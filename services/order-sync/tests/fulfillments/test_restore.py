@@ -50,7 +50,7 @@ async def test_rebuilt_it_is_the_same(hub: Any, shop: Any, decisions_first: bool
     before, state, log = await state_hash(hub.engine), await orders(hub, shop), await decisions(hub)
 
     await hub.empty()
-    restore = DecisionsConsumer(RestoreFulfillments(hub.engine, hub.fulfillments))
+    restore = DecisionsConsumer(RestoreFulfillments(hub.engine, hub.fulfillments), hub.privacy)
     for _ in range(times):
         if not decisions_first:
             await hub.deliver(*given)
@@ -69,12 +69,14 @@ async def test_in_ordinary_operation_nothing_happens(hub: Any, shop: Any) -> Non
     (command,) = await hub.commands()
     await hub.fulfillments.settle([shop.outcome(command, CommandStatus.SUCCEEDED, fulfillment_external_id="f-1")])
     said, before = len(await hub.said()), await state_hash(hub.engine)
-    await DecisionsConsumer(RestoreFulfillments(hub.engine, hub.fulfillments)).apply(await decisions(hub))
+    await DecisionsConsumer(RestoreFulfillments(hub.engine, hub.fulfillments), hub.privacy).apply(await decisions(hub))
     assert (len(await hub.said()), await state_hash(hub.engine)) == (said, before)
 
 
 async def test_what_cannot_be_read_is_poison(hub: Any, shop: Any) -> None:
     bad = Record("orders.events", 0, 0, 0, "k", b"{", {"ce_type": "longshore.fulfillment.settled.v1"})
     other = Record("orders.events", 0, 1, 0, "k", b"{", {"ce_type": "longshore.order.changed.v1"})
-    rejected = await DecisionsConsumer(RestoreFulfillments(hub.engine, hub.fulfillments)).apply([bad, other])
+    rejected = await DecisionsConsumer(RestoreFulfillments(hub.engine, hub.fulfillments), hub.privacy).apply(
+        [bad, other]
+    )
     assert [each.record for each in rejected] == [bad]
