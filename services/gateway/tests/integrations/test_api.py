@@ -189,6 +189,9 @@ class TestChange:
             return await deliver(gateway.stranger, created, b"wh_changed") == 200
 
         await eventually(taken, timeout=5)
+        # The store learns of it a moment later; what it signs until then is not lost.
+        assert await deliver(gateway.stranger, created) == 200
+        assert await deliver(gateway.stranger, created, b"wrong") == 401
 
     async def test_nobody_elses_and_nothing_wrong(self, gateway: Any) -> None:
         created = await create(gateway.client)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from longshore.contracts import Platform
 from longshore_gateway.webhooks.rules import (
+    OLD_SECRET_FOR,
     PING,
     WORDING,
     entity_of,
@@ -21,7 +23,9 @@ from longshore_gateway.webhooks.rules import (
     shopify_secrets,
     signature_of,
     signed_by,
+    with_old_secret,
     woocommerce_keys,
+    woocommerce_secrets,
 )
 
 ROOT = Path(__file__).parents[4]
@@ -142,3 +146,30 @@ def test_platform_headers_are_kept_and_others_are_not() -> None:
         "x-wc-webhook-source": "http://sh\u00f6p/".encode(),
         "content-type": b"application/json",
     }
+
+
+class TestOldSecrets:
+    NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+
+    def test_an_old_secret_is_good_for_a_while(self) -> None:
+        kept = with_old_secret({"webhook_secret": "new"}, {"webhook_secret": "old"}, self.NOW)
+        assert woocommerce_secrets(kept, self.NOW) == (b"new", b"old")
+        last = self.NOW + OLD_SECRET_FOR
+        assert woocommerce_secrets(kept, last - timedelta(seconds=1)) == (b"new", b"old")
+        assert woocommerce_secrets(kept, last) == (b"new",)
+
+    def test_only_the_last_one_and_never_for_longer(self) -> None:
+        kept = with_old_secret({"webhook_secret": "b"}, {"webhook_secret": "a"}, self.NOW)
+        kept = with_old_secret({"webhook_secret": "c"}, kept, self.NOW + timedelta(minutes=5))
+        assert woocommerce_secrets(kept, self.NOW + timedelta(minutes=6)) == (b"c", b"b")
+
+    @pytest.mark.parametrize(
+        ("after", "before"),
+        [
+            ({"webhook_secret": "a"}, {"webhook_secret": "a"}),
+            ({"webhook_secret": "a"}, {}),
+            ({"access_token": "t"}, {"access_token": "s"}),
+        ],
+    )
+    def test_there_is_nothing_to_keep(self, after: dict[str, str], before: dict[str, str]) -> None:
+        assert with_old_secret(after, before, self.NOW) == after

@@ -103,7 +103,7 @@ def change(
         # What a grant has left there goes with what is typed in instead of it.
         known = {field: credentials[field] for field in platform.credentials.model_fields if field in credentials}
         kept = _credentials(platform, _merged(known, given))
-        if kept == dict(credentials):
+        if kept == known:
             kept = None
     registers = parsed["manage_webhooks"] and not settings.get("manage_webhooks", True)
     # Sent again on purpose: credentials are checked once more even if they are the same.

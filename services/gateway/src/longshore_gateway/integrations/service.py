@@ -24,6 +24,7 @@ from longshore_gateway.integrations.rules import (
     read_store,
 )
 from longshore_gateway.models import SCHEMA
+from longshore_gateway.webhooks.rules import with_old_secret
 
 
 class Integrations:
@@ -100,7 +101,7 @@ class Integrations:
                 row.id,
                 name=after.name,
                 settings=after.settings,
-                credentials=after.credentials,
+                credentials=None if after.credentials is None else with_old_secret(after.credentials, credentials, now),
                 status=IntegrationStatus.CONNECTING if after.recheck else row.status,
                 status_reason=None if after.recheck else row.status_reason,
                 now=now,

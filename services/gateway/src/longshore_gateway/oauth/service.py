@@ -25,7 +25,7 @@ from longshore_gateway.integrations.rules import IntegrationCreate, IntegrationS
 from longshore_gateway.models import SCHEMA
 from longshore_gateway.oauth import rules, store
 from longshore_gateway.oauth.store import Flow
-from longshore_gateway.webhooks.rules import SHOP_DOMAIN
+from longshore_gateway.webhooks.rules import SHOP_DOMAIN, with_old_secret
 
 log = structlog.get_logger(__name__)
 
@@ -249,7 +249,9 @@ class Consent:
                 now=now,
             )
         except AlreadyConnected as there:
-            again = await self._vault.reconnect(conn, there.id, credentials, now)
+            found = await self._vault.lock(conn, flow.org_id, there.id)
+            before = {} if found is None else found[1]
+            again = await self._vault.reconnect(conn, there.id, with_old_secret(credentials, before, now), now)
             if again is None:
                 # Taken down in this very moment.
                 raise Problem(409, "This store was just disconnected: start again.", type="conflict") from None

@@ -11,10 +11,15 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from longshore.contracts import Platform
 
 MAX_BODY = 8 * 1024 * 1024
+OLD_SECRET_FOR = timedelta(hours=1)
+
+_BEFORE = "webhook_secret_before"
+_BEFORE_UNTIL = "webhook_secret_before_until"
 
 PING = re.compile(rb"webhook_id=\d{1,20}")
 
@@ -66,6 +71,26 @@ def woocommerce_keys(secret: str) -> tuple[bytes, ...]:
     """The keys that a WooCommerce store may sign with: it decodes HTML entities of its secret first."""
     decoded = html.unescape(secret)
     return (decoded.encode(),) if decoded == secret else (decoded.encode(), secret.encode())
+
+
+def with_old_secret(after: Mapping[str, str], before: Mapping[str, str], now: datetime) -> dict[str, str]:
+    """Credentials that take the place of others: what was signed with the old secret is still good for a while.
+
+    The store learns of a new one a moment later than we, and WooCommerce sends nothing a second time.
+    """
+    old = before.get("webhook_secret")
+    if old is None or after.get("webhook_secret") in (None, old):
+        return dict(after)
+    return {**after, _BEFORE: old, _BEFORE_UNTIL: (now + OLD_SECRET_FOR).isoformat()}
+
+
+def woocommerce_secrets(credentials: Mapping[str, str], now: datetime) -> tuple[bytes, ...]:
+    """The keys that a WooCommerce store's deliveries may be signed with: the newest secret's first."""
+    keys = woocommerce_keys(credentials.get("webhook_secret", ""))
+    until = credentials.get(_BEFORE_UNTIL)
+    if until is not None and now < datetime.fromisoformat(until):
+        keys += woocommerce_keys(credentials.get(_BEFORE, ""))
+    return keys
 
 
 def looks_like_json(body: bytes) -> bool:

@@ -20,11 +20,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from longshore.broker import EncodedHeaders, encode_headers
+from longshore.clock import Clock, utc_now
 from longshore.contracts import Origin, Platform
 from longshore.ids import IntegrationId, OrgId
 from longshore.platforms.raw import store_headers, stream_key
 from longshore.vault import CHANNEL, Vault
-from longshore_gateway.webhooks.rules import SHOP_DOMAIN, shopify_secrets, woocommerce_keys
+from longshore_gateway.webhooks.rules import SHOP_DOMAIN, shopify_secrets, woocommerce_secrets
 
 log = structlog.get_logger(__name__)
 
@@ -72,11 +73,13 @@ class Stores:
         vault: Vault,
         shopify_app_secrets: Sequence[str],
         clock: Callable[[], float] = time.monotonic,
+        now: Clock = utc_now,
     ) -> None:
         self._engine = engine
         self._vault = vault
         self._app_secrets = tuple(shopify_app_secrets)
         self._clock = clock
+        self._now = now
         self._entries: dict[str, _Entry] = {}
         self._asking: dict[str, asyncio.Task[tuple[Sender, ...] | None]] = {}
         self._ask_again_at = 0.0
@@ -190,7 +193,7 @@ class Stores:
         if found is None or found[0].platform is not Platform.WOOCOMMERCE:
             return ()
         store = found[0]
-        keys = woocommerce_keys(store.credentials.get("webhook_secret", ""))
+        keys = woocommerce_secrets(store.credentials, self._now())
         return (sender_of(Platform.WOOCOMMERCE, store.org_id, store.id, keys),)
 
 
