@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from longshore_connector_woo.client.webhooks import TOPICS
+from longshore_devkit.stores.shopify.server import SimulatedShopify
 from longshore_devkit.stores.woo import SimulatedWoo, WooConfig
 from longshore_devkit.testing import eventually
 from tests.conftest import sku_prefix
@@ -15,6 +17,16 @@ from tests.e2e.test_stream import first_sku, known, place, sim
 pytestmark = pytest.mark.e2e
 
 READ_ONLY = ("ck_" + "1" * 40, "cs_" + "1" * 40)
+
+
+@pytest.fixture(scope="module")
+def stack_environ(shopify_port: int) -> dict[str, str]:
+    """Webhooks are looked at every second, not every five minutes."""
+    return {
+        "LONGSHORE_SHOPIFY_ADMIN_ORIGIN": f"http://127.0.0.1:{shopify_port}",
+        "LONGSHORE_STOCK_SETTLE_S": "2",
+        "LONGSHORE_WEBHOOK_CHECK_S": "1",
+    }
 
 
 def statuses(test: dict[str, Any]) -> dict[str, str]:
@@ -104,27 +116,58 @@ class TestTest:
 
 
 class TestWebhooks:
-    async def test_disabled_ones_are_seen_mended_and_deliver_again(self, hub: Any, stores: Any) -> None:
-        id = stores.woo_integration["id"]
-        for hook in stores.woo.shop.webhooks.values():
-            hook.status = "disabled"
-        items = (await hub.get(f"integrations/{id}/webhooks"))["items"]
-        assert {each["status"] for each in items} == {"disabled"}
-        found = await hub.post(f"integrations/{id}/test", None, 200)
-        assert check(found, "webhooks")["status"] == "fail"
-        mended = (await hub.post(f"integrations/{id}/webhooks", None, 200))["items"]
+    """Of stores whose webhooks the hub does not manage: the watchdog leaves them alone."""
+
+    async def test_what_is_missing_or_disabled_is_seen_mended_and_delivers(self, hub: Any, woo: SimulatedWoo) -> None:
+        integration = await hub.connect_woo(woo, manage_webhooks=False)
+        path = f"integrations/{integration['id']}"
+
+        async def seen() -> set[str]:
+            return {each["status"] for each in (await hub.get(f"{path}/webhooks"))["items"]}
+
+        assert await seen() == {"missing"}
+        mended = (await hub.post(f"{path}/webhooks", None, 200))["items"]
         assert {each["status"] for each in mended} == {"active"}
+        for hook in woo.shop.webhooks.values():
+            hook.status = "disabled"
+        assert await seen() == {"disabled"}
+        found = await hub.post(f"{path}/test", None, 200)
+        assert check(found, "webhooks")["status"] == "warn"
+        await hub.post(f"{path}/webhooks", None, 200)
+        assert await seen() == {"active"}
+        sku = f"{woo.shop.config.sku_prefix}0001"
+        (placed,) = await place(woo.url, sku=sku, quantity=1, status="processing")
+        assert await known(hub, integration, placed["id"])
+
+    async def test_deleted_ones_of_shopify(self, hub: Any, shopify: SimulatedShopify) -> None:
+        integration = await hub.connect_shopify(shopify, manage_webhooks=False)
+        path = f"integrations/{integration['id']}/webhooks"
+        await hub.post(path, None, 200)
+        subscriptions = shopify.shop().webhooks.subscriptions
+        gone = subscriptions.pop(next(iter(subscriptions)))
+        items = (await hub.get(path))["items"]
+        assert [each["topic"] for each in items if each["status"] == "missing"] == [gone.topic]
+        mended = (await hub.post(path, None, 200))["items"]
+        assert {each["status"] for each in mended} == {"active"}
+
+
+class TestWatchdog:
+    async def test_what_a_store_disables_or_deletes_is_put_right_by_itself(self, hub: Any, stores: Any) -> None:
+        hooks = stores.woo.shop.webhooks
+        for hook in hooks.values():
+            hook.status = "disabled"
+        hooks.pop(next(iter(hooks)))
+        subscriptions = stores.shopify.shop().webhooks.subscriptions
+        wanted = len(subscriptions)
+        subscriptions.pop(next(iter(subscriptions)))
+
+        def mended() -> bool:
+            active = [hook for hook in hooks.values() if hook.status == "active"]
+            return len(active) == len(TOPICS) and len(subscriptions) == wanted
+
+        await eventually(mended, timeout=30)
         (placed,) = await place(stores.woo.url, sku=first_sku(stores), quantity=1, status="processing")
         assert await known(hub, stores.woo_integration, placed["id"])
-
-    async def test_deleted_ones_of_shopify(self, hub: Any, stores: Any) -> None:
-        id = stores.shopify_integration["id"]
-        subscriptions = stores.shopify.shop().webhooks.subscriptions
-        gone = subscriptions.pop(next(iter(subscriptions)))
-        items = (await hub.get(f"integrations/{id}/webhooks"))["items"]
-        assert [each["topic"] for each in items if each["status"] == "missing"] == [gone.topic]
-        mended = (await hub.post(f"integrations/{id}/webhooks", None, 200))["items"]
-        assert {each["status"] for each in mended} == {"active"}
 
 
 async def test_disconnected_and_connected_again(hub: Any, shop: SimulatedWoo) -> None:

@@ -86,6 +86,15 @@ class TestReadStore:
         with pytest.raises(Problem):
             read_store(request(platform="shopify", store_url=url), allow_private=True)
 
+    @pytest.mark.parametrize("url", ["", "https://till.example", "http://10.0.0.7"])
+    def test_a_custom_channel_is_its_name(self, url: str) -> None:
+        till = request(platform="api", name="Till", store_url=url, credentials={})
+        assert read_store(till, allow_private=False) == (url, "till")
+
+    def test_nobody_is_led_to_a_script(self) -> None:
+        with pytest.raises(Problem):
+            read_store(request(platform="api", store_url="javascript:alert(1)", credentials={}), allow_private=True)
+
 
 class TestReadCredentials:
     def test_a_webhook_secret_is_made_when_none_is_given(self) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from longshore.platforms.addresses import WRONG, BadStoreUrl
 from longshore.platforms.declaration import Availability, Capability, Declaration, NoCredentials, StoreAddress
 
 
 def read_store(url: str, name: str, allow_private: bool) -> StoreAddress:
-    """A custom channel has no address that we call: it is its name."""
+    """A custom channel has no address that we call: it is its name. What is given is for people to follow."""
+    if url and not url.startswith(("https://", "http://")):
+        raise BadStoreUrl(WRONG, "it must begin with https://, or be left out")
     return StoreAddress(url, name.casefold())
 
 
