@@ -97,10 +97,10 @@ class TestKeysFromElsewhere:
     def no_keys(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("LONGSHORE_ENCRYPTION_KEYS")
 
-    @pytest.mark.parametrize("text", [",".join(KEYS), "\n".join(KEYS) + "\n", " , ".join(KEYS)])
-    def test_a_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> None:
+    @pytest.mark.parametrize("between", [",", "\n", " , "])
+    def test_a_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, between: str) -> None:
         path = tmp_path / "keys"
-        path.write_text(text)
+        path.write_text(between.join(KEYS) + "\n")
         monkeypatch.setenv("LONGSHORE_ENCRYPTION_KEYS_FILE", str(path))
         assert load_settings(ServiceSettings).encryption_keys == tuple(KEYS)
 
