@@ -1,3 +1,4 @@
+import longshore_gateway.audit.models
 import longshore_gateway.idempotency.models
 import longshore_gateway.people.models  # noqa: F401  (its tables)
 from longshore.db import run_env

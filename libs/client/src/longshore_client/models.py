@@ -145,6 +145,20 @@ class Invitation(Contract):
     invitation: str = Field(repr=False)
 
 
+class AuditEntry(Contract):
+    """Somebody (`actor`, as they were called then) did `action` to `subject`."""
+
+    id: UUID
+    at: UtcDatetime
+    actor: str
+    actor_name: str
+    action: str
+    subject: str
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+    trace_id: str | None = None
+
+
 class Caller(Contract):
     """Who is asking, and what they may do. `email` and `role` of a person; `name` of a key."""
 

@@ -35,6 +35,9 @@ from longshore.vault import SCHEMA as VAULT_SCHEMA
 from longshore.vault import Sealer, Vault
 from longshore.vault.start import fitting_keys
 from longshore_gateway.accounts.service import Accounts
+from longshore_gateway.audit.api import router as audit_router
+from longshore_gateway.audit.middleware import AuditMiddleware
+from longshore_gateway.audit.store import past as past_audit
 from longshore_gateway.connections.api import router as connections_router
 from longshore_gateway.connections.service import Connections
 from longshore_gateway.deadletters.api import router as dead_letters_router
@@ -139,7 +142,12 @@ def build(settings: GatewaySettings, passwords: Passwords | None = None) -> Fast
     consumers = [DEAD_LETTERS_GROUP, *_custom_channel(service)]
     # Deliveries of the stores that it remembers are taken without any; a balancer must not turn them away.
     service.serves_without("database", *(f"consumer {group}" for group in consumers))
-    gone = [*past(settings.history_days), *past_sessions(settings.history_days), *past_keys()]
+    gone = [
+        *past(settings.history_days),
+        *past_sessions(settings.history_days),
+        *past_keys(),
+        *past_audit(settings.audit_days),
+    ]
     service.background("pruning", pruning(service.engine, gone, service.registry))
     service.on_start(fitting_keys(service, sealer))
     service.on_start(_bootstrap(accounts, settings))
@@ -157,6 +165,7 @@ def build(settings: GatewaySettings, passwords: Passwords | None = None) -> Fast
         me_router,
         users_router,
         keys_router,
+        audit_router,
         integrations_router,
         connections_router,
         ingest_router,
@@ -251,6 +260,7 @@ def _before_routes(app: FastAPI, settings: GatewaySettings, accounts: Accounts, 
     known = Buckets(settings.rate_limit_per_s, settings.rate_limit_burst)
     # Who is not known has a tenth in the long run: enough to log in, and to be told that a key is wrong.
     strangers = Buckets(settings.rate_limit_per_s / 10, settings.rate_limit_burst)
+    app.add_middleware(AuditMiddleware, engine=app.state.service.engine)
     app.add_middleware(IdempotencyMiddleware, repeats=repeats, keys=settings.encryption_keys)
     app.add_middleware(
         DoorMiddleware,

@@ -23,6 +23,7 @@ class GatewaySettings(ServiceSettings):
     # Requests of one key or person: so many at once, so many come back in a second. 0: no limit.
     rate_limit_per_s: float = Field(default=100.0, ge=0, le=1_000_000)
     rate_limit_burst: int = Field(default=1_000, ge=1, le=1_000_000)
+    audit_days: int = Field(default=365, ge=1)
     # Where stores reach us; the base of the webhooks' addresses.
     public_url: str = "http://127.0.0.1:8000"
     shopify_client_id: str | None = None

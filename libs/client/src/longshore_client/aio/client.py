@@ -14,7 +14,7 @@ from longshore_client.aio.ingest import AsyncIngest
 from longshore_client.aio.integrations import AsyncIntegrations
 from longshore_client.aio.operations import AsyncDeadLetters, AsyncSystem
 from longshore_client.aio.orders import AsyncCommands, AsyncCustomers, AsyncOrders
-from longshore_client.aio.people import AsyncMe, AsyncUsers
+from longshore_client.aio.people import AsyncAudit, AsyncMe, AsyncUsers
 from longshore_client.aio.stock import AsyncInventory, AsyncListings, AsyncProducts
 from longshore_client.aio.transport import AsyncConnection
 from longshore_client.retries import Retries
@@ -48,6 +48,7 @@ class AsyncLongshore:
         )
         connection = self._connection = AsyncConnection(http, retries or Retries(), sleep)
         self.api_keys = AsyncApiKeys(connection)
+        self.audit = AsyncAudit(connection)
         self.commands = AsyncCommands(connection)
         self.customers = AsyncCustomers(connection)
         self.dead_letters = AsyncDeadLetters(connection)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from longshore_client.aio.transport import AsyncConnection, AsyncPages
-from longshore_client.models import Caller, Invitation, User, UserCreated
+from longshore_client.models import AuditEntry, Caller, Invitation, User, UserCreated
 
 
 class AsyncUsers:
@@ -46,6 +46,33 @@ class AsyncUsers:
         """A new invitation, also for somebody who has forgotten their password."""
         return await self._connection.post(
             Invitation, "/api/v1/users/{id}/invitation", {"id": id}, idempotency_key=idempotency_key
+        )
+
+
+class AsyncAudit:
+    """Who changed what."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    def list(
+        self,
+        *,
+        actor: str | None = None,
+        action: str | None = None,
+        subject: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> AsyncPages[AuditEntry]:
+        """Changes, newest first. `actor` is `user:<id>` or `api_key:<id>`."""
+        return self._connection.pages(
+            AuditEntry,
+            "/api/v1/audit",
+            actor=actor,
+            action=action,
+            subject=subject,
+            limit=limit,
+            cursor=cursor,
         )
 
 

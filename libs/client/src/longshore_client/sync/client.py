@@ -16,7 +16,7 @@ from longshore_client.sync.ingest import Ingest
 from longshore_client.sync.integrations import Integrations
 from longshore_client.sync.operations import DeadLetters, System
 from longshore_client.sync.orders import Commands, Customers, Orders
-from longshore_client.sync.people import Me, Users
+from longshore_client.sync.people import Audit, Me, Users
 from longshore_client.sync.stock import Inventory, Listings, Products
 from longshore_client.sync.transport import Connection
 from longshore_client.version import USER_AGENT
@@ -49,6 +49,7 @@ class Longshore:
         )
         connection = self._connection = Connection(http, retries or Retries(), sleep)
         self.api_keys = ApiKeys(connection)
+        self.audit = Audit(connection)
         self.commands = Commands(connection)
         self.customers = Customers(connection)
         self.dead_letters = DeadLetters(connection)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from longshore_client.models import Caller, Invitation, User, UserCreated
+from longshore_client.models import AuditEntry, Caller, Invitation, User, UserCreated
 from longshore_client.sync.transport import Connection, Pages
 
 
@@ -47,6 +47,33 @@ class Users:
         """A new invitation, also for somebody who has forgotten their password."""
         return self._connection.post(
             Invitation, "/api/v1/users/{id}/invitation", {"id": id}, idempotency_key=idempotency_key
+        )
+
+
+class Audit:
+    """Who changed what."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(
+        self,
+        *,
+        actor: str | None = None,
+        action: str | None = None,
+        subject: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Pages[AuditEntry]:
+        """Changes, newest first. `actor` is `user:<id>` or `api_key:<id>`."""
+        return self._connection.pages(
+            AuditEntry,
+            "/api/v1/audit",
+            actor=actor,
+            action=action,
+            subject=subject,
+            limit=limit,
+            cursor=cursor,
         )
 
 

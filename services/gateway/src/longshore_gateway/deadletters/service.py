@@ -12,6 +12,7 @@ from longshore.clock import Clock, utc_now
 from longshore.ids import OrgId
 from longshore.paging import Place
 from longshore.problems import Problem, not_found
+from longshore_gateway.audit import trail
 from longshore_gateway.deadletters import store
 from longshore_gateway.deadletters.rules import DeadLetter, read_letter, revive
 
@@ -60,7 +61,12 @@ class DeadLetters:
                 await self._producer.send_many([revive(letter) for letter in records.values()], 10.0)
             except BrokerUnavailable:
                 raise Problem(503, "Kafka does not answer.", type="try-again", headers={"Retry-After": "5"}) from None
-            await store.mark_replayed(conn, org_id, [letter.id for letter in letters], self._clock())
+            now = self._clock()
+            await store.mark_replayed(conn, org_id, [letter.id for letter in letters], now)
+            if records:
+                topics = sorted({letter.topic for letter in letters})
+                told = {"replayed": len(records), "topics": topics}
+                await trail.record(conn, org_id, "dead_letters.replayed", topic or ", ".join(topics), now, after=told)
         return len(records)
 
     async def count_open(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -16,6 +17,8 @@ from longshore.platforms.declaration import Declaration
 from longshore.platforms.outcomes import integration_message
 from longshore.problems import Problem, not_found
 from longshore.vault import AlreadyConnected, IntegrationRow, Vault
+from longshore_gateway.audit import trail
+from longshore_gateway.audit.rules import difference
 from longshore_gateway.integrations.rules import (
     IntegrationCreate,
     IntegrationPatch,
@@ -70,6 +73,7 @@ class Integrations:
                 raise Problem(
                     409, "This store is connected already.", type="already-connected", integration_id=str(error.id)
                 ) from None
+            await trail.record(conn, org_id, "integration.created", row.id, now, after=_told(row))
             await outbox.add(conn, SCHEMA, [integration_message(self._event(row))])
         return row
 
@@ -94,6 +98,7 @@ class Integrations:
             if found is None:
                 raise not_found("This integration")
             row, credentials = found
+            told = _told(row)
             platform = self._platforms[row.platform.value]
             after = change(platform, patch, name=row.name, settings=row.settings, credentials=credentials)
             row = await self._vault.update(
@@ -106,15 +111,21 @@ class Integrations:
                 status_reason=None if after.recheck else row.status_reason,
                 now=now,
             )
+            was, became = difference(told, _told(row))
+            if after.credentials is not None:
+                became["credentials"] = "changed"
+            await trail.record(conn, org_id, "integration.changed", row.id, now, before=was, after=became)
             await outbox.add(conn, SCHEMA, [integration_message(self._event(row))])
         return row
 
     async def delete(self, org_id: OrgId, id: UUID) -> None:
         """Disconnect: history stays. Raises Problem 404."""
         async with self._engine.begin() as conn:
-            row = await self._vault.delete(conn, org_id, id, self._clock())
+            now = self._clock()
+            row = await self._vault.delete(conn, org_id, id, now)
             if row is None:
                 raise not_found("This integration")
+            await trail.record(conn, org_id, "integration.deleted", row.id, now, before=_told(row))
             await outbox.add(conn, SCHEMA, [integration_message(self._event(row))])
 
     @staticmethod
@@ -128,3 +139,13 @@ class Integrations:
             settings=dict(row.settings),
             at=row.updated_at,
         )
+
+
+def _told(row: IntegrationRow) -> dict[str, Any]:
+    """What the audit log says of a store."""
+    return {
+        "platform": row.platform.value,
+        "name": row.name,
+        "store_url": row.store_url,
+        "settings": dict(row.settings),
+    }

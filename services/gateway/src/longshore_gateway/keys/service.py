@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -16,6 +17,7 @@ from longshore.problems import Problem, not_found
 from longshore_gateway.accounts.rules import Caller, Scope, digest_of, require_grantable
 from longshore_gateway.accounts.service import Accounts, shown_prefix
 from longshore_gateway.accounts.store import KeyRow
+from longshore_gateway.audit import trail
 from longshore_gateway.keys import store
 
 PREFIX = "lsk_"
@@ -58,6 +60,7 @@ class ApiKeys:
         )
         async with self._engine.begin() as conn:
             await store.add_key(conn, digest_of(secret), key)
+            await trail.record(conn, key.org_id, "api_key.created", key.id, now, after=_told(key))
         return key, secret
 
     async def list(self, org_id: OrgId, after: Place | None, limit: int) -> Sequence[KeyRow]:
@@ -68,7 +71,19 @@ class ApiKeys:
     async def revoke(self, caller: Caller, id: UUID) -> None:
         """End a key: here at once, in other processes within half a minute. Raises Problem 404."""
         async with self._engine.begin() as conn:
-            key = await store.revoke_key(conn, caller.org_id, id, self._clock())
+            now = self._clock()
+            key = await store.revoke_key(conn, caller.org_id, id, now)
             if key is None:
                 raise not_found("This API key")
+            await trail.record(conn, key.org_id, "api_key.revoked", key.id, now, before=_told(key))
         self._accounts.forget()
+
+
+def _told(key: KeyRow) -> dict[str, Any]:
+    """What the audit log says of a key."""
+    return {
+        "name": key.name,
+        "prefix": key.prefix,
+        "scopes": None if key.scopes is None else list(key.scopes),
+        "expires_at": None if key.expires_at is None else key.expires_at.isoformat(),
+    }

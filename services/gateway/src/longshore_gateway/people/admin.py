@@ -18,6 +18,7 @@ from longshore.ids import OrgId, uuid7
 from longshore.settings import load_settings
 from longshore_gateway import __file__ as package
 from longshore_gateway.accounts.rules import Role
+from longshore_gateway.audit.trail import acting_as, record
 from longshore_gateway.models import SCHEMA
 from longshore_gateway.people import store
 from longshore_gateway.people.passwords import Passwords
@@ -76,6 +77,9 @@ async def create_owner(
                 await store.add_user(conn, owner, hashed)
             except store.EmailTaken:
                 raise NotPossible("Somebody has this address already.") from None
+            with acting_as("command line"):
+                told = {"email": email, "role": Role.OWNER.value}
+                await record(conn, chosen, "user.created", owner.id, now, after=told)
         return chosen
     finally:
         await engine.dispose()

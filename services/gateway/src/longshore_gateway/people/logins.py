@@ -17,6 +17,7 @@ from longshore.ids import uuid7
 from longshore.problems import Problem
 from longshore_gateway.accounts.rules import digest_of
 from longshore_gateway.accounts.service import Accounts, refused
+from longshore_gateway.audit import trail
 from longshore_gateway.people import sessions, store
 from longshore_gateway.people.passwords import Passwords
 from longshore_gateway.people.rules import IDLE_FOR, User, Verdict, judge, session_end, subjects
@@ -74,6 +75,8 @@ class Logins:
                 raise _wrong()
             user = await store.change_user(conn, user.org_id, user.id, last_login_at=now, password_hash=anew)
             await sessions.take_back_attempts(conn, list(counted.values()), [counted["account"]])
+            with trail.acting_as(f"user:{user.id}", user.email):
+                await trail.record(conn, user.org_id, "user.logged_in", user.id, now)
             return await self._begin(conn, user, now)
 
     async def refresh(self, refresh_token: str) -> Login:
@@ -94,6 +97,8 @@ class Logins:
                 return await self._issue(conn, user, token.session_id, now, until)
             if verdict is Verdict.STOLEN:
                 await sessions.end_session(conn, token.session_id, now)
+                with trail.acting_as(trail.SYSTEM):
+                    await trail.record(conn, user.org_id, "session.ended_for_reuse", user.id, now)
         if verdict is Verdict.AT_ONCE:
             raise Problem(
                 409, "This session was just refreshed; use its newer cookie.", type="refreshed-at-once",

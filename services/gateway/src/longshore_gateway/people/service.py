@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -14,6 +15,8 @@ from longshore.paging import Place
 from longshore.problems import Problem, not_found
 from longshore_gateway.accounts.rules import ROLE_SCOPES, Caller, CallerKind, Role, digest_of, require_grantable
 from longshore_gateway.accounts.service import Accounts
+from longshore_gateway.audit import trail
+from longshore_gateway.audit.rules import difference
 from longshore_gateway.people import sessions, store
 from longshore_gateway.people.logins import Logins
 from longshore_gateway.people.passwords import Passwords
@@ -58,6 +61,7 @@ class People:
                 raise Problem(409, "Somebody has this address already.", type="email-taken") from None
             if invitation is not None:
                 await store.put_invitation(conn, user, digest_of(invitation), now + INVITED_FOR)
+            await trail.record(conn, user.org_id, "user.created", user.id, now, after=_told(user))
         return user, invitation
 
     async def list(self, org_id: OrgId, after: Place | None, limit: int) -> Sequence[User]:
@@ -104,6 +108,8 @@ class People:
             )
             if disabled:
                 await sessions.end_sessions(conn, after, now)
+            was, became = difference(_told(before), _told(after))
+            await trail.record(conn, after.org_id, "user.changed", id, now, before=was, after=became)
         self._accounts.forget()
         return after
 
@@ -116,7 +122,9 @@ class People:
                 raise not_found("This user")
             # Whoever has it can be them.
             require_grantable(caller, ROLE_SCOPES[user.role])
-            await store.put_invitation(conn, user, digest_of(invitation), self._clock() + INVITED_FOR)
+            now = self._clock()
+            await store.put_invitation(conn, user, digest_of(invitation), now + INVITED_FOR)
+            await trail.record(conn, user.org_id, "user.invited", id, now)
         return invitation
 
     async def accept(self, invitation: str, password: str) -> None:
@@ -135,6 +143,8 @@ class People:
                 raise _no_invitation()
             user = await store.change_user(conn, *taken, password_hash=hashed)
             await sessions.end_sessions(conn, user, now)
+            with trail.acting_as(f"user:{user.id}", user.email):
+                await trail.record(conn, user.org_id, "user.password_chosen", user.id, now)
         self._accounts.forget()
 
     async def change_password(self, caller: Caller, current: str, new: str, address: str) -> None:
@@ -150,8 +160,10 @@ class People:
             raise Problem(401, "The current password is another.", type="wrong-password")
         hashed = await self._hash(new, user.email)
         async with self._engine.begin() as conn:
+            now = self._clock()
             await store.change_user(conn, caller.org_id, caller.id, password_hash=hashed)
-            await sessions.end_sessions(conn, user, self._clock())
+            await sessions.end_sessions(conn, user, now)
+            await trail.record(conn, user.org_id, "user.password_changed", user.id, now)
             await sessions.take_back_attempts(conn, list(counted.values()), [counted["account"]])
         self._accounts.forget()
 
@@ -161,6 +173,16 @@ class People:
         except ValueError as error:
             raise Problem(422, f"/password: {error}.", type="invalid-input") from None
         return await self._passwords.hash(password)
+
+
+def _told(user: User) -> dict[str, Any]:
+    """What the audit log says of a person."""
+    return {
+        "email": user.email,
+        "name": user.name,
+        "role": user.role.value,
+        "disabled": user.disabled_at is not None,
+    }
 
 
 def _no_invitation() -> Problem:

@@ -1,0 +1,45 @@
+"""What the audit log tells of a request that the gateway hands on. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from longshore.redaction import redact
+
+# Longer bodies are data that the raw log keeps, not a decision of somebody.
+LONGEST_BODY = 16 * 1024
+
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def told_of(body: bytes | None) -> dict[str, Any] | None:
+    """A request's body without secrets and buyers' data; None for what is no JSON object, or too long."""
+    if not body or len(body) > LONGEST_BODY:
+        return None
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return None
+    return redact(found) if isinstance(found, dict) else None
+
+
+def subject_of(names: Mapping[str, Any], answer: bytes | None) -> str:
+    """What a request was about: the ids in its path, or the id that it was answered."""
+    if names:
+        return "/".join(str(value) for value in names.values())
+    try:
+        found = json.loads(answer or b"null")
+    except ValueError:
+        return ""
+    return str(found["id"]) if isinstance(found, dict) and isinstance(found.get("id"), str) else ""
+
+
+def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Only what has changed, on both sides."""
+    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    return (
+        {name: value for name, value in before.items() if name in changed},
+        {name: value for name, value in after.items() if name in changed},
+    )

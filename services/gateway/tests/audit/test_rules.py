@@ -1,0 +1,30 @@
+"""What the audit log tells of a request."""
+
+from __future__ import annotations
+
+import json
+
+from longshore_gateway.audit.rules import LONGEST_BODY, difference, subject_of, told_of
+
+
+def test_bodies_without_secrets_and_buyers() -> None:
+    body = {"reason": "count", "delta": -2, "api_secret": "planted", "customer": {"x": 1}, "note": "call 0123"}
+    told = told_of(json.dumps(body).encode())
+    assert told is not None
+    assert (told["reason"], told["delta"]) == ("count", -2)
+    assert "planted" not in str(told)
+    assert "0123" not in str(told)
+
+
+def test_bodies_that_are_not_told_of() -> None:
+    assert [told_of(body) for body in (None, b"", b"[1]", b"{", b'{"a": "' + b"x" * LONGEST_BODY + b'"}')] == [None] * 5
+
+
+def test_subjects() -> None:
+    assert subject_of({"order_id": 7, "line": "a"}, b'{"id": "x"}') == "7/a"
+    assert subject_of({}, b'{"id": "x"}') == "x"
+    assert [subject_of({}, answer) for answer in (None, b"", b"<", b"[]", b'{"id": 7}', b"{}")] == [""] * 6
+
+
+def test_only_what_has_changed() -> None:
+    assert difference({"a": 1, "b": 2}, {"a": 1, "b": 3, "c": 4}) == ({"b": 2}, {"b": 3, "c": 4})
