@@ -146,7 +146,7 @@ class Hubful:
             answer = await self.hub.client.post(
                 f"/api/v1/orders/{order['id']}/fulfillments",
                 json={"tracking": {"number": number, "carrier": "DHL", "url": f"https://track.example/{number}"}},
-                headers={"Idempotency-Key": number},
+                headers={"Idempotency-Key": f"{order['id']} {number}"},
             )
             assert answer.status_code == 202, answer.text
 

@@ -81,9 +81,16 @@ def hide(text: str, secrets: Iterable[str]) -> str:
     Also in base64, and cut off: who shortens a text may have cut through a secret. Shorter ones than 6 characters are
     no secrets.
     """
-    for spelling in {each for secret in secrets if len(secret) >= _SHORTEST_SECRET for each in _spellings(secret)}:
-        for end in range(len(spelling), min(len(spelling), _SHORTEST_PIECE) - 1, -1):
-            text = text.replace(spelling[:end], REDACTED)
+    pieces = {
+        spelling[:end]
+        for secret in secrets
+        if len(secret) >= _SHORTEST_SECRET
+        for spelling in _spellings(secret)
+        for end in range(min(len(spelling), _SHORTEST_PIECE), len(spelling) + 1)
+    }
+    # The longest first: secrets that begin alike would leave the rest of each other behind.
+    for piece in sorted(pieces, key=len, reverse=True):
+        text = text.replace(piece, REDACTED)
     for pattern, replacement in _TOKENS:
         text = pattern.sub(replacement, text)
     return text
