@@ -11,11 +11,14 @@ import asyncio
 import contextlib
 import socket
 import sys
+import time
 from collections.abc import Callable
 from types import FrameType
 
 import structlog
 import uvicorn
+
+from longshore.slow_clients import SlowClients
 
 log = structlog.get_logger(__name__)
 
@@ -24,9 +27,19 @@ _LOOK_EVERY_S = 0.02
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, but it wakes once a second, for the date of its answers, and for a signal; not ten times."""
+    """uvicorn's server, but it wakes once a second, for the date of its answers, for slow clients and for a signal; not
+    ten times."""
 
     _wake: Callable[[], object] | None = None
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.slow_clients = SlowClients()
+
+    async def on_tick(self, counter: int) -> bool:
+        """uvicorn's: once a second."""
+        self.slow_clients.sweep(self.server_state.connections, time.monotonic())
+        return await super().on_tick(counter)
 
     async def main_loop(self) -> None:
         """uvicorn's: until it is to stop."""

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from longshore import __version__
 from longshore.broker import (
@@ -47,6 +48,7 @@ from longshore_gateway.disk.logdirs import LogDirs
 from longshore_gateway.disk.metrics import DiskMetrics
 from longshore_gateway.disk.rules import MIB
 from longshore_gateway.disk.service import Disks
+from longshore_gateway.door.headers import SecurityHeadersMiddleware
 from longshore_gateway.door.middleware import DoorMiddleware, Limits
 from longshore_gateway.forwarding.api import router as forwarding_router
 from longshore_gateway.forwarding.service import Forwarder
@@ -270,6 +272,15 @@ def _before_routes(app: FastAPI, settings: GatewaySettings, accounts: Accounts, 
         limits=Limits(bodies={"/api/v1/ingest/": MAX_INGEST_BODY}),
         trusted_proxies=settings.trusted_proxies,
     )
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+            expose_headers=["Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"],
+        )
+    app.add_middleware(SecurityHeadersMiddleware, https=settings.public_url.startswith("https://"))
     app.add_middleware(TraceMiddleware)
 
 

@@ -23,6 +23,8 @@ class GatewaySettings(ServiceSettings):
     # Requests of one key or person: so many at once, so many come back in a second. 0: no limit.
     rate_limit_per_s: float = Field(default=100.0, ge=0, le=1_000_000)
     rate_limit_burst: int = Field(default=1_000, ge=1, le=1_000_000)
+    # Sites whose scripts may call the API from a browser; none of them may use its cookies.
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     audit_days: int = Field(default=365, ge=1)
     # Where stores reach us; the base of the webhooks' addresses.
     public_url: str = "http://127.0.0.1:8000"
@@ -45,6 +47,17 @@ class GatewaySettings(ServiceSettings):
         if isinstance(value, str):
             return tuple(each.strip() for each in value.split(",") if each.strip())
         return value
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _read_origins(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        origins = tuple(each.strip() for each in value.split(",") if each.strip())
+        for each in origins:
+            if not re.fullmatch(r"https?://[a-zA-Z0-9.\-]+(:\d{1,5})?", each):
+                raise ValueError("an origin is https://host or https://host:port, several with commas")
+        return origins
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod

@@ -83,7 +83,7 @@ class DoorMiddleware:
 
     def _take(self, scope: Scope, caller: Caller | Problem) -> Taken | None:
         if isinstance(caller, Caller):
-            return self._known.take(caller.actor, self._monotonic()) if self._known.limited else None
+            return self._known.take(caller.id, self._monotonic()) if self._known.limited else None
         if not self._strangers.limited:
             return None
         peer = scope["client"][0] if scope.get("client") else None

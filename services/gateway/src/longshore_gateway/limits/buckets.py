@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Hashable
+from typing import NamedTuple
 
 MOST_BUCKETS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """What became of a request. `remaining` tokens; the bucket is full again after `reset_s`; a request that was not
     allowed may come again after `retry_s`."""
 
@@ -27,14 +27,14 @@ class Buckets:
         self._per_s = per_s
         self._burst = burst
         # What is in it, and as of when.
-        self._buckets: dict[str, tuple[float, float]] = {}
+        self._buckets: dict[Hashable, tuple[float, float]] = {}
 
     @property
     def limited(self) -> bool:
         """Whether there is a limit at all."""
         return self._per_s > 0
 
-    def take(self, key: str, now: float) -> Taken:
+    def take(self, key: Hashable, now: float) -> Taken:
         """Take one token, if there is one. `now` in seconds of any clock that only goes forward."""
         tokens, at = self._buckets.get(key, (float(self._burst), now))
         tokens = min(float(self._burst), tokens + (now - at) * self._per_s)
