@@ -22,6 +22,7 @@ class Desk:
     """Knows the callers that it is told of, as Accounts does."""
 
     def __init__(self) -> None:
+        self.asked = 0
         self.known = {f"Bearer {name}": self.caller(name) for name in ("ann", "bob")}
 
     @staticmethod
@@ -29,9 +30,13 @@ class Desk:
         return Caller(OrgId(uuid7()), CallerKind.API_KEY, uuid7(), name, ALL_SCOPES)
 
     async def authenticate(self, authorization: str | None) -> Caller:
+        self.asked += 1
         if authorization not in self.known:
             raise Problem(401, "Who?", type="not-authenticated")
         return self.known[authorization]
+
+    def remembers(self, authorization: str | None) -> bool:
+        return authorization in self.known
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,9 +52,18 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": f"{size} {name}".encode()})
 
 
-def door(app: ASGIApp = echo, *, burst: int = 100, limits: Limits | None = None) -> DoorMiddleware:
-    buckets = [Buckets(1.0, burst), Buckets(1.0, 1)]
-    return DoorMiddleware(app, Desk(), *buckets, limits or Limits(), monotonic=lambda: 0.0)  # type: ignore[arg-type]
+def door(
+    app: ASGIApp = echo, *, burst: int = 100, limits: Limits | None = None, desk: Desk | None = None
+) -> DoorMiddleware:
+    known, strangers = Buckets(1.0, burst), Buckets(1.0, 1)
+    return DoorMiddleware(
+        app,
+        desk or Desk(),  # type: ignore[arg-type]  # it answers what is asked of it here
+        known,
+        strangers,
+        limits or Limits(),
+        monotonic=lambda: 0.0,
+    )
 
 
 def client(app: ASGIApp, name: str = "ann") -> httpx.AsyncClient:
@@ -72,6 +86,16 @@ async def test_each_caller_has_a_bucket_of_their_own_and_is_told_of_it() -> None
         assert (await bob.get("/api/v1/orders")).status_code == 200
         assert (await eve.get("/api/v1/auth/login")).text == "0 nobody"
         assert (await eve.get("/api/v1/auth/login")).status_code == 429
+
+
+async def test_a_flood_of_strangers_costs_no_look_ups_and_keeps_nobody_out_who_is_known() -> None:
+    desk = Desk()
+    app = door(desk=desk)
+    async with client(app) as ann, client(app, "eve") as eve:
+        statuses = [(await eve.get("/api/v1/orders")).status_code for _ in range(20)]
+        assert statuses == [200] + [429] * 19
+        assert desk.asked == 2
+        assert (await ann.get("/api/v1/orders")).text == "0 ann"
 
 
 async def test_what_is_not_the_api_passes_at_once() -> None:

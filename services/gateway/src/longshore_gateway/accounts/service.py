@@ -94,6 +94,10 @@ class Accounts:
         self._known[digest] = found
         return found.caller
 
+    def remembers(self, authorization: str | None) -> bool:
+        """Whether this header was good lately: it costs no look-up to say so, and is not an answer by itself."""
+        return digest_of((authorization or "").partition(" ")[2].strip()) in self._known
+
     def forget(self) -> None:
         """Ask again for everybody: somebody's rights have changed."""
         self._known.clear()

@@ -18,6 +18,7 @@ from longshore_gateway.limits.addresses import Network, client_address
 from longshore_gateway.limits.buckets import Buckets, Taken
 
 MIB = 1024 * 1024
+REFUSING_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,14 @@ class DoorMiddleware:
         self._limits = limits
         self._trusted = trusted_proxies
         self._monotonic = monotonic
+        self._refusing_until = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not is_api(scope):
             await self._app(scope, receive, send)
             return
-        caller = await self._identify(scope)
+        flooding = self._is_flooding(scope)
+        caller = _unasked() if flooding else await self._identify(scope)
         taken = self._take(scope, caller)
         if taken is not None:
             send = _with_headers(send, taken)
@@ -81,14 +84,28 @@ class DoorMiddleware:
         set_caller(scope, found)
         return found
 
+    def _is_flooding(self, scope: Scope) -> bool:
+        """Whether this is one more of the many strangers of an address that is refused now: then nobody looks for its
+        key in the database. Costs something only while strangers are refused."""
+        now = self._monotonic()
+        if now >= self._refusing_until or self._accounts.remembers(header(scope, b"authorization")):
+            return False
+        return self._strangers.is_empty(self._address(scope), now)
+
+    def _address(self, scope: Scope) -> str:
+        peer = scope["client"][0] if scope.get("client") else None
+        return client_address(peer, header(scope, b"x-forwarded-for"), self._trusted)
+
     def _take(self, scope: Scope, caller: Caller | Problem) -> Taken | None:
         if isinstance(caller, Caller):
             return self._known.take(caller.id, self._monotonic()) if self._known.limited else None
         if not self._strangers.limited:
             return None
-        peer = scope["client"][0] if scope.get("client") else None
-        address = client_address(peer, header(scope, b"x-forwarded-for"), self._trusted)
-        return self._strangers.take(address, self._monotonic())
+        now = self._monotonic()
+        taken = self._strangers.take(self._address(scope), now)
+        if not taken.allowed:
+            self._refusing_until = now + REFUSING_S
+        return taken
 
     async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
         longest = self._limits.body_of(scope["path"])
@@ -154,6 +171,10 @@ def _with_headers(send: Send, taken: Taken) -> Send:
         await send(message)
 
     return with_headers
+
+
+def _unasked() -> Problem:
+    return Problem(401, "Nobody has looked who this is.", type="not-authenticated")
 
 
 def _too_many(taken: Taken) -> Problem:

@@ -48,6 +48,11 @@ class Buckets:
         retry_s = 0 if allowed else max(1, math.ceil((1.0 - tokens) / self._per_s))
         return Taken(allowed, self._burst, int(tokens), reset_s, retry_s)
 
+    def is_empty(self, key: Hashable, now: float) -> bool:
+        """Whether there is no token left; takes none."""
+        tokens, at = self._buckets.get(key, (float(self._burst), now))
+        return tokens + (now - at) * self._per_s < 1.0
+
     def _drop_full(self, now: float) -> None:
         """Forget who has not come for so long that their bucket is full; all, if that is nobody."""
         full_after = self._burst / self._per_s
