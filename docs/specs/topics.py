@@ -39,6 +39,7 @@ from longshore.contracts import (
     ProductSnapshot,
     StockAdjusted,
     StockLevel,
+    SyncRunChanged,
     WebhooksRepaired,
 )
 
@@ -124,9 +125,10 @@ TOPICS: tuple[Topic, ...] = (
     ),
     Topic(
         INTEGRATIONS_EVENTS,
-        "Stores that were connected, changed their state, or were disconnected; webhooks that were put right.",
+        "Stores that were connected, changed their state, or were disconnected; webhooks that were put right; sync"
+        " runs, their progress and ends.",
         "<integration_id>",
-        (IntegrationChanged, WebhooksRepaired),
+        (IntegrationChanged, WebhooksRepaired, SyncRunChanged),
         ("gateway", *_STORES),
     ),
     *(

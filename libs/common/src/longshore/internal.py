@@ -18,6 +18,8 @@ from longshore.problems import Problem
 
 INTERNAL_HEADER = "X-Longshore-Internal"
 ORG_HEADER = "X-Longshore-Org"
+# Of the store that a request is about, where the gateway has looked it up.
+PLATFORM_HEADER = "X-Longshore-Platform"
 
 
 def internal_token(keys: Sequence[str]) -> str:

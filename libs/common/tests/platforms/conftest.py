@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +26,9 @@ from longshore.contracts import (
     IntegrationStatus,
     Platform,
     StockSet,
+    SyncCancel,
+    SyncRunChanged,
+    SyncStart,
 )
 from longshore.db import migrate
 from longshore.ids import IntegrationId, OrgId, uuid7
@@ -36,6 +40,9 @@ from longshore.platforms.jobs import JobTables, Lane, RunningJob
 from longshore.platforms.metrics import ConnectorMetrics
 from longshore.platforms.running import RunJobs
 from longshore.platforms.standing import Standing
+from longshore.platforms.sync.beginning import BeginSyncs
+from longshore.platforms.sync.engine import RunSync
+from longshore.platforms.sync.tables import SyncStore
 from longshore.platforms.tables import ConnectorStore
 from longshore.platforms.webhook_care import Watchdog, WebhookCare
 from longshore.platforms.work import CommandWork, StockWork, Work
@@ -51,7 +58,7 @@ ORG = OrgId(uuid4())
 PLATFORM = Platform.API
 TABLES = (
     f"{SCHEMA}.pgqueuer, {SCHEMA}.pgqueuer_log, {SCHEMA}.stock_targets, {SCHEMA}.done_commands, {SCHEMA}.outbox,"
-    f" {VAULT_SCHEMA}.integrations"
+    f" {SCHEMA}.sync_runs, {SCHEMA}.sync_items, {SCHEMA}.sync_marks, {VAULT_SCHEMA}.integrations"
 )
 
 
@@ -107,6 +114,10 @@ class Connector:
         self.connect = ConnectStore(**parts, public_url="https://hub.example/")
         standing = {name: parts[name] for name in ("schema", "engine", "vault", "clients", "clock")}
         self.standing = Standing(**standing, jobs=JobTables(url, SCHEMA))
+        self.syncs = SyncStore(SCHEMA)
+        tables = JobTables(url, SCHEMA)
+        unsealed = {name: part for name, part in parts.items() if name != "vault"}
+        self.sync = RunSync(**unsealed, store=self.syncs, standing=self.standing, jobs=tables, metrics=metrics)
         self.care = WebhookCare(
             schema=SCHEMA,
             engine=engine,
@@ -129,10 +140,12 @@ class Connector:
             connect=self.connect,
             standing=self.standing,
             watchdog=self.watchdog,
+            sync=self.sync,
             metrics=metrics,
         )
         self.jobs = JobQueue(url, SCHEMA, self.run, paused=self.clients.paused, heartbeat_s=2.0, grace_s=1.0)
-        self.accept = AcceptCommands(SCHEMA, engine, self.store, self.jobs, self.clock)
+        self.begin = BeginSyncs(SCHEMA, self.syncs, self.jobs)
+        self.accept = AcceptCommands(SCHEMA, engine, self.store, self.jobs, self.begin, self.clock)
         self._offset = 0
 
     def clock(self) -> datetime:
@@ -192,7 +205,13 @@ class Connector:
 
     async def events(self) -> list[IntegrationChanged]:
         """What was said on integrations.events, in order."""
-        return [IntegrationChanged.from_json(each) for each in await self._said("integrations.events")]
+        said = await self._said("integrations.events")
+        return [IntegrationChanged.from_json(each) for each in said if b'"trigger"' not in each]
+
+    async def runs(self) -> list[SyncRunChanged]:
+        """What was said of sync runs, in order."""
+        said = [json.loads(each) for each in await self._said("integrations.events")]
+        return [SyncRunChanged.model_validate(each) for each in said if "trigger" in each]
 
     async def _said(self, topic: str) -> Sequence[bytes]:
         async with self.engine.connect() as conn:
@@ -218,7 +237,7 @@ async def connector(url: str, engine: AsyncEngine) -> AsyncIterator[Connector]:
     await connector.clients.close()
 
 
-def command(store: UUID, payload: FulfillmentCreate | StockSet | EntityFetch) -> Command:
+def command(store: UUID, payload: FulfillmentCreate | StockSet | EntityFetch | SyncStart | SyncCancel) -> Command:
     return Command(
         id=uuid7(),
         org_id=ORG,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -20,6 +20,8 @@ from longshore.platforms.protocols import (
     StockResult,
     StoreClient,
     StoreInfo,
+    SyncPage,
+    SyncRequest,
     Translation,
     Untranslatable,
 )
@@ -39,10 +41,15 @@ class Shop:
     stock: dict[str, int] = field(default_factory=dict)
     entities: dict[str, bytes] = field(default_factory=dict)
     catalogue: list[list[FetchedEntity]] = field(default_factory=list)
+    # The pages of a sync run by resource; a cursor is the number of the next one.
+    pages: dict[str, list[SyncPage]] = field(default_factory=dict)
+    synced: list[tuple[SyncRequest, str | None]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     pushes: list[list[StockSet]] = field(default_factory=list)
     # Raised by the calls to come, in this order, before anything is done.
     troubles: list[Exception] = field(default_factory=list)
+    # Raised by the next fetches.
+    later: list[Exception] = field(default_factory=list)
     # Raised by the next shipment after it was written: the answer is lost.
     after_write: list[BaseException] = field(default_factory=list)
     on_stock: dict[UUID, OnStock] = field(default_factory=dict)
@@ -86,6 +93,8 @@ class ToyClient:
 
     async def fetch(self, request: FetchRequest) -> list[FetchedEntity]:
         self.shop.call("fetch")
+        if self.shop.later:
+            raise self.shop.later.pop(0)
         body = self.shop.entities.get(request.external_id)
         return [FetchedEntity(request.resource, request.external_id, body or b"{}", gone=body is None)]
 
@@ -93,6 +102,14 @@ class ToyClient:
         self.shop.call("import_catalogue")
         for page in self.shop.catalogue:
             yield page
+
+    async def sync_page(self, request: SyncRequest, cursor: str | None) -> SyncPage:
+        self.shop.synced.append((request, cursor))
+        self.shop.call("sync_page")
+        pages = self.shop.pages.get(request.resource) or [SyncPage([], 0, None, 0)]
+        number = int(cursor or 0)
+        following = number + 1 if number + 1 < len(pages) else None
+        return replace(pages[number], cursor=None if following is None else str(following))
 
     async def create_fulfillment(self, command: FulfillmentCreate) -> FulfillmentResult:
         self.shop.call("create_fulfillment")

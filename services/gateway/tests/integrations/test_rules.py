@@ -145,7 +145,12 @@ class TestIntegrationCreate:
 
 
 KEPT = WOO | {"webhook_secret": "wh_1"}
-SETTINGS = {"manage_webhooks": True, "poll_interval_s": 60, "stock": {"mode": "follower", "buffer": 2}}
+SETTINGS = {
+    "manage_webhooks": True,
+    "backfill": True,
+    "poll_interval_s": 60,
+    "stock": {"mode": "follower", "buffer": 2},
+}
 
 
 def patched(
@@ -169,7 +174,7 @@ class TestChange:
     def test_settings_are_merged_member_by_member_and_null_is_the_default(self) -> None:
         after = patched({"settings": {"poll_interval_s": None, "stock": {"buffer": 5}}})
         stock = {"mode": "follower", "buffer": 5}
-        assert after.settings == {"manage_webhooks": True, "poll_interval_s": None, "stock": stock}
+        assert after.settings == SETTINGS | {"poll_interval_s": None, "stock": stock}
         assert not after.recheck
         assert patched({"settings": {"stock": None}}).settings["stock"] == {"mode": "shared", "buffer": 0}
 

@@ -9,6 +9,7 @@ from longshore.broker import (
     COMMANDS_OUTCOMES,
     COMMERCE_CUSTOMERS,
     COMMERCE_ORDERS,
+    INTEGRATIONS_EVENTS,
     INVENTORY_EVENTS,
     ORDERS_EVENTS,
 )
@@ -22,6 +23,7 @@ from longshore.contracts import (
     OrderOversold,
     OrderSnapshot,
     Platform,
+    SyncRunChanged,
 )
 from longshore.db import migrations_path
 from longshore.pruning import pruning
@@ -47,6 +49,10 @@ from longshore_order_sync.privacy.service import Privacy
 from longshore_order_sync.rebuild import PLAN
 from longshore_order_sync.settings import Settings
 from longshore_order_sync.statehash import state_hash_router
+from longshore_order_sync.syncs.api import syncs_router
+from longshore_order_sync.syncs.consumers import SyncRunsConsumer
+from longshore_order_sync.syncs.service import Syncs
+from longshore_order_sync.syncs.store import past_syncs
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -55,10 +61,14 @@ def create_app(settings: Settings) -> FastAPI:
     metrics = OrderMetrics(service.registry)
     fulfillments = Fulfillments(service.engine, metrics)
     privacy = Privacy(service.engine)
+    syncs = Syncs(service.engine)
     rebuilding = service.rebuilding(PLAN)
 
     service.migrations(migrations_path(__file__), SCHEMA)
-    service.background("pruning", pruning(service.engine, past(settings.history_days), service.registry))
+    service.background(
+        "pruning",
+        pruning(service.engine, past(settings.history_days) + past_syncs(settings.history_days), service.registry),
+    )
     service.topics(*(COMMANDS(platform.value) for platform in Platform))
     service.subscribe(
         topics=[COMMERCE_ORDERS],
@@ -98,12 +108,21 @@ def create_app(settings: Settings) -> FastAPI:
         description="Our own decisions: what makes fulfilments again when the database is rebuilt from the log.",
     )
     service.background("erasures", privacy.run)
+    service.subscribe(
+        topics=[INTEGRATIONS_EVENTS],
+        group="order-sync.syncs",
+        apply=SyncRunsConsumer(syncs).apply,
+        types=[SyncRunChanged.event_type],
+        schema=SyncRunChanged,
+        description="Progress and ends of sync runs.",
+    )
     service.outbox(SCHEMA, withhold=rebuilding)
     return service.app(
         orders_router(service.engine),
         fulfillments_router(fulfillments),
         commands_router(service.engine, commands),
         customers_router(service.engine),
+        syncs_router(syncs),
         state_hash_router(service.engine),
         privacy_router(privacy),
         dependencies=[rebuilding.refuse_changes],

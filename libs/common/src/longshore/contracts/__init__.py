@@ -21,6 +21,8 @@ from longshore.contracts.commands import (
     EntityFetch,
     FulfillmentCreate,
     StockSet,
+    SyncCancel,
+    SyncStart,
 )
 from longshore.contracts.connections import (
     CheckStatus,
@@ -77,6 +79,16 @@ from longshore.contracts.products import (
     StockLevel,
 )
 from longshore.contracts.reconcile import discrepancies
+from longshore.contracts.sync import (
+    FailedItem,
+    SyncMode,
+    SyncProgress,
+    SyncResource,
+    SyncRun,
+    SyncRunChanged,
+    SyncStatus,
+    SyncTrigger,
+)
 
 __all__ = [
     "STALE",
@@ -98,6 +110,7 @@ __all__ = [
     "DataErased",
     "Discount",
     "EntityFetch",
+    "FailedItem",
     "FeeLine",
     "FinancialStatus",
     "Fulfillment",
@@ -133,6 +146,15 @@ __all__ = [
     "StockAdjusted",
     "StockLevel",
     "StockSet",
+    "SyncCancel",
+    "SyncMode",
+    "SyncProgress",
+    "SyncResource",
+    "SyncRun",
+    "SyncRunChanged",
+    "SyncStart",
+    "SyncStatus",
+    "SyncTrigger",
     "TaxLine",
     "Totals",
     "Tracking",

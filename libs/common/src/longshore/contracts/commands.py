@@ -67,7 +67,25 @@ class EntityFetch(Contract):
     external_id: str
 
 
-CommandPayload = Annotated[FulfillmentCreate | StockSet | EntityFetch, Field(discriminator="type")]
+class SyncStart(Contract):
+    """Read one resource of the store; the command's id is the run's. What becomes of it is told on
+    `integrations.events`."""
+
+    type: Literal["sync.start"] = "sync.start"
+    resource: Literal["orders", "products", "customers", "inventory"]
+    mode: Literal["incremental", "full"]
+
+
+class SyncCancel(Contract):
+    """End a run before its time; one that has ended stays as it is."""
+
+    type: Literal["sync.cancel"] = "sync.cancel"
+    run_id: UUID
+
+
+CommandPayload = Annotated[
+    FulfillmentCreate | StockSet | EntityFetch | SyncStart | SyncCancel, Field(discriminator="type")
+]
 
 
 class Command(Contract):

@@ -16,9 +16,12 @@ from longshore.contracts import (
     IntegrationStatus,
     Platform,
     StockSet,
+    SyncCancel,
+    SyncStart,
 )
 from longshore.platforms.jobs import Lane, NewJob, QueueJobs
 from longshore.platforms.outcomes import outcome_message, outcome_of
+from longshore.platforms.sync.beginning import BeginSyncs
 from longshore.platforms.tables import ConnectorStore
 from longshore.platforms.webhook_care import watch_job
 from longshore.platforms.work import CommandWork, ConnectWork, DisconnectWork, StockWork
@@ -33,16 +36,19 @@ class AcceptCommands:
         engine: AsyncEngine,
         store: ConnectorStore,
         jobs: QueueJobs,
+        syncs: BeginSyncs,
         clock: Clock = utc_now,
     ) -> None:
         self._schema = schema
         self._engine = engine
         self._store = store
         self._jobs = jobs
+        self._syncs = syncs
         self._clock = clock
 
     async def apply(self, records: Sequence[Record]) -> None:
-        """One transaction: stock becomes targets (the newest of each listing), the rest becomes jobs."""
+        """One transaction: stock becomes targets (the newest of each listing), syncs become runs, the rest becomes
+        jobs."""
         commands = [(record, Command.from_json(record.value)) for record in records]
         async with self._engine.begin() as conn:
             jobs = await self._accept_stock(conn, [each for each in commands if isinstance(each[1].payload, StockSet)])
@@ -54,9 +60,12 @@ class AcceptCommands:
                     f"command/{command.id}",
                 )
                 for _, command in commands
-                if not isinstance(command.payload, StockSet)
+                if not isinstance(command.payload, StockSet | SyncStart | SyncCancel)
             ]
             await self._jobs.add(conn, jobs)
+            for _, command in commands:
+                if isinstance(command.payload, SyncStart | SyncCancel):
+                    await self._syncs.accept(conn, command, self._clock())
 
     async def _accept_stock(self, conn: AsyncConnection, commands: Sequence[tuple[Record, Command]]) -> list[NewJob]:
         newest: dict[object, Command] = {}
@@ -121,6 +130,9 @@ class FollowIntegrations:
         """Queue a job for each store of this platform that is to be connected or taken down."""
         jobs = []
         for record in records:
+            # Sync runs are told of on the same topic.
+            if record.headers.get("ce_type", IntegrationChanged.event_type) != IntegrationChanged.event_type:
+                continue
             event = IntegrationChanged.from_json(record.value)
             if event.platform is not self._platform:
                 continue

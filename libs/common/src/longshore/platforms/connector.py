@@ -31,6 +31,9 @@ from longshore.platforms.metrics import ConnectorMetrics
 from longshore.platforms.protocols import Integration, StoreClient, Translator
 from longshore.platforms.running import RunJobs
 from longshore.platforms.standing import Standing
+from longshore.platforms.sync.beginning import BeginSyncs
+from longshore.platforms.sync.engine import RunSync
+from longshore.platforms.sync.tables import SyncStore
 from longshore.platforms.tables import ConnectorStore, past
 from longshore.platforms.translating import TranslateRaw
 from longshore.platforms.webhook_care import Watchdog, WebhookCare
@@ -105,12 +108,26 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
         clients=clients,
         public_url=settings.public_url,
     )
+    tables = JobTables(settings.database_url, connector.schema)
     standing = Standing(
         schema=connector.schema,
         engine=service.engine,
         vault=vault,
         clients=clients,
-        jobs=JobTables(settings.database_url, connector.schema),
+        jobs=tables,
+    )
+    syncs = SyncStore(connector.schema)
+    begin = BeginSyncs(connector.schema, syncs, tables)
+    sync = RunSync(
+        platform=connector.platform,
+        schema=connector.schema,
+        engine=service.engine,
+        producer=service.producer,
+        store=syncs,
+        clients=clients,
+        standing=standing,
+        jobs=tables,
+        metrics=metrics,
     )
     care = WebhookCare(
         schema=connector.schema, engine=service.engine, callback_url=connect.callback_url, metrics=metrics
@@ -135,6 +152,7 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
         connect=connect,
         standing=standing,
         watchdog=watchdog,
+        sync=sync,
         metrics=metrics,
     )
 
@@ -142,7 +160,7 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
         await run(job)
 
     jobs = JobQueue(settings.database_url, connector.schema, handle, paused=clients.paused)
-    _subscribe(service, connector, store, jobs, metrics, service.rebuilding(rebuild_plan(connector)))
+    _subscribe(service, connector, store, jobs, begin, metrics, service.rebuilding(rebuild_plan(connector)))
     service.outbox(connector.schema)
     service.background(
         "pruning", pruning(service.engine, past(connector.schema, settings.history_days), service.registry)
@@ -179,6 +197,7 @@ def _subscribe(
     connector: Connector,
     store: ConnectorStore,
     jobs: JobQueue,
+    begin: BeginSyncs,
     metrics: ConnectorMetrics,
     rebuilding: Rebuilding,
 ) -> None:
@@ -202,7 +221,7 @@ def _subscribe(
     service.subscribe(
         topics=[COMMANDS(platform)],
         group=f"{connector.name}.commands",
-        apply=AcceptCommands(connector.schema, service.engine, store, jobs).apply,
+        apply=AcceptCommands(connector.schema, service.engine, store, jobs, begin).apply,
         schema=Command,
         description="Commands for the platform's stores, made durable jobs.",
     )

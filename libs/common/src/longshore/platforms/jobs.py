@@ -29,12 +29,16 @@ class Lane(StrEnum):
     STOCK = "stock"
     WORK = "work"
     CONNECT = "connect"
+    SYNC = "sync"
 
 
-# Stock: one at a time, or an older quantity could overtake a newer one. Work: a few, as hosts bear.
-CONCURRENCY = {Lane.STOCK: 1, Lane.WORK: 4, Lane.CONNECT: 1}
-# Stock first: an oversold piece costs more than a late tracking number.
-PRIORITY = {Lane.STOCK: 30, Lane.WORK: 20, Lane.CONNECT: 10}
+# Stock: one at a time, or an older quantity could overtake a newer one. Work: a few, as hosts bear. Sync: one resource
+# after the other.
+CONCURRENCY = {Lane.STOCK: 1, Lane.WORK: 4, Lane.CONNECT: 1, Lane.SYNC: 1}
+# Stock first: an oversold piece costs more than a late tracking number. A backfill has all the time there is.
+PRIORITY = {Lane.STOCK: 30, Lane.WORK: 20, Lane.CONNECT: 10, Lane.SYNC: 5}
+# What goes before a sync run of the same store, and what waits while the store is not to be called.
+LIVE = (Lane.STOCK, Lane.WORK)
 
 # A job of a process that died runs again after this time.
 HEARTBEAT_S = 10.0
@@ -175,7 +179,7 @@ class JobTables:
 
     async def due(self, engine: AsyncEngine, paused: Iterable[UUID] = ()) -> int:
         """How many jobs run or could run now; those that wait for a later try, or of `paused` stores, do not count."""
-        lanes = [entrypoint(store, lane) for store in paused for lane in (Lane.STOCK, Lane.WORK)]
+        lanes = [entrypoint(store, lane) for store in paused for lane in (*LIVE, Lane.SYNC)]
         async with engine.connect() as conn:
             count = await conn.scalar(
                 text(
@@ -186,6 +190,18 @@ class JobTables:
                 {"lanes": lanes},
             )
         return int(count or 0)
+
+    async def has_live(self, engine: AsyncEngine, integration_id: UUID) -> bool:
+        """Whether a store has pushes, shipments or fetches that run or could run now."""
+        async with engine.connect() as conn:
+            found = await conn.scalar(
+                text(
+                    f"SELECT EXISTS (SELECT FROM {self.schema}.pgqueuer"  # noqa: S608  (our own constant)
+                    " WHERE entrypoint = ANY(:lanes) AND status IN ('queued', 'picked') AND execute_after <= now())"
+                ),
+                {"lanes": [entrypoint(integration_id, lane) for lane in LIVE]},
+            )
+        return bool(found)
 
 
 def _dsn(database_url: str) -> str:

@@ -43,3 +43,15 @@ class ConnectorMetrics:
             ["platform", "was"],
             registry=registry,
         )
+        self.synced = Counter(
+            "longshore_synced_entities_total",
+            "Orders, products, customers and stock items that sync runs have read into the raw log.",
+            ["platform", "resource"],
+            registry=registry,
+        )
+        self.sync_runs = Counter(
+            "longshore_sync_runs_total",
+            "Sync runs that ended, by how: succeeded, partial (some items could not be read), failed, cancelled.",
+            ["platform", "resource", "status"],
+            registry=registry,
+        )

@@ -1,4 +1,5 @@
-"""The migrations of every connector's tables of the kit: its 0001 calls `upgrade`, its 0002 `upgrade_0002`.
+"""The migrations of every connector's tables of the kit: its 0001 calls `upgrade`, its 0002 `upgrade_0002`, its 0003
+`upgrade_0003`.
 
 Written out, not made from tables.py: this is what the revisions were, whatever the tables become.
 """
@@ -73,3 +74,65 @@ def downgrade_0002(schema: str) -> None:
     """Back to revision 0001."""
     op.drop_index("done_commands_by_age", "done_commands", schema=schema)
     op.drop_column("stock_targets", "tried", schema=schema)
+
+
+def upgrade_0003(schema: str) -> None:
+    """Sync runs with their checkpoints, what they could not read, and where the next ones begin."""
+    moment = sa.DateTime(timezone=True)
+    op.create_table(
+        "sync_runs",
+        sa.Column("id", sa.Uuid, primary_key=True),
+        sa.Column("org_id", sa.Uuid, nullable=False),
+        sa.Column("integration_id", sa.Uuid, nullable=False),
+        sa.Column("resource", sa.Text, nullable=False),
+        sa.Column("mode", sa.Text, nullable=False),
+        sa.Column("trigger", sa.Text, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("reply_to", sa.Text),
+        sa.Column("cursor", sa.Text),
+        sa.Column("since", moment),
+        sa.Column("asked_at", moment),
+        sa.Column("mark", sa.Text),
+        sa.Column("done", sa.BigInteger, nullable=False),
+        sa.Column("total", sa.BigInteger),
+        sa.Column("busy_s", sa.Float, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("cancel", sa.Boolean, nullable=False),
+        sa.Column("sequence", sa.Integer, nullable=False),
+        sa.Column("error", postgresql.JSONB),
+        sa.Column("created_at", moment, nullable=False),
+        sa.Column("progressed_at", moment, nullable=False),
+        sa.Column("started_at", moment),
+        sa.Column("finished_at", moment),
+        schema=schema,
+    )
+    op.create_index("sync_runs_of_store", "sync_runs", ["integration_id", "resource", "created_at"], schema=schema)
+    op.create_index("sync_runs_by_age", "sync_runs", ["finished_at"], schema=schema)
+    op.create_table(
+        "sync_items",
+        sa.Column("run_id", sa.Uuid, primary_key=True),
+        sa.Column("resource", sa.Text, primary_key=True),
+        sa.Column("external_id", sa.Text, primary_key=True),
+        sa.Column("org_id", sa.Uuid, nullable=False),
+        sa.Column("code", sa.Text, nullable=False),
+        sa.Column("detail", sa.Text, nullable=False),
+        sa.Column("noted_at", moment, nullable=False),
+        schema=schema,
+    )
+    op.create_table(
+        "sync_marks",
+        sa.Column("integration_id", sa.Uuid, primary_key=True),
+        sa.Column("resource", sa.Text, primary_key=True),
+        sa.Column("org_id", sa.Uuid, nullable=False),
+        sa.Column("since", moment),
+        sa.Column("mark", sa.Text),
+        sa.Column("due_at", moment, nullable=False),
+        schema=schema,
+    )
+    op.create_index("sync_marks_due", "sync_marks", ["due_at"], schema=schema)
+
+
+def downgrade_0003(schema: str) -> None:
+    """Back to revision 0002."""
+    for name in ("sync_marks", "sync_items", "sync_runs"):
+        op.drop_table(name, schema=schema)

@@ -23,6 +23,7 @@ from longshore.contracts import (
     RawRef,
     StockLevel,
     StockSet,
+    SyncResource,
     Webhook,
 )
 from longshore.ids import IntegrationId, OrgId
@@ -113,6 +114,43 @@ class FetchedEntity:
     external_id: str
     body: bytes
     gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRequest:
+    """What a sync run reads. `since`: only what has changed since then, by the store's own clock; None: all.
+
+    `mark` is what the last run of the resource left for the next (`SyncPage.mark`), in the client's own words.
+    """
+
+    resource: SyncResource
+    since: datetime | None = None
+    mark: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncFailure:
+    """An entity of a page that could not be read; the kit asks for it again by `StoreClient.fetch`."""
+
+    request: FetchRequest
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SyncPage:
+    """One step of a sync run. `count`: how many of the resource it brought (what belongs to them does not count).
+
+    `cursor`: where the next page begins, in the client's own words; it must hold however the store's rows change
+    meanwhile. None: this was the last. `total`: how many there are in all, as far as the store says.
+    """
+
+    entities: Sequence[FetchedEntity]
+    count: int
+    cursor: str | None
+    total: int | None = None
+    failed: Sequence[SyncFailure] = ()
+    mark: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +258,13 @@ class StoreClient(Protocol):
 
     def import_catalogue(self) -> AsyncIterator[Sequence[FetchedEntity]]:
         """All products (with variations) and their stock, page by page: what a new connection begins with."""
+
+    async def sync_page(self, request: SyncRequest, cursor: str | None) -> SyncPage:
+        """One page of a sync run, and where the next begins; `cursor` None is the beginning.
+
+        A row that exists from the run's beginning to its end is read, whatever changes around it. What changes while
+        the run goes on may be missed: it has changed after the run began, and the next incremental run reads it.
+        """
 
     async def create_fulfillment(self, command: FulfillmentCreate) -> FulfillmentResult:
         """Tell the store of a shipment, once: looks for an earlier try of the same command before it writes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -52,6 +52,7 @@ from longshore.platforms.work import (
     FetchWork,
     ProbeWork,
     StockWork,
+    SyncWork,
     WatchWork,
     read_work,
 )
@@ -67,6 +68,9 @@ LONGEST_TRY = timedelta(days=2)
 FEWEST_TRIES = 8
 # A store that is taken down and does not answer for more than an hour keeps our webhooks; we do not keep its key.
 MOST_FAREWELLS = 25
+
+# Goes on with a sync run; no integration: the store is gone.
+Sync = Callable[[Integration | None, UUID], Awaitable[None]]
 
 
 def pause_s(attempts: int, retry_after: float | None = None, chance: float | None = None) -> float:
@@ -98,6 +102,7 @@ class RunJobs:
         connect: ConnectStore,
         standing: Standing,
         watchdog: Watchdog,
+        sync: Sync,
         metrics: ConnectorMetrics,
         clock: Clock = utc_now,
     ) -> None:
@@ -111,6 +116,7 @@ class RunJobs:
         self._connect = connect
         self._standing = standing
         self._watchdog = watchdog
+        self._sync = sync
         self._metrics = metrics
         self._clock = clock
 
@@ -127,6 +133,8 @@ class RunJobs:
                     await self._command(integration, work.command, job.attempts)
                 case StockWork():
                     await self._stock(integration, job)
+                case SyncWork():
+                    await self._sync(integration, work.run_id)
                 case FetchWork() if integration is not None:
                     await self._fetch(integration, FetchRequest(work.resource, work.external_id))
                 case ConnectWork() if integration is not None:

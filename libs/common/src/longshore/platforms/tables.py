@@ -1,5 +1,5 @@
 """The tables that every connector has in its own schema (pgqueuer brings its own): what stock each listing shall
-have, which commands are done, and the outbox."""
+have, which commands are done, sync runs, and the outbox."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from longshore.contracts import Command, CommandOutcome
 from longshore.outbox import outbox_table
+from longshore.platforms.sync.tables import past_syncs, sync_tables
 from longshore.pruning import Past
 
 # Of tries whose answers were lost so many are kept, the newest: a store that loses more answers than that is not one.
@@ -48,6 +49,7 @@ def connector_metadata(schema: str) -> MetaData:
         Column("done_at", DateTime(timezone=True), nullable=False),
         Index("done_commands_by_age", "done_at"),
     )
+    sync_tables(metadata)
     outbox_table(metadata, schema)
     return metadata
 
@@ -59,6 +61,7 @@ def past(schema: str, history_days: int) -> list[Past]:
     return [
         Past(f"{schema}.done_commands", "done_at < :before", keep),
         Past(f"{schema}.stock_targets", "done_sequence >= sequence AND due_at < :before", keep),
+        *past_syncs(schema, history_days),
     ]
 
 

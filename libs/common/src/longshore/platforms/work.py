@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import Field, TypeAdapter
 
@@ -55,7 +56,14 @@ class DisconnectWork(Contract):
     kind: Literal["disconnect"] = "disconnect"
 
 
-Work = FetchWork | CommandWork | StockWork | ConnectWork | ProbeWork | WatchWork | DisconnectWork
+class SyncWork(Contract):
+    """Go on with a sync run."""
+
+    kind: Literal["sync"] = "sync"
+    run_id: UUID
+
+
+Work = FetchWork | CommandWork | StockWork | ConnectWork | ProbeWork | WatchWork | DisconnectWork | SyncWork
 
 _work: TypeAdapter[Work] = TypeAdapter(Annotated[Work, Field(discriminator="kind")])
 

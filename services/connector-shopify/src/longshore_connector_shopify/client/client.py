@@ -11,8 +11,10 @@ from longshore.platforms.protocols import (
     FulfillmentResult,
     StockResult,
     StoreInfo,
+    SyncPage,
+    SyncRequest,
 )
-from longshore_connector_shopify.client import fetching, importing, setup
+from longshore_connector_shopify.client import fetching, importing, setup, syncing
 from longshore_connector_shopify.client.admin_api import AdminApi
 from longshore_connector_shopify.client.shipping import Shipper
 from longshore_connector_shopify.client.stock import BATCH, StockSetter
@@ -50,6 +52,10 @@ class ShopifyClient:
     def import_catalogue(self) -> AsyncIterator[Sequence[FetchedEntity]]:
         """All products with variants, and all stock levels, page by page."""
         return importing.import_catalogue(self._api)
+
+    async def sync_page(self, request: SyncRequest, cursor: str | None) -> SyncPage:
+        """One page of a sync run."""
+        return await syncing.sync_page(self._api, request, cursor)
 
     async def create_fulfillment(self, command: FulfillmentCreate) -> FulfillmentResult:
         """Tell the store of a shipment, once."""

@@ -1,6 +1,7 @@
 """The catalogue of a new store: all products, then the stock of all inventory items.
 
-Paged reads: Shopify refuses to page past 25,000 objects, so a larger catalogue needs bulk operations (not done here).
+Paged reads: Shopify refuses to page past 25,000 objects, so a catalogue of more products is read by
+sync runs, which do not page (see syncing.py).
 """
 
 from __future__ import annotations
@@ -17,36 +18,47 @@ from longshore_connector_shopify.client.paging import is_cut, nodes_of
 
 async def import_catalogue(api: AdminApi) -> AsyncIterator[Sequence[FetchedEntity]]:
     """Page by page, each entity in the shape in which it is fetched alone."""
-    after: str | None = None
-    while True:
-        data = (await api.query("products", {"after": after})).data
-        products, after = nodes_of(data.get("products"))
-        yield [
-            await fetch_product(api, _number(node))
-            if is_cut(node.get("variants"))
-            else _page_entity("product", node, {"shop": data.get("shop"), "product": node})
-            for node in products
-        ]
-        if after is None:
-            break
-    while True:
-        data = (await api.query("stocks", {"after": after})).data
-        items, after = nodes_of(data.get("inventoryItems"))
-        yield [
-            await fetch_stock(api, _number(node))
-            if is_cut(node.get("inventoryLevels"))
-            else _page_entity("stock", node, {"inventoryItem": node})
-            for node in items
-        ]
-        if after is None:
-            return
+    for read in (read_products, read_stocks):
+        after: str | None = None
+        while True:
+            entities, after = await read(api, {"after": after})
+            yield entities
+            if after is None:
+                break
 
 
-def _page_entity(resource: Any, node: dict[str, Any], data: dict[str, Any]) -> FetchedEntity:
+async def read_products(api: AdminApi, variables: dict[str, Any]) -> tuple[list[FetchedEntity], str | None]:
+    """One page of products, and the cursor of the next."""
+    data = (await api.query("products", variables)).data
+    products, after = nodes_of(data.get("products"))
+    entities = [
+        await fetch_product(api, number_of(node))
+        if is_cut(node.get("variants"))
+        else page_entity("product", node, {"shop": data.get("shop"), "product": node})
+        for node in products
+    ]
+    return entities, after
+
+
+async def read_stocks(api: AdminApi, variables: dict[str, Any]) -> tuple[list[FetchedEntity], str | None]:
+    """One page of inventory items with their levels, and the cursor of the next."""
+    data = (await api.query("stocks", variables)).data
+    items, after = nodes_of(data.get("inventoryItems"))
+    entities = [
+        await fetch_stock(api, number_of(node))
+        if is_cut(node.get("inventoryLevels"))
+        else page_entity("stock", node, {"inventoryItem": node})
+        for node in items
+    ]
+    return entities, after
+
+
+def page_entity(resource: Any, node: dict[str, Any], data: dict[str, Any]) -> FetchedEntity:
     """One entity out of a page. Its amounts are texts and its numbers whole, so writing it anew loses nothing."""
     body = json.dumps({"data": data}, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-    return FetchedEntity(resource, _number(node), body)
+    return FetchedEntity(resource, number_of(node), body)
 
 
-def _number(node: dict[str, Any]) -> str:
+def number_of(node: dict[str, Any]) -> str:
+    """The store's own number of a node."""
     return str(node["id"]).rpartition("/")[2]

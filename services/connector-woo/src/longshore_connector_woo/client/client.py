@@ -15,8 +15,10 @@ from longshore.platforms.protocols import (
     StockResult,
     StoreInfo,
     StoreRefused,
+    SyncPage,
+    SyncRequest,
 )
-from longshore_connector_woo.client import connection, entities, fulfillments, stock, webhooks
+from longshore_connector_woo.client import connection, entities, fulfillments, stock, syncing, webhooks
 from longshore_connector_woo.client.http import StoreHttp
 
 
@@ -63,6 +65,10 @@ class WooClient:
     def import_catalogue(self) -> AsyncIterator[Sequence[FetchedEntity]]:
         """See StoreClient."""
         return entities.catalogue(self._http)
+
+    async def sync_page(self, request: SyncRequest, cursor: str | None) -> SyncPage:
+        """See StoreClient."""
+        return await syncing.sync_page(self._http, request, cursor)
 
     async def create_fulfillment(self, command: FulfillmentCreate) -> FulfillmentResult:
         """See StoreClient. Looks for the fulfilment's id in the order's meta before it writes."""

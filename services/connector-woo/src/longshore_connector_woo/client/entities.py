@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
 from longshore.platforms.protocols import FetchedEntity, FetchRequest, StoreRefused
 from longshore_connector_woo.client.answers import Answer, split_array
@@ -44,21 +45,33 @@ async def _order(http: StoreHttp, order_id: str) -> str:
 async def catalogue(http: StoreHttp) -> AsyncIterator[Sequence[FetchedEntity]]:
     """All products, a page at a time, each page followed by the variations of its variable products."""
     async for page in pages(http, "/products", {"orderby": "id", "order": "asc"}):
-        yield _entities(page, page.body)
+        yield [product_entity(exact, parsed) for exact, parsed in _parts(page)]
         for product in page.objects():
             if product.get("variations") and isinstance(product.get("id"), int):
-                async for variations in pages(http, f"/products/{product['id']}/variations", {}):
-                    yield _entities(variations, variations.body, str(product.get("name") or ""))
+                async for found in variations(http, product):
+                    yield found
 
 
-def _entities(page: Answer, text: str, parent_name: str | None = None) -> list[FetchedEntity]:
-    """A variation in its product's list lacks the product's name: `{"parent_name": ..., "variation": <variation>}`."""
-    entities = []
-    for exact, parsed in zip(split_array(text), page.data, strict=True):
-        if not isinstance(parsed, dict) or not isinstance(parsed.get("id"), int):
-            continue
-        body = exact
-        if parent_name is not None:
-            body = f'{{"parent_name":{json.dumps(parent_name)},"variation":{exact}}}'
-        entities.append(FetchedEntity("product", str(parsed["id"]), body.encode()))
-    return entities
+async def variations(http: StoreHttp, product: Mapping[str, Any]) -> AsyncIterator[list[FetchedEntity]]:
+    """The variations of a product, a page at a time."""
+    name = json.dumps(str(product.get("name") or ""))
+    async for page in pages(http, f"/products/{product['id']}/variations", {}):
+        yield [
+            # In its product's list a variation lacks the product's name.
+            FetchedEntity("product", str(parsed["id"]), f'{{"parent_name":{name},"variation":{exact}}}'.encode())
+            for exact, parsed in _parts(page)
+        ]
+
+
+def product_entity(exact: str, parsed: Mapping[str, Any]) -> FetchedEntity:
+    """A product of a list."""
+    return FetchedEntity("product", str(parsed["id"]), exact.encode())
+
+
+def _parts(page: Answer) -> list[tuple[str, dict[str, Any]]]:
+    """The objects of a list that have an id, exact text and parsed."""
+    return [
+        (exact, parsed)
+        for exact, parsed in zip(split_array(page.body), page.data, strict=True)
+        if isinstance(parsed, dict) and isinstance(parsed.get("id"), int)
+    ]

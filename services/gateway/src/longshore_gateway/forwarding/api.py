@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
 from longshore.contracts import CommandView, Contract
 from longshore.ids import OrgId
+from longshore.internal import PLATFORM_HEADER
 from longshore.paging import DEFAULT_LIMIT, Cursor, Limit, read_cursor, write_cursor
+from longshore.problems import Problem
 from longshore_gateway.accounts.api import Org, org_needs
 from longshore_gateway.forwarding.rules import FORWARDED, Forwarded
 from longshore_gateway.forwarding.service import Forwarder
+from longshore_gateway.integrations.service import Integrations
 
 router = APIRouter()
 
@@ -64,9 +68,21 @@ def _forward(route: Forwarded) -> Any:
 
     # A default, for once: FastAPI could not look up an annotation that this function's own variable is part of.
     async def forward(request: Request, org_id: OrgId = allowed) -> Response:
-        return await _forwarder(request).forward(route.service, request, org_id)
+        about = await _store_headers(request, org_id) if route.of_store else {}
+        return await _forwarder(request).forward(route.service, request, org_id, about)
 
     return forward
+
+
+async def _store_headers(request: Request, org_id: OrgId) -> dict[str, str]:
+    """What a service has to know of the store in the path. Raises Problem 404, and 422 for what is no id."""
+    try:
+        id = UUID(request.path_params["id"])
+    except ValueError:
+        raise Problem(422, "id: not a UUID", type="invalid-input") from None
+    integrations: Integrations = request.app.state.integrations
+    row = await integrations.get(org_id, id)
+    return {PLATFORM_HEADER: row.platform.value}
 
 
 for _route in FORWARDED:

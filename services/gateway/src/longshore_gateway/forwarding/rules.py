@@ -15,6 +15,8 @@ class Forwarded:
     path: str
     service: str
     scope: Scope
+    # Whether `{id}` in the path is a store: the gateway, whose table that is, looks that it is the organisation's.
+    of_store: bool = False
 
 
 FORWARDED = (
@@ -23,6 +25,10 @@ FORWARDED = (
     Forwarded("GET", "/api/v1/orders/{order_id}/revisions", "order-sync", Scope.READ),
     Forwarded("POST", "/api/v1/orders/{order_id}/fulfillments", "order-sync", Scope.ORDERS_WRITE),
     Forwarded("GET", "/api/v1/customers", "order-sync", Scope.READ),
+    Forwarded("POST", "/api/v1/integrations/{id}/sync", "order-sync", Scope.INTEGRATIONS_OPERATE, of_store=True),
+    Forwarded("GET", "/api/v1/integrations/{id}/sync-runs", "order-sync", Scope.READ, of_store=True),
+    Forwarded("GET", "/api/v1/sync-runs/{run_id}", "order-sync", Scope.READ),
+    Forwarded("POST", "/api/v1/sync-runs/{run_id}/cancel", "order-sync", Scope.INTEGRATIONS_OPERATE),
     Forwarded("GET", "/api/v1/inventory", "inventory", Scope.READ),
     Forwarded("POST", "/api/v1/inventory/adjustments", "inventory", Scope.INVENTORY_WRITE),
     Forwarded("GET", "/api/v1/inventory/movements", "inventory", Scope.READ),

@@ -30,10 +30,13 @@ class Forwarder:
         self._services = services
         self._keys = keys
 
-    async def forward(self, service: str, request: Request, org_id: OrgId) -> Response:
-        """The service's own answer to this request. Raises Problem 413 or 503."""
+    async def forward(
+        self, service: str, request: Request, org_id: OrgId, about: Mapping[str, str] | None = None
+    ) -> Response:
+        """The service's own answer to this request; `about` are headers of ours. Raises Problem 413 or 503."""
         body = await _read(request)
         headers = {name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers}
+        headers |= about or {}
         answer = await self._call(
             service,
             request.method,

@@ -26,9 +26,10 @@ class StockSettings(_Strict):
 
 
 class IntegrationSettings(_Strict):
-    """What can be set per store."""
+    """What can be set per store. `backfill`: read the orders and customers that it has when it is connected."""
 
     manage_webhooks: bool = True
+    backfill: bool = True
     poll_interval_s: int | None = Field(default=None, ge=10, le=7 * 24 * 3600)
     stock: StockSettings = StockSettings()
 

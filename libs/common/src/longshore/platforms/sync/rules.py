@@ -1,0 +1,116 @@
+"""Runs and their progress. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from longshore.contracts import (
+    CommandError,
+    FailedItem,
+    Platform,
+    SyncMode,
+    SyncProgress,
+    SyncResource,
+    SyncRunChanged,
+    SyncStatus,
+    SyncTrigger,
+)
+from longshore.ids import IntegrationId, OrgId
+
+# Stores date changes by the second, several servers of one host by clocks of their own, and a change is dated before it
+# can be read. What is read twice changes nothing.
+OVERLAP = timedelta(minutes=2)
+DEFAULT_POLL_S = 900.0
+# Of the time between two polls: a hundred stores that were connected in one minute are not polled in one.
+JITTER = 0.1
+
+FINAL = frozenset({SyncStatus.SUCCEEDED, SyncStatus.PARTIAL, SyncStatus.FAILED, SyncStatus.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as the connector keeps it.
+
+    `cursor`: where the next page begins (None: at the beginning). `since`: what an incremental run asks for.
+    `asked_at`: when the first page was asked for, by the store's clock: what has changed later is the next run's.
+    `busy_s`: time spent on it, for the rate. `attempts`: tries of the next page that failed. `progressed_at`: the last
+    page, or the start. `sequence`: how often it was told of. `reply_to`: who sent the command, None if nobody did.
+    """
+
+    id: UUID
+    org_id: OrgId
+    integration_id: IntegrationId
+    resource: SyncResource
+    mode: SyncMode
+    trigger: SyncTrigger
+    status: SyncStatus
+    created_at: datetime
+    progressed_at: datetime
+    reply_to: str | None = None
+    cursor: str | None = None
+    since: datetime | None = None
+    asked_at: datetime | None = None
+    mark: str | None = None
+    done: int = 0
+    total: int | None = None
+    busy_s: float = 0.0
+    attempts: int = 0
+    cancel: bool = False
+    sequence: int = 0
+    error: CommandError | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+def progress_of(run: Run) -> SyncProgress:
+    """Rate over the time that was spent on it (pauses between tries included), and what is left at that rate."""
+    rate = run.done / run.busy_s if run.busy_s > 0 and run.done else None
+    eta = None
+    if run.status in FINAL:
+        eta = 0.0
+    elif rate and run.total is not None:
+        eta = round(max(0, run.total - run.done) / rate, 1)
+    return SyncProgress(
+        done=run.done,
+        # A store that grows while it is read has more in the end than it said.
+        total=None if run.total is None else max(run.total, run.done),
+        rate_per_s=None if rate is None else round(rate, 1),
+        eta_s=eta,
+    )
+
+
+def event_of(run: Run, platform: Platform, failed: list[FailedItem], at: datetime) -> SyncRunChanged:
+    """What is told of a run now."""
+    return SyncRunChanged(
+        id=run.id,
+        org_id=run.org_id,
+        integration_id=run.integration_id,
+        platform=platform,
+        resource=run.resource,
+        mode=run.mode,
+        trigger=run.trigger,
+        status=run.status,
+        progress=progress_of(run),
+        failed_items=failed,
+        created_at=run.created_at,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        error=run.error,
+        sequence=run.sequence,
+        at=at,
+    )
+
+
+def poll_interval_s(settings: dict[str, object]) -> float:
+    """Seconds between two polls, as the store's settings have it."""
+    value = settings.get("poll_interval_s")
+    return (
+        float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else DEFAULT_POLL_S
+    )
+
+
+def next_poll_s(interval_s: float, chance: float) -> float:
+    """The interval, a little shorter or longer; `chance` is from 0 to 1."""
+    return interval_s * (1 - JITTER + 2 * JITTER * chance)

@@ -1,0 +1,90 @@
+"""Sync runs: a store that has sold before it was connected."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from longshore_devkit.stores.woo import SimulatedWoo, WooConfig
+from longshore_devkit.testing import eventually
+
+pytestmark = pytest.mark.e2e
+
+ORDERS = 300
+REFUNDED = 5
+
+
+async def sim(store: Any, path: str, method: str = "POST", body: object = None) -> Any:
+    async with httpx.AsyncClient(timeout=20) as client:
+        answer = await client.request(method, f"{store.url}/_sim/{path}", json=body or {})
+        answer.raise_for_status()
+        return answer.json()
+
+
+@pytest.fixture
+async def old_shop() -> AsyncIterator[tuple[SimulatedWoo, dict[str, str]]]:
+    """A shop with orders, some refunded, one in the trash; what each came to."""
+    async with SimulatedWoo(WooConfig(products=10, sku_prefix="OLD-", initial_stock=5_000)) as store:
+        placed = (await sim(store, "orders", body={"n": ORDERS}))["orders"]
+        for each in placed[:REFUNDED]:
+            await sim(store, f"orders/{each['id']}/refund")
+        await sim(store, f"orders/{placed[-1]['id']}/trash")
+        yield store, {str(each["id"]): str(each["total"]) for each in placed}
+
+
+async def test_a_full_backfill_survives_a_kill_and_has_each_order_once_to_the_cent(
+    hub: Any, stack: Any, old_shop: tuple[SimulatedWoo, dict[str, str]]
+) -> None:
+    store, totals = old_shop
+    integration = await hub.connect_woo(store, backfill=False)
+    await hub.settled()
+    await sim(store, "faults", "PUT", {"latency_ms": 250})
+    asked = {"resources": ["orders"], "mode": "full"}
+    (run,) = (await hub.post(f"integrations/{integration['id']}/sync", asked, 202))["items"]
+    (again,) = (await hub.post(f"integrations/{integration['id']}/sync", asked, 202))["items"]
+    assert again["id"] == run["id"]
+
+    async def half_way() -> bool:
+        seen = await hub.get(f"sync-runs/{run['id']}")
+        return bool(seen["status"] == "running" and 0 < seen["progress"]["done"] < ORDERS)
+
+    await eventually(half_way, timeout=30)
+    stack.signal(signal.SIGKILL, "connector-woo")
+    await sim(store, "faults", "PUT", {"latency_ms": 0})
+
+    async def ended() -> dict[str, Any] | None:
+        found: dict[str, Any] = await hub.get(f"sync-runs/{run['id']}")
+        return found if found["finished_at"] else None
+
+    run = await eventually(ended, timeout=60) or {}
+    assert (run["status"], run["failed_items"], run["error"]) == ("succeeded", [], None)
+    assert (run["progress"]["done"], run["progress"]["total"]) == (ORDERS, ORDERS)
+    listed = (await hub.get(f"integrations/{integration['id']}/sync-runs"))["items"]
+    assert run["id"] in [each["id"] for each in listed]
+
+    await hub.settled()
+    orders = await hub.all("orders", integration_id=integration["id"])
+    assert len(orders) == ORDERS
+    for order in orders:
+        assert order["reconciled"], order["discrepancies"]
+        total = order["totals"]["total"]
+        assert Decimal(total["amount"]).scaleb(-total["exponent"]) == Decimal(totals[order["external_id"]])
+    assert sum(order["totals"]["refunded"]["amount"] > 0 for order in orders) == REFUNDED
+    # The one in the trash.
+    assert [each["external_id"] for each in orders if each["platform_status"] == "trash"] == [list(totals)[-1]]
+    # A page that was read once more changes nothing.
+    revisions = (await hub.get(f"orders/{orders[0]['id']}/revisions"))["items"]
+    assert len(revisions) == 1
+
+
+async def test_only_a_store_of_ones_own_can_be_read(hub: Any) -> None:
+    stranger = "00000000-0000-4000-8000-000000000001"
+    await hub.post(f"integrations/{stranger}/sync", {"resources": ["orders"]}, 404)
+    answer = await hub.client.get(f"/api/v1/integrations/{stranger}/sync-runs")
+    assert answer.status_code == 404
+    assert (await hub.client.get(f"/api/v1/sync-runs/{stranger}")).status_code == 404
