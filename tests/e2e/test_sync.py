@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from longshore_devkit.stores.shopify.server import SimulatedShopify
 from longshore_devkit.stores.woo import SimulatedWoo, WooConfig
 from longshore_devkit.testing import eventually
 
@@ -80,6 +81,40 @@ async def test_a_full_backfill_survives_a_kill_and_has_each_order_once_to_the_ce
     # A page that was read once more changes nothing.
     revisions = (await hub.get(f"orders/{orders[0]['id']}/revisions"))["items"]
     assert len(revisions) == 1
+
+
+async def test_a_new_stores_orders_are_there_by_themselves_and_move_no_stock(
+    hub: Any, woo: SimulatedWoo, shopify: SimulatedShopify
+) -> None:
+    """What they have taken, their store has taken out of the stock that it reports."""
+    for store, connect in ((woo, hub.connect_woo), (shopify, hub.connect_shopify)):
+        placed = (await sim(store, "orders", body={"n": 12}))["orders"]
+        before = (await sim(store, "state", "GET"))["stock"]
+        # Only this store's own stock: what another has pushes nothing to it.
+        integration = await connect(store, stock={"mode": "off"})
+        await hub.settled()
+        orders = await hub.all("orders", integration_id=integration["id"])
+        assert sorted(each["external_id"] for each in orders) == sorted(str(each["id"]) for each in placed)
+        assert all(each["reconciled"] for each in orders)
+        runs = (await hub.get(f"integrations/{integration['id']}/sync-runs"))["items"]
+        assert {(each["resource"], each["mode"], each["trigger"]) for each in runs} == {
+            (resource, "full", "connection") for resource in ("orders", "customers")
+        }
+        assert {each["status"] for each in runs} == {"succeeded"}
+        assert (await sim(store, "state", "GET"))["stock"] == before
+        await hub.client.delete(f"/api/v1/integrations/{integration['id']}")
+    await hub.settled()
+
+
+async def test_the_ledger_begins_with_what_a_store_has_left(hub: Any, woo: SimulatedWoo) -> None:
+    await sim(woo, "orders", body={"n": 20})
+    stock = (await sim(woo, "state", "GET"))["stock"]
+    await hub.connect_woo(woo)
+    await hub.settled()
+    for sku, quantity in stock.items():
+        (level,) = (await hub.get("inventory", sku=sku))["items"]
+        assert level["available"] == quantity, level
+    assert (await sim(woo, "state", "GET"))["stock"] == stock
 
 
 async def test_only_a_store_of_ones_own_can_be_read(hub: Any) -> None:

@@ -16,6 +16,7 @@ from longshore.contracts import (
     IntegrationStatus,
     Platform,
     ProductStatus,
+    SyncRun,
     UtcDatetime,
     Webhook,
 )
@@ -85,6 +86,12 @@ class Webhooks(Contract):
 
     items: list[Webhook]
     next_cursor: str | None = None
+
+
+class SyncRuns(Contract):
+    """The sync runs that were asked for, one per resource."""
+
+    items: list[SyncRun]
 
 
 class AcceptedItem(Contract):

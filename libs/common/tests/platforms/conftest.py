@@ -42,10 +42,11 @@ from longshore.platforms.running import RunJobs
 from longshore.platforms.standing import Standing
 from longshore.platforms.sync.beginning import BeginSyncs
 from longshore.platforms.sync.engine import RunSync
+from longshore.platforms.sync.schedule import Schedule
 from longshore.platforms.sync.tables import SyncStore
 from longshore.platforms.tables import ConnectorStore
 from longshore.platforms.webhook_care import Watchdog, WebhookCare
-from longshore.platforms.work import CommandWork, StockWork, Work
+from longshore.platforms.work import CommandWork, StockWork, SyncWork, Work
 from longshore.vault import MIGRATIONS as VAULT_MIGRATIONS
 from longshore.vault import SCHEMA as VAULT_SCHEMA
 from longshore.vault import Sealer, Vault
@@ -111,11 +112,22 @@ class Connector:
             "clients": self.clients,
             "clock": self.clock,
         }
-        self.connect = ConnectStore(**parts, public_url="https://hub.example/")
-        standing = {name: parts[name] for name in ("schema", "engine", "vault", "clients", "clock")}
-        self.standing = Standing(**standing, jobs=JobTables(url, SCHEMA))
         self.syncs = SyncStore(SCHEMA)
         tables = JobTables(url, SCHEMA)
+        self.begin = BeginSyncs(SCHEMA, self.syncs, tables)
+        self.schedule = Schedule(
+            platform=PLATFORM,
+            engine=engine,
+            vault=self.vault,
+            store=self.syncs,
+            begin=self.begin,
+            jobs=tables,
+            resources=("products", "orders", "customers"),
+            clock=self.clock,
+        )
+        self.connect = ConnectStore(**parts, public_url="https://hub.example/", connected=self.schedule.connected)
+        standing = {name: parts[name] for name in ("schema", "engine", "vault", "clients", "clock")}
+        self.standing = Standing(**standing, jobs=JobTables(url, SCHEMA))
         unsealed = {name: part for name, part in parts.items() if name != "vault"}
         self.sync = RunSync(**unsealed, store=self.syncs, standing=self.standing, jobs=tables, metrics=metrics)
         self.care = WebhookCare(
@@ -141,10 +153,10 @@ class Connector:
             standing=self.standing,
             watchdog=self.watchdog,
             sync=self.sync,
+            poll=self.schedule.poll,
             metrics=metrics,
         )
         self.jobs = JobQueue(url, SCHEMA, self.run, paused=self.clients.paused, heartbeat_s=2.0, grace_s=1.0)
-        self.begin = BeginSyncs(SCHEMA, self.syncs, self.jobs)
         self.accept = AcceptCommands(SCHEMA, engine, self.store, self.jobs, self.begin, self.clock)
         self._offset = 0
 
@@ -212,6 +224,27 @@ class Connector:
         """What was said of sync runs, in order."""
         said = [json.loads(each) for each in await self._said("integrations.events")]
         return [SyncRunChanged.model_validate(each) for each in said if "trigger" in each]
+
+    async def open_runs(self) -> list[tuple[str, str, str]]:
+        """(resource, mode, trigger) of the runs that have not ended, in order."""
+        async with self.engine.connect() as conn:
+            rows = await conn.execute(
+                text(
+                    f"SELECT resource, mode, trigger FROM {SCHEMA}.sync_runs"
+                    " WHERE finished_at IS NULL ORDER BY created_at, id"
+                )
+            )
+            return [(row.resource, row.mode, row.trigger) for row in rows]
+
+    async def run_syncs(self) -> None:
+        """Run all runs that have not ended, as the queue would."""
+        async with self.engine.connect() as conn:
+            query = (
+                f"SELECT id, integration_id FROM {SCHEMA}.sync_runs WHERE finished_at IS NULL ORDER BY created_at, id"
+            )
+            rows = (await conn.execute(text(query))).all()
+        for row in rows:
+            await self.work(row.integration_id, SyncWork(run_id=row.id))
 
     async def _said(self, topic: str) -> Sequence[bytes]:
         async with self.engine.connect() as conn:

@@ -36,4 +36,6 @@ def connector(settings: Settings) -> Connector:
         translator=WooTranslator(),
         make_client=make_client,
         snapshot_topics=SNAPSHOT_TOPICS,
+        # Stock stands in the products.
+        resources=("products", "orders", "customers"),
     )

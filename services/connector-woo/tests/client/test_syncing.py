@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from longshore.platforms.protocols import FetchedEntity, SyncPage, SyncRequest
+from longshore_connector_woo.client import customers
 from longshore_connector_woo.client.answers import Answer
 from longshore_connector_woo.client.walking import Place, walk
 from longshore_devkit.stores.woo import SimulatedWoo
@@ -91,6 +92,53 @@ class TestCustomers:
         assert ids(pages) == [str(id) for id in sorted(woo.shop.customers)]
 
 
+class TestChangedCustomers:
+    """WooCommerce does not say who has changed."""
+
+    async def read(self, store: ChangingList, **asked: Any) -> tuple[list[int], str | None]:
+        """The ids that a run reads, and what it leaves for the next."""
+        cursor: str | None = None
+        found: list[int] = []
+        for _ in range(50):
+            page = await customers.sync_page(store, SyncRequest("customers", **asked), cursor)  # type: ignore[arg-type]
+            found += [int(each.external_id) for each in page.entities]
+            cursor = page.cursor
+            if cursor is None:
+                return found, page.mark
+        raise AssertionError("it does not come to an end")
+
+    async def test_new_ones_at_once_and_the_others_in_turn(self) -> None:
+        store = ChangingList(list(range(1, 251)), [], set())
+        read, mark = await self.read(store)
+        assert read == list(range(1, 251))
+        store.ids += range(251, 401)
+        read, mark = await self.read(store, mark=mark)
+        assert set(range(251, 401)) <= set(read)
+        assert set(read) - set(range(251, 401)) == set(range(1, 101))
+        seen: set[int] = set(read)
+        for _ in range(4):
+            read, mark = await self.read(store, mark=mark)
+            assert len(read) <= 100
+            seen |= set(read)
+        assert seen == set(store.ids)
+        # Then from the beginning.
+        read, mark = await self.read(store, mark=mark)
+        assert read == list(range(1, 101))
+
+    async def test_who_was_there_before_is_left_alone_where_that_is_wanted(self, woo: SimulatedWoo) -> None:
+        store = ChangingList(list(range(1, 251)), [], set())
+        read, mark = await self.read(store, since=woo.shop.now())
+        assert read == []
+        store.ids += [251, 252]
+        assert sorted((await self.read(store, mark=mark))[0]) == [251, 252]
+
+    async def test_a_shop_without_customers(self) -> None:
+        store = ChangingList([], [], set())
+        _, mark = await self.read(store)
+        store.ids += [7]
+        assert set((await self.read(store, mark=mark))[0]) == {7}
+
+
 class ChangingList:
     """A list by id, paged by position as WooCommerce pages, of which something happens before each request."""
 
@@ -107,8 +155,9 @@ class ChangingList:
                 self.always.discard(id)
             elif kind == "come" and id not in self.ids:
                 self.ids = sorted([*self.ids, id])
-        start, size = int(query["offset"]), int(query["per_page"])
-        shown = [{"id": id} for id in self.ids[start : start + size] if id not in self.hidden]
+        start, size = int(query.get("offset", 0)), int(query["per_page"])
+        ordered = self.ids[::-1] if query["order"] == "desc" else self.ids
+        shown = [{"id": id} for id in ordered[start : start + size] if id not in self.hidden]
         body = json.dumps(shown)
         return Answer(200, {"x-wp-total": str(len(self.ids))}, body, shown)
 

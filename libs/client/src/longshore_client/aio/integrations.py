@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from longshore.contracts import ConnectionTest, Platform
+from longshore.contracts import ConnectionTest, Platform, SyncMode, SyncResource, SyncRun
 from longshore_client.aio.transport import AsyncConnection, AsyncPages
-from longshore_client.models import ConnectLink, Integration, Platforms, Webhooks
+from longshore_client.models import ConnectLink, Integration, Platforms, SyncRuns, Webhooks
 
 
 class AsyncIntegrations:
@@ -94,6 +94,36 @@ class AsyncIntegrations:
         """Make sure that all webhooks are registered and alive; answers what the store has then."""
         return await self._connection.post(
             Webhooks, "/api/v1/integrations/{id}/webhooks", {"id": id}, idempotency_key=idempotency_key
+        )
+
+    async def sync(
+        self,
+        id: UUID | str,
+        resources: Sequence[SyncResource] | None = None,
+        *,
+        mode: SyncMode | str = SyncMode.INCREMENTAL,
+        idempotency_key: str | None = None,
+    ) -> SyncRuns:
+        """Read a store anew, in the background: one run per resource, the one under way where there is one."""
+        body = {"resources": resources, "mode": mode}
+        return await self._connection.post(
+            SyncRuns, "/api/v1/integrations/{id}/sync", {"id": id}, body=body, idempotency_key=idempotency_key
+        )
+
+    def sync_runs(self, id: UUID | str, *, limit: int | None = None, cursor: str | None = None) -> AsyncPages[SyncRun]:
+        """A store's sync runs, newest first."""
+        return self._connection.pages(
+            SyncRun, "/api/v1/integrations/{id}/sync-runs", {"id": id}, limit=limit, cursor=cursor
+        )
+
+    async def sync_run(self, run_id: UUID | str) -> SyncRun:
+        """One sync run, with its progress."""
+        return await self._connection.get(SyncRun, "/api/v1/sync-runs/{run_id}", {"run_id": run_id})
+
+    async def cancel_sync(self, run_id: UUID | str, *, idempotency_key: str | None = None) -> SyncRun:
+        """End a sync run after the page that is being read."""
+        return await self._connection.post(
+            SyncRun, "/api/v1/sync-runs/{run_id}/cancel", {"run_id": run_id}, idempotency_key=idempotency_key
         )
 
     async def delete(self, id: UUID | str) -> None:

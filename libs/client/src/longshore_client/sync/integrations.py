@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from longshore.contracts import ConnectionTest, Platform
-from longshore_client.models import ConnectLink, Integration, Platforms, Webhooks
+from longshore.contracts import ConnectionTest, Platform, SyncMode, SyncResource, SyncRun
+from longshore_client.models import ConnectLink, Integration, Platforms, SyncRuns, Webhooks
 from longshore_client.sync.transport import Connection, Pages
 
 
@@ -93,6 +93,36 @@ class Integrations:
         """Make sure that all webhooks are registered and alive; answers what the store has then."""
         return self._connection.post(
             Webhooks, "/api/v1/integrations/{id}/webhooks", {"id": id}, idempotency_key=idempotency_key
+        )
+
+    def sync(
+        self,
+        id: UUID | str,
+        resources: Sequence[SyncResource] | None = None,
+        *,
+        mode: SyncMode | str = SyncMode.INCREMENTAL,
+        idempotency_key: str | None = None,
+    ) -> SyncRuns:
+        """Read a store anew, in the background: one run per resource, the one under way where there is one."""
+        body = {"resources": resources, "mode": mode}
+        return self._connection.post(
+            SyncRuns, "/api/v1/integrations/{id}/sync", {"id": id}, body=body, idempotency_key=idempotency_key
+        )
+
+    def sync_runs(self, id: UUID | str, *, limit: int | None = None, cursor: str | None = None) -> Pages[SyncRun]:
+        """A store's sync runs, newest first."""
+        return self._connection.pages(
+            SyncRun, "/api/v1/integrations/{id}/sync-runs", {"id": id}, limit=limit, cursor=cursor
+        )
+
+    def sync_run(self, run_id: UUID | str) -> SyncRun:
+        """One sync run, with its progress."""
+        return self._connection.get(SyncRun, "/api/v1/sync-runs/{run_id}", {"run_id": run_id})
+
+    def cancel_sync(self, run_id: UUID | str, *, idempotency_key: str | None = None) -> SyncRun:
+        """End a sync run after the page that is being read."""
+        return self._connection.post(
+            SyncRun, "/api/v1/sync-runs/{run_id}/cancel", {"run_id": run_id}, idempotency_key=idempotency_key
         )
 
     def delete(self, id: UUID | str) -> None:

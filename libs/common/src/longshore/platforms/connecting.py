@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -17,9 +20,13 @@ from longshore.platforms.jobs import RetryLater
 from longshore.platforms.outcomes import integration_message
 from longshore.platforms.protocols import Integration, StoreError, StoreRefused, StoreUnavailable
 from longshore.platforms.raw import fetched_message
+from longshore.platforms.sync.rules import OVERLAP
 from longshore.vault import Vault
 
 log = structlog.get_logger(__name__)
+
+# What follows a connection; the time from which on the store's products and stock are to be read again (None: all).
+Connected = Callable[[Integration, datetime | None], Awaitable[None]]
 
 
 class ConnectStore:
@@ -35,6 +42,7 @@ class ConnectStore:
         vault: Vault,
         clients: Clients,
         public_url: str,
+        connected: Connected,
         clock: Clock = utc_now,
     ) -> None:
         self._platform = platform
@@ -44,6 +52,7 @@ class ConnectStore:
         self._vault = vault
         self._clients = clients
         self._public_url = public_url.rstrip("/")
+        self._connected = connected
         self._clock = clock
 
     def callback_url(self, integration: Integration) -> str:
@@ -71,7 +80,10 @@ class ConnectStore:
                 await self._set_status(integration, IntegrationStatus.ERROR, error.detail)
             return
         await self._set_status(integration, IntegrationStatus.ACTIVE, None)
-        await self._import(integration)
+        began = self._clock()
+        read = await self._import(integration)
+        # After the catalogue: the ledger begins with the store's stock, and its orders of before come on top of that.
+        await self._connected(integration, self._clients.at_store(integration, began) - OVERLAP if read else None)
 
     async def give_up(self, integration: Integration, error: StoreError) -> None:
         """A store that could not be reached for so long is in error: somebody has to look, and connect it anew."""
@@ -94,8 +106,8 @@ class ConnectStore:
         async with self._engine.begin() as conn:
             await self._vault.destroy_credentials(conn, integration.id)
 
-    async def _import(self, integration: Integration) -> None:
-        """Read the whole catalogue into the raw log. A store that refuses it is connected all the same."""
+    async def _import(self, integration: Integration) -> bool:
+        """Read the whole catalogue into the raw log. A store that refuses it (False) is connected all the same."""
         count = 0
         try:
             async with self._clients.calling(integration) as client:
@@ -112,7 +124,9 @@ class ConnectStore:
                     count += len(page)
         except StoreRefused as error:
             log.warning("the catalogue was refused", code=error.code, integration_id=str(integration.id))
+            return False
         log.info("the catalogue was read", integration_id=str(integration.id), entities=count)
+        return True
 
     async def _set_status(
         self, integration: Integration, status: IntegrationStatus, reason: str | None, *, tell: bool = True

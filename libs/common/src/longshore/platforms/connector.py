@@ -19,7 +19,7 @@ from longshore.broker import (
     INTEGRATIONS_EVENTS,
     RAW,
 )
-from longshore.contracts import Command, IntegrationChanged, Platform
+from longshore.contracts import Command, IntegrationChanged, Platform, SyncResource
 from longshore.platforms.accepting import AcceptCommands, FollowIntegrations
 from longshore.platforms.access import GrantedClients, GrantedTokens
 from longshore.platforms.clients import Clients, MakeClient
@@ -33,6 +33,7 @@ from longshore.platforms.running import RunJobs
 from longshore.platforms.standing import Standing
 from longshore.platforms.sync.beginning import BeginSyncs
 from longshore.platforms.sync.engine import RunSync
+from longshore.platforms.sync.schedule import Schedule
 from longshore.platforms.sync.tables import SyncStore
 from longshore.platforms.tables import ConnectorStore, past
 from longshore.platforms.translating import TranslateRaw
@@ -61,6 +62,7 @@ class ConnectorSettings(ServiceSettings):
 class Connector:
     """A platform as its package declares it.
 
+    `resources`: what is polled; without inventory where stock stands in the products.
     `snapshot_topics`: webhook topics whose body is the whole entity, whatever the topic's word.
     `granted`: for platforms whose stores are connected through OAuth, with tokens that expire.
     """
@@ -74,6 +76,7 @@ class Connector:
     make_client: MakeClient
     snapshot_topics: frozenset[str] = frozenset()
     granted: GrantedClients | None = None
+    resources: tuple[SyncResource, ...] = ("products", "inventory", "orders", "customers")
 
 
 def rebuild_plan(connector: Connector) -> RebuildPlan:
@@ -99,6 +102,18 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
     store = ConnectorStore(connector.schema)
     make_client = _client_maker(connector, service, vault, TokenStore(sealer))
     clients = Clients(make_client, metrics)
+    tables = JobTables(settings.database_url, connector.schema)
+    syncs = SyncStore(connector.schema)
+    begin = BeginSyncs(connector.schema, syncs, tables)
+    schedule = Schedule(
+        platform=connector.platform,
+        engine=service.engine,
+        vault=vault,
+        store=syncs,
+        begin=begin,
+        jobs=tables,
+        resources=connector.resources,
+    )
     connect = ConnectStore(
         platform=connector.platform,
         schema=connector.schema,
@@ -107,8 +122,8 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
         vault=vault,
         clients=clients,
         public_url=settings.public_url,
+        connected=schedule.connected,
     )
-    tables = JobTables(settings.database_url, connector.schema)
     standing = Standing(
         schema=connector.schema,
         engine=service.engine,
@@ -116,8 +131,6 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
         clients=clients,
         jobs=tables,
     )
-    syncs = SyncStore(connector.schema)
-    begin = BeginSyncs(connector.schema, syncs, tables)
     sync = RunSync(
         platform=connector.platform,
         schema=connector.schema,
@@ -153,6 +166,7 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
         standing=standing,
         watchdog=watchdog,
         sync=sync,
+        poll=schedule.poll,
         metrics=metrics,
     )
 
@@ -168,6 +182,7 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
     service.on_start(fitting_keys(service, sealer))
     service.on_start(jobs.install)
     service.on_start(watchdog.begin)
+    service.on_start(schedule.begin)
     service.background("jobs", jobs.run)
     service.on_stop(jobs.stop)
     service.on_stop(clients.close)

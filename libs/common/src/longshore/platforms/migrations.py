@@ -126,10 +126,9 @@ def upgrade_0003(schema: str) -> None:
         sa.Column("org_id", sa.Uuid, nullable=False),
         sa.Column("since", moment),
         sa.Column("mark", sa.Text),
-        sa.Column("due_at", moment, nullable=False),
+        sa.Column("read_at", moment, nullable=False),
         schema=schema,
     )
-    op.create_index("sync_marks_due", "sync_marks", ["due_at"], schema=schema)
 
 
 def downgrade_0003(schema: str) -> None:

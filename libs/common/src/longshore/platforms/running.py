@@ -50,6 +50,7 @@ from longshore.platforms.work import (
     ConnectWork,
     DisconnectWork,
     FetchWork,
+    PollWork,
     ProbeWork,
     StockWork,
     SyncWork,
@@ -71,6 +72,8 @@ MOST_FAREWELLS = 25
 
 # Goes on with a sync run; no integration: the store is gone.
 Sync = Callable[[Integration | None, UUID], Awaitable[None]]
+# A round of polling a store; raises RetryLater for the next.
+Poll = Callable[[Integration, IntegrationStatus], Awaitable[None]]
 
 
 def pause_s(attempts: int, retry_after: float | None = None, chance: float | None = None) -> float:
@@ -103,6 +106,7 @@ class RunJobs:
         standing: Standing,
         watchdog: Watchdog,
         sync: Sync,
+        poll: Poll,
         metrics: ConnectorMetrics,
         clock: Clock = utc_now,
     ) -> None:
@@ -117,6 +121,7 @@ class RunJobs:
         self._standing = standing
         self._watchdog = watchdog
         self._sync = sync
+        self._poll = poll
         self._metrics = metrics
         self._clock = clock
 
@@ -133,6 +138,8 @@ class RunJobs:
                     await self._command(integration, work.command, job.attempts)
                 case StockWork():
                     await self._stock(integration, job)
+                case PollWork() if integration is not None and found:
+                    await self._poll(integration, found[1])
                 case SyncWork():
                     await self._sync(integration, work.run_id)
                 case FetchWork() if integration is not None:

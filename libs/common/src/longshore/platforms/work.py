@@ -56,6 +56,12 @@ class DisconnectWork(Contract):
     kind: Literal["disconnect"] = "disconnect"
 
 
+class PollWork(Contract):
+    """Begin the incremental runs that are due; then come again."""
+
+    kind: Literal["poll"] = "poll"
+
+
 class SyncWork(Contract):
     """Go on with a sync run."""
 
@@ -63,7 +69,7 @@ class SyncWork(Contract):
     run_id: UUID
 
 
-Work = FetchWork | CommandWork | StockWork | ConnectWork | ProbeWork | WatchWork | DisconnectWork | SyncWork
+Work = FetchWork | CommandWork | StockWork | ConnectWork | ProbeWork | WatchWork | DisconnectWork | SyncWork | PollWork
 
 _work: TypeAdapter[Work] = TypeAdapter(Annotated[Work, Field(discriminator="kind")])
 

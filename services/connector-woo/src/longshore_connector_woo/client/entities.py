@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from longshore.platforms.protocols import FetchedEntity, FetchRequest, StoreRefused
-from longshore_connector_woo.client.answers import Answer, split_array
+from longshore_connector_woo.client.answers import split_array
 from longshore_connector_woo.client.http import StoreHttp
 from longshore_connector_woo.client.paging import pages
+from longshore_connector_woo.client.walking import rows_of
 
 _PATHS = {"product": "/products", "stock": "/products", "customer": "/customers"}
 
@@ -45,7 +46,7 @@ async def _order(http: StoreHttp, order_id: str) -> str:
 async def catalogue(http: StoreHttp) -> AsyncIterator[Sequence[FetchedEntity]]:
     """All products, a page at a time, each page followed by the variations of its variable products."""
     async for page in pages(http, "/products", {"orderby": "id", "order": "asc"}):
-        yield [product_entity(exact, parsed) for exact, parsed in _parts(page)]
+        yield [product_entity(exact, parsed) for exact, parsed in rows_of(page)]
         for product in page.objects():
             if product.get("variations") and isinstance(product.get("id"), int):
                 async for found in variations(http, product):
@@ -59,19 +60,10 @@ async def variations(http: StoreHttp, product: Mapping[str, Any]) -> AsyncIterat
         yield [
             # In its product's list a variation lacks the product's name.
             FetchedEntity("product", str(parsed["id"]), f'{{"parent_name":{name},"variation":{exact}}}'.encode())
-            for exact, parsed in _parts(page)
+            for exact, parsed in rows_of(page)
         ]
 
 
 def product_entity(exact: str, parsed: Mapping[str, Any]) -> FetchedEntity:
     """A product of a list."""
     return FetchedEntity("product", str(parsed["id"]), exact.encode())
-
-
-def _parts(page: Answer) -> list[tuple[str, dict[str, Any]]]:
-    """The objects of a list that have an id, exact text and parsed."""
-    return [
-        (exact, parsed)
-        for exact, parsed in zip(split_array(page.body), page.data, strict=True)
-        if isinstance(parsed, dict) and isinstance(parsed.get("id"), int)
-    ]

@@ -1,4 +1,4 @@
-"""Pages of sync runs: orders (the trash too), products with their variations, customers."""
+"""Pages of sync runs: orders (the trash too), products with their variations; customers see customers.py."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from longshore.platforms.protocols import (
     SyncPage,
     SyncRequest,
 )
+from longshore_connector_woo.client import customers
 from longshore_connector_woo.client.answers import split_array
 from longshore_connector_woo.client.entities import product_entity, variations
 from longshore_connector_woo.client.http import StoreHttp
@@ -29,7 +30,7 @@ async def sync_page(http: StoreHttp, request: SyncRequest, cursor: str | None) -
     if request.resource == "orders":
         return await _orders(http, request, cursor)
     if request.resource == "customers":
-        return await _customers(http, cursor)
+        return await customers.sync_page(http, request, cursor)
     # Stock stands in the products, and a product's reading tells both.
     return await _products(http, request, cursor)
 
@@ -84,14 +85,6 @@ async def _products(http: StoreHttp, request: SyncRequest, cursor: str | None) -
         entities += own
     following = None if found.place is None else write_place(found.place)
     return SyncPage(entities, len(found.rows), following, found.total, failed)
-
-
-async def _customers(http: StoreHttp, cursor: str | None) -> SyncPage:
-    place, _ = read_place(cursor)
-    found = await walk(http, "/customers", {"role": "all"}, place)
-    entities = [FetchedEntity("customer", str(parsed["id"]), exact.encode()) for exact, parsed in found.rows]
-    following = None if found.place is None else write_place(found.place)
-    return SyncPage(entities, len(entities), following, found.total)
 
 
 async def _refunds(http: StoreHttp, order_id: str) -> list[str]:

@@ -40,7 +40,7 @@ async def walk(http: StoreHttp, path: str, query: Mapping[str, str], place: Plac
     start = max(0, place.offset - 1)
     while True:
         answer = await _ask(http, path, query, start)
-        found = _rows(answer)
+        found = rows_of(answer)
         if start == 0 or not place.last_id or (found and found[0][1]["id"] <= place.last_id):
             break
         # Rows before us have gone; nobody knows how many.
@@ -69,7 +69,8 @@ async def _ask(http: StoreHttp, path: str, query: Mapping[str, str], start: int)
     return await http.get(path, {**query, "orderby": "id", "order": "asc", "per_page": str(PAGE), "offset": str(start)})
 
 
-def _rows(answer: Answer) -> list[tuple[str, dict[str, Any]]]:
+def rows_of(answer: Answer) -> list[tuple[str, dict[str, Any]]]:
+    """The objects of a list that have an id, exact text and parsed."""
     return [
         (exact, parsed)
         for exact, parsed in zip(split_array(answer.body), answer.data, strict=True)

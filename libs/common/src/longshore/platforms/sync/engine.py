@@ -10,8 +10,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from random import random
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -42,7 +41,7 @@ from longshore.platforms.raw import RESOURCES, fetched_message
 from longshore.platforms.running import is_given_up, pause_s
 from longshore.platforms.standing import Standing
 from longshore.platforms.sync.messages import run_message
-from longshore.platforms.sync.rules import FINAL, OVERLAP, Run, event_of, next_poll_s, poll_interval_s
+from longshore.platforms.sync.rules import FINAL, OVERLAP, Run, event_of
 from longshore.platforms.sync.tables import MOST_ITEMS_TOLD, SyncStore
 
 log = structlog.get_logger(__name__)
@@ -123,12 +122,13 @@ class RunSync:
         now = self._clock()
         async with self._engine.begin() as conn:
             current = await self._lock(conn, run)
-            since, mark = await self._store.mark(conn, run.integration_id, run.resource)
+            known = (await self._store.marks(conn, run.org_id, run.integration_id)).get(run.resource)
+            follows = known if run.mode is SyncMode.INCREMENTAL else None
             started = replace(
                 current,
                 status=SyncStatus.RUNNING,
-                since=since if run.mode is SyncMode.INCREMENTAL else None,
-                mark=mark if run.mode is SyncMode.INCREMENTAL else None,
+                since=follows.since if follows else None,
+                mark=follows.mark if follows else None,
                 started_at=now,
                 progressed_at=now,
             )
@@ -264,9 +264,7 @@ class RunSync:
                 read = status in (SyncStatus.SUCCEEDED, SyncStatus.PARTIAL)
                 # What it could not read, the next run asks for by name.
                 since = run.asked_at - OVERLAP if read and run.asked_at else None
-                interval = next_poll_s(poll_interval_s(dict(integration.settings)), random())  # noqa: S311  (jitter)
-                due_at = now + timedelta(seconds=interval)
-                await self._store.set_mark(conn, ended, since, ended.mark if read else None, due_at)
+                await self._store.set_mark(conn, integration, run.resource, since, ended.mark if read else None, now)
             if ended.reply_to is not None:
                 await outbox.add(conn, self._schema, [self._outcome(ended, now)])
         self._metrics.sync_runs.labels(self._platform.value, ended.resource, status.value).inc()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -103,12 +104,18 @@ def event_of(run: Run, platform: Platform, failed: list[FailedItem], at: datetim
     )
 
 
-def poll_interval_s(settings: dict[str, object]) -> float:
+def poll_interval_s(settings: Mapping[str, object]) -> float:
     """Seconds between two polls, as the store's settings have it."""
     value = settings.get("poll_interval_s")
     return (
         float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else DEFAULT_POLL_S
     )
+
+
+def is_due(read_at: datetime, interval_s: float, now: datetime) -> bool:
+    """Whether a resource that was last read then is to be read now. Rounds come by the same interval, give or take its
+    jitter: half of it is long enough ago, and what a request has just read is not."""
+    return now - read_at >= timedelta(seconds=interval_s / 2)
 
 
 def next_poll_s(interval_s: float, chance: float) -> float:

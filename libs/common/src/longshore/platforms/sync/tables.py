@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -28,7 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from longshore.contracts import CommandError, FailedItem, SyncMode, SyncResource, SyncStatus, SyncTrigger
 from longshore.ids import IntegrationId, OrgId
-from longshore.platforms.protocols import FetchRequest, SyncFailure
+from longshore.platforms.protocols import FetchRequest, Integration, SyncFailure
 from longshore.platforms.sync.rules import Run
 from longshore.pruning import Past
 
@@ -89,8 +89,8 @@ def sync_tables(metadata: MetaData) -> None:
         # What the next incremental run asks for; none: all.
         Column("since", DateTime(timezone=True)),
         Column("mark", Text),
-        Column("due_at", DateTime(timezone=True), nullable=False),
-        Index("sync_marks_due", "due_at"),
+        # When the last one ended, whether it read all or not.
+        Column("read_at", DateTime(timezone=True), nullable=False),
     )
 
 
@@ -101,6 +101,15 @@ def past_syncs(schema: str, history_days: int) -> list[Past]:
         Past(f"{schema}.sync_items", "noted_at < :before", keep),
         Past(f"{schema}.sync_runs", "finished_at < :before", keep),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where the next run of a resource begins: `since` when, and the client's own `mark`; the last ended `read_at`."""
+
+    since: datetime | None
+    mark: str | None
+    read_at: datetime
 
 
 class SyncStore:
@@ -143,6 +152,17 @@ class SyncStore:
             text(f"UPDATE {self._schema}.sync_runs SET {sets} WHERE id = :id AND org_id = :org_id"),  # noqa: S608
             values,
         )
+
+    async def has_open(self, conn: AsyncConnection, org_id: UUID, integration_id: UUID, resource: SyncResource) -> bool:
+        """Whether a run of this resource is queued or under way."""
+        found = await conn.scalar(
+            text(
+                f"SELECT EXISTS (SELECT FROM {self._schema}.sync_runs WHERE org_id = :org"  # noqa: S608
+                " AND integration_id = :id AND resource = :resource AND finished_at IS NULL)"
+            ),
+            {"org": org_id, "id": integration_id, "resource": resource},
+        )
+        return bool(found)
 
     async def cancel(self, conn: AsyncConnection, org_id: UUID, run_id: UUID) -> None:
         """Ask that a run be ended; who works at it sees that after its page."""
@@ -227,38 +247,41 @@ class SyncStore:
 
     # Where the next one begins
 
-    async def mark(
-        self, conn: AsyncConnection, integration_id: UUID, resource: SyncResource
-    ) -> tuple[datetime | None, str | None]:
-        """(since, mark) for the next run of a resource."""
+    async def marks(self, conn: AsyncConnection, org_id: UUID, integration_id: UUID) -> dict[str, Mark]:
+        """Where the next runs of a store begin, by resource."""
         rows = await conn.execute(
             text(
-                f"SELECT since, mark FROM {self._schema}.sync_marks"  # noqa: S608
-                " WHERE integration_id = :id AND resource = :resource"
+                f"SELECT resource, since, mark, read_at FROM {self._schema}.sync_marks"  # noqa: S608
+                " WHERE org_id = :org AND integration_id = :id"
             ),
-            {"id": integration_id, "resource": resource},
+            {"org": org_id, "id": integration_id},
         )
-        row = rows.one_or_none()
-        return (None, None) if row is None else (row.since, row.mark)
+        return {row.resource: Mark(row.since, row.mark, row.read_at) for row in rows}
 
     async def set_mark(
-        self, conn: AsyncConnection, run: Run, since: datetime | None, mark: str | None, due_at: datetime
+        self,
+        conn: AsyncConnection,
+        integration: Integration,
+        resource: SyncResource,
+        since: datetime | None,
+        mark: str | None,
+        read_at: datetime,
     ) -> None:
-        """Where the next run begins, and when it is due at the latest. A `since` or `mark` of None changes nothing."""
+        """Where the next run begins. A `since` or `mark` of None changes nothing."""
         await conn.execute(
             text(
-                f"INSERT INTO {self._schema}.sync_marks AS m (integration_id, resource, org_id, since, mark, due_at)"  # noqa: S608
-                " VALUES (:integration, :resource, :org, :since, :mark, :due)"
+                f"INSERT INTO {self._schema}.sync_marks AS m (integration_id, resource, org_id, since, mark, read_at)"  # noqa: S608
+                " VALUES (:integration, :resource, :org, :since, :mark, :read)"
                 " ON CONFLICT (integration_id, resource) DO UPDATE SET since = coalesce(EXCLUDED.since, m.since),"
-                " mark = coalesce(EXCLUDED.mark, m.mark), due_at = EXCLUDED.due_at"
+                " mark = coalesce(EXCLUDED.mark, m.mark), read_at = EXCLUDED.read_at"
             ),
             {
-                "integration": run.integration_id,
-                "resource": run.resource,
-                "org": run.org_id,
+                "integration": integration.id,
+                "resource": resource,
+                "org": integration.org_id,
                 "since": since,
                 "mark": mark,
-                "due": due_at,
+                "read": read_at,
             },
         )
 
