@@ -1,8 +1,8 @@
 """Pages of customers.
 
-WooCommerce neither filters nor sorts them by time of change: it ignores `modified_after` and says nothing (measured). So
-an incremental run reads those that are new, by id, and the next window of the others: all are read anew in turn, and no
-run reads all of a large shop.
+WooCommerce neither filters nor sorts them by time of change: it ignores `modified_after` and says nothing (measured).
+So an incremental run reads those that are new, by id, and the next window of the others: all are read anew in turn, and
+no run reads all of a large shop.
 """
 
 from __future__ import annotations
