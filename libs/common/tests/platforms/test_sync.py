@@ -182,6 +182,15 @@ class TestFailedItems:
         healed = await go(connector, await start(connector, store, "incremental"))
         assert (healed.status, read(connector)[-2:]) == ("succeeded", ["2", "7"])
 
+    async def test_what_a_store_repeats_of_its_key_is_not_told(self, connector: Connector) -> None:
+        store, shop = await connector.add_store()
+        failure = SyncFailure(FetchRequest("order", "7"), "http-500", "Debug: secret of a")
+        shop.pages["orders"] = [SyncPage([], 0, None, failed=[failure])]
+        shop.later.append(StoreRefused("broken", "Debug: secret of a"))
+        run = await go(connector, await start(connector, store))
+        assert run.failed_items
+        assert not [each for each in await connector.runs() if "secret of a" in each.model_dump_json()]
+
 
 class TestIncremental:
     async def test_it_asks_for_what_has_changed_since_the_last_began(self, connector: Connector) -> None:

@@ -43,6 +43,7 @@ from longshore.platforms.standing import Standing
 from longshore.platforms.sync.messages import run_message
 from longshore.platforms.sync.rules import FINAL, OVERLAP, Run, event_of
 from longshore.platforms.sync.tables import MOST_ITEMS_TOLD, SyncStore
+from longshore.redaction import hide
 
 log = structlog.get_logger(__name__)
 
@@ -168,9 +169,14 @@ class RunSync:
         self, integration: Integration, run: Run, page: SyncPage, asked_at: datetime, took_s: float
     ) -> Run:
         now = self._clock()
+        # As errors that are raised: a store may repeat what it was sent.
+        secrets = integration.credentials.values()
+        failed = [
+            replace(each, code=hide(each.code, secrets), detail=hide(each.detail, secrets)) for each in page.failed
+        ]
         async with self._engine.begin() as conn:
             current = await self._lock(conn, run)
-            await self._store.note_failures(conn, run, page.failed, now)
+            await self._store.note_failures(conn, run, failed, now)
             run = replace(
                 current,
                 cursor=page.cursor,
