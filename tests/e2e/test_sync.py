@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -108,6 +109,10 @@ async def test_a_new_stores_orders_are_there_by_themselves_and_move_no_stock(
 
 async def test_the_ledger_begins_with_what_a_store_has_left(hub: Any, woo: SimulatedWoo) -> None:
     await sim(woo, "orders", body={"n": 20})
+    for order in woo.shop.orders.values():
+        # What is sold in the second of the first report counts as sold after it (docs/adr/0016).
+        order.created -= timedelta(hours=1)
+        order.modified -= timedelta(hours=1)
     stock = (await sim(woo, "state", "GET"))["stock"]
     await hub.connect_woo(woo)
     await hub.settled()

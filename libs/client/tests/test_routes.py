@@ -11,7 +11,7 @@ import typing
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 from uuid import UUID
 
 import httpx
@@ -51,6 +51,8 @@ def sample(annotation: Any, name: str) -> Any:
         # An enum's own values are what the document knows.
         wanted.sort(key=lambda each: not (isinstance(each, type) and issubclass(each, Enum)))
         return sample(wanted[0], name)
+    if origin is Literal:
+        return arguments[0]
     if origin is not None and issubclass(origin, Mapping):
         # What may hold anything is the hub's to check.
         return {} if arguments[1] is Any else {sample(arguments[0], name): sample(arguments[1], name)}

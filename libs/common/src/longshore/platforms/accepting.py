@@ -130,9 +130,6 @@ class FollowIntegrations:
         """Queue a job for each store of this platform that is to be connected or taken down."""
         jobs = []
         for record in records:
-            # Sync runs are told of on the same topic.
-            if record.headers.get("ce_type", IntegrationChanged.event_type) != IntegrationChanged.event_type:
-                continue
             event = IntegrationChanged.from_json(record.value)
             if event.platform is not self._platform:
                 continue
