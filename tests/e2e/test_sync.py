@@ -28,6 +28,11 @@ async def sim(store: Any, path: str, method: str = "POST", body: object = None) 
         return answer.json()
 
 
+async def disconnect(hub: Any, integration: dict[str, Any]) -> None:
+    await hub.client.delete(f"/api/v1/integrations/{integration['id']}")
+    await hub.settled()
+
+
 @pytest.fixture
 async def old_shop() -> AsyncIterator[tuple[SimulatedWoo, dict[str, str]]]:
     """A shop with orders, some refunded, one in the trash; what each came to."""
@@ -82,6 +87,7 @@ async def test_a_full_backfill_survives_a_kill_and_has_each_order_once_to_the_ce
     # A page that was read once more changes nothing.
     revisions = (await hub.get(f"orders/{orders[0]['id']}/revisions"))["items"]
     assert len(revisions) == 1
+    await disconnect(hub, integration)
 
 
 async def test_a_new_stores_orders_are_there_by_themselves_and_move_no_stock(
@@ -103,8 +109,7 @@ async def test_a_new_stores_orders_are_there_by_themselves_and_move_no_stock(
         }
         assert {each["status"] for each in runs} == {"succeeded"}
         assert (await sim(store, "state", "GET"))["stock"] == before
-        await hub.client.delete(f"/api/v1/integrations/{integration['id']}")
-    await hub.settled()
+        await disconnect(hub, integration)
 
 
 async def test_the_ledger_begins_with_what_a_store_has_left(hub: Any, woo: SimulatedWoo) -> None:
@@ -114,12 +119,13 @@ async def test_the_ledger_begins_with_what_a_store_has_left(hub: Any, woo: Simul
         order.created -= timedelta(hours=1)
         order.modified -= timedelta(hours=1)
     stock = (await sim(woo, "state", "GET"))["stock"]
-    await hub.connect_woo(woo)
+    integration = await hub.connect_woo(woo)
     await hub.settled()
     for sku, quantity in stock.items():
         (level,) = (await hub.get("inventory", sku=sku))["items"]
         assert level["available"] == quantity, level
     assert (await sim(woo, "state", "GET"))["stock"] == stock
+    await disconnect(hub, integration)
 
 
 async def test_only_a_store_of_ones_own_can_be_read(hub: Any) -> None:
