@@ -59,6 +59,8 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/integrations": {"platform": "api", "name": "made by the access test"},
 }
 
+SYNC_RUN = "/api/v1/sync-runs/{run_id}"
+
 
 def send(client: httpx.Client, operation: Operation, ids: dict[str, str]) -> httpx.Response:
     body = BODIES.get(operation.name, operation.body)
@@ -69,9 +71,18 @@ def send(client: httpx.Client, operation: Operation, ids: dict[str, str]) -> htt
     )
 
 
+def sync_run(world: World) -> str:
+    """A sync run of the first organisation's store, which has ended."""
+    run = world.hub.integrations.sync(world.integration_id, ["orders"], mode="full").items[0]
+    until(lambda: world.hub.integrations.sync_run(run.id).finished_at)
+    return str(run.id)
+
+
 def ids_of(world: World, operation: Operation) -> dict[str, str]:
     """The first organisation's real things, for the parameters of a path."""
     found: dict[str, str] = {}
+    if "run_id" in operation.parameters and SYNC_RUN not in world.objects:
+        world.objects[SYNC_RUN] = sync_run(world)
     for name in operation.parameters:
         prefix = operation.path[: operation.path.index(f"{{{name}}}")] + f"{{{name}}}"
         assert prefix in world.objects, f"{operation.name}: tell in conftest.py which object of {prefix} there is"
