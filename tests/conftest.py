@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import pytest
 
-from longshore_devkit.ports import free_port
 from longshore_devkit.running import RunningStack
 from longshore_devkit.stores.shopify.server import SimulatedShopify
 from longshore_devkit.stores.shopify.shop import ShopConfig
@@ -142,20 +141,6 @@ class Stores:
     shopify: SimulatedShopify
     woo_integration: dict[str, Any]
     shopify_integration: dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def shopify_port() -> int:
-    """Where the simulated Shopify will listen: the services have to know it when they start."""
-    return free_port()
-
-
-@pytest.fixture(scope="module")
-def stack_environ(shopify_port: int) -> dict[str, str]:
-    return {
-        "LONGSHORE_SHOPIFY_ADMIN_ORIGIN": f"http://127.0.0.1:{shopify_port}",
-        "LONGSHORE_STOCK_SETTLE_S": "2",
-    }
 
 
 @pytest.fixture

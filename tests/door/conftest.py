@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 import json
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,12 +19,9 @@ from cryptography.fernet import Fernet
 
 from longshore_client import Longshore
 from longshore_devkit.background import LoopThread
-from longshore_devkit.data_dir import DataDir
-from longshore_devkit.ports import free_port
 from longshore_devkit.running import RunningInfra, RunningStack
-from longshore_devkit.stack import Stack
 from longshore_devkit.stores.woo import SimulatedWoo, WooConfig
-from longshore_devkit.testing import MakeDatabase, unique_prefix
+from longshore_devkit.testing import MakeDatabase, running_stack, unique_prefix
 
 from .secrets import (
     BUYER_EMAIL,
@@ -140,11 +136,8 @@ def stack(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RunningStack]:
     """One stack for all modules of this folder."""
-    environ = dict(os.environ) | infra.environ | {
-        "LONGSHORE_DATABASE_URL": door_database_url,
+    environ = {
         "LONGSHORE_TOPIC_PREFIX": door_topic_prefix,
-        "LONGSHORE_HTTP_PORT": str(free_port()),
-        "LONGSHORE_ALLOW_PRIVATE_STORES": "1",
         "LONGSHORE_BOOTSTRAP_API_KEY": f"{KEY},{OTHER_KEY}",
         "LONGSHORE_SHOPIFY_CLIENT_ID": "door-app",
         "LONGSHORE_SHOPIFY_CLIENT_SECRETS": SHOPIFY_APP_SECRET,
@@ -152,14 +145,9 @@ def stack(
         "LONGSHORE_ENCRYPTION_KEYS": encryption_key,
         # What is said at this level only must hold no secret either.
         "LONGSHORE_LOG_LEVEL": "debug",
-    }  # fmt: skip
-    with LoopThread() as loop:
-        services = Stack(DataDir(tmp_path_factory.mktemp("door")), environ)
-        try:
-            loop.call(services.start())
-            yield RunningStack(services, loop)
-        finally:
-            loop.call(services.stop())
+    }
+    with running_stack(infra, door_database_url, environ, tmp_path_factory.mktemp("door")) as stack:
+        yield stack
 
 
 @pytest.fixture(scope="package")

@@ -19,16 +19,6 @@ pytestmark = pytest.mark.e2e
 READ_ONLY = ("ck_" + "1" * 40, "cs_" + "1" * 40)
 
 
-@pytest.fixture(scope="module")
-def stack_environ(shopify_port: int) -> dict[str, str]:
-    """Webhooks are looked at every second, not every five minutes."""
-    return {
-        "LONGSHORE_SHOPIFY_ADMIN_ORIGIN": f"http://127.0.0.1:{shopify_port}",
-        "LONGSHORE_STOCK_SETTLE_S": "2",
-        "LONGSHORE_WEBHOOK_CHECK_S": "1",
-    }
-
-
 def statuses(test: dict[str, Any]) -> dict[str, str]:
     return {each["name"]: each["status"] for each in test["checks"]}
 

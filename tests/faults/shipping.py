@@ -47,7 +47,7 @@ async def ask(hub: Any, order: dict[str, Any], number: str) -> None:
             )
         except httpx.HTTPError:
             return False
-        assert answer.status_code in (202, 502, 503, 504), answer.text
+        assert answer.status_code in (202, 409, 502, 503, 504), answer.text
         return bool(answer.status_code == 202)
 
     await eventually(accepted, timeout=120, interval=0.2)

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, TypeVar, overload
 
@@ -137,21 +137,30 @@ def stack(
     stack_environ: dict[str, str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RunningStack]:
-    """The five services for one test module: on the session's Kafka and PostgreSQL, with a database, topics, ports and
-    keys of their own. Stores may be on loopback and plain http."""
-    environ = (
+    """The five services for one test module: see `running_stack`."""
+    with running_stack(infra, stack_database_url, stack_environ, tmp_path_factory.mktemp("stack")) as stack:
+        yield stack
+
+
+@contextlib.contextmanager
+def running_stack(
+    infra: RunningInfra, database_url: str, environ: Mapping[str, str], path: Path
+) -> Iterator[RunningStack]:
+    """The five services on the session's Kafka and PostgreSQL, with topics, ports and keys of their own; stores may be
+    on loopback and plain http. `environ`: more variables, or others."""
+    whole = (
         dict(os.environ)
         | infra.environ
         | {
-            "LONGSHORE_DATABASE_URL": stack_database_url,
+            "LONGSHORE_DATABASE_URL": database_url,
             "LONGSHORE_TOPIC_PREFIX": unique_prefix(),
             "LONGSHORE_HTTP_PORT": str(free_port()),
             "LONGSHORE_ALLOW_PRIVATE_STORES": "1",
         }
-        | stack_environ
+        | dict(environ)
     )
     with LoopThread() as loop:
-        services = Stack(DataDir(tmp_path_factory.mktemp("stack")), environ)
+        services = Stack(DataDir(path), whole)
         try:
             loop.call(services.start())
             yield RunningStack(services, loop)
