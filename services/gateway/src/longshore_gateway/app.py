@@ -20,6 +20,7 @@ from longshore.broker import (
     INVENTORY_EVENTS,
     ORDERS_EVENTS,
     RAW,
+    ConsumerPolicy,
     dlq_of,
 )
 from longshore.contracts import Command, Platform
@@ -238,6 +239,8 @@ def _custom_channel(service: Service) -> list[str]:
             ConnectorMetrics(service.registry),
             asked_before=rebuilding.translated_before,
         ).apply,
+        # Deliveries of stores wait while a batch is translated: ten milliseconds, not two hundred.
+        policy=ConsumerPolicy(max_records=25),
         description="What was sent to the custom channel's API, translated into normalized events.",
     )
     commands = "gateway.commands"

@@ -12,7 +12,8 @@ import pytest
 from longshore.contracts import Origin, Platform, RawRef
 from longshore.ids import IntegrationId, OrgId
 from longshore.platforms.protocols import RawRecord
-from longshore_gateway.ingest.rules import MOST_ITEMS, BadBody, Kind, TooManyItems, check, split
+from longshore_gateway.ingest import rules
+from longshore_gateway.ingest.rules import MOST_ITEMS, BadBody, Item, Kind, Taken, TooManyItems, Wrong
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 RECORD = RawRecord(
@@ -35,6 +36,16 @@ ORDER: dict[str, Any] = {
     "placed_at": "2026-11-20T09:30:00Z",
     "lines": [{"sku": "TEA", "quantity": 2, "unit_price": "12.50"}],
 }
+
+
+def split(body: bytes, *, lines: bool) -> list[Item]:
+    return list(rules.split(body, lines=lines))
+
+
+def check(kind: Kind, items: list[Item], record: RawRecord) -> tuple[list[Taken], list[Wrong]]:
+    found = [rules.check(kind, index, item, record) for index, item in enumerate(items)]
+    taken = [each for each in found if isinstance(each, Taken)]
+    return taken, [wrong for each in found if isinstance(each, list) for wrong in each]
 
 
 def wrong_with(kind: Kind, *items: object) -> list[tuple[int, str]]:

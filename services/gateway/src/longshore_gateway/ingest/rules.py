@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, NoReturn
@@ -70,51 +70,45 @@ class Wrong:
     detail: str
 
 
-def split(body: bytes, *, lines: bool) -> list[Item]:
+def split(body: bytes, *, lines: bool) -> Iterator[Item]:
     """The items of a body: one object, an array of them, or one a line (`lines`: it says that it is NDJSON).
 
-    Raises BadBody or TooManyItems.
+    Raises BadBody or TooManyItems, the latter after as many as are allowed.
     """
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise BadBody("The body is not UTF-8.") from None
-    if lines:
-        items = [_parsed(line) for line in text.split("\n") if line.strip(_SPACE)]
-    else:
-        items = list(_values(text))
-    if not items:
+    count = 0
+    for item in _lines(text) if lines else _values(text):
+        count += 1
+        if count > MOST_ITEMS:
+            raise TooManyItems
+        yield item
+    if not count:
         raise BadBody("The body holds no item.")
-    if len(items) > MOST_ITEMS:
-        raise TooManyItems
-    return items
 
 
-def check(kind: Kind, items: Sequence[Item], record: RawRecord) -> tuple[list[Taken], list[Wrong]]:
-    """Which items are good, and what is wrong with the others. `record` is as the raw record of each will be."""
-    taken: list[Taken] = []
-    wrong: list[Wrong] = []
-    for index, item in enumerate(items):
-        if item.broken is not None:
-            wrong.append(Wrong(index, "", item.broken))
-            continue
-        if "\\u0000" in item.text or "\0" in item.text:
-            wrong.append(Wrong(index, "", "It holds a NUL character."))
-            continue
-        try:
-            event = build(RESOURCES[kind], item.data, record)
-        except ValidationError as error:
-            wrong.extend(
-                Wrong(index, "".join(f"/{part}" for part in each["loc"]), each["msg"])
-                for each in error.errors(include_url=False, include_context=False, include_input=False)
-            )
-        except WrongInput as error:
-            wrong.append(Wrong(index, error.pointer, error.detail))
-        else:
-            taken.append(Taken(entity_key(event), item.text.encode()))
-        if len(wrong) >= MOST_ERRORS:
-            break
-    return taken, wrong
+def check(kind: Kind, index: int, item: Item, record: RawRecord) -> Taken | list[Wrong]:
+    """The item, or what is wrong with it. `record` is as its raw record will be."""
+    if item.broken is not None:
+        return [Wrong(index, "", item.broken)]
+    if "\\u0000" in item.text or "\0" in item.text:
+        return [Wrong(index, "", "It holds a NUL character.")]
+    try:
+        event = build(RESOURCES[kind], item.data, record)
+    except ValidationError as error:
+        return [
+            Wrong(index, "".join(f"/{part}" for part in each["loc"]), each["msg"])
+            for each in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+    except WrongInput as error:
+        return [Wrong(index, error.pointer, error.detail)]
+    return Taken(entity_key(event), item.text.encode())
+
+
+def _lines(text: str) -> Iterator[Item]:
+    return (_parsed(line) for line in text.split("\n") if line.strip(_SPACE))
 
 
 def _values(text: str) -> Iterator[Item]:
@@ -123,7 +117,6 @@ def _values(text: str) -> Iterator[Item]:
     in_array = text[at : at + 1] == "["
     if in_array:
         at = _skip(text, at + 1)
-    count = 0
     while at < len(text) and not (in_array and text[at] == "]"):
         try:
             data, end = _decoder.raw_decode(text, at)
@@ -132,9 +125,6 @@ def _values(text: str) -> Iterator[Item]:
             yield Item("", broken=_why(error))
             return
         yield Item(text[at:end], data)
-        count += 1
-        if count > MOST_ITEMS:
-            raise TooManyItems
         at = _skip(text, end)
         if in_array and text[at : at + 1] == ",":
             at = _skip(text, at + 1)
