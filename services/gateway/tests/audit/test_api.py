@@ -125,3 +125,13 @@ async def test_pages_and_filters(quiet: Any) -> None:
 @pytest.mark.parametrize("query", ["cursor=x", "limit=0", "actor=a%00b"])
 async def test_bad_queries(quiet: Any, query: str) -> None:
     assert (await quiet.client.get(f"{AUDIT}?{query}")).status_code in {400, 422}
+
+
+async def test_what_a_shop_sends_is_in_the_raw_log_and_not_here(gateway: Any) -> None:
+    till = (await gateway.client.post("/api/v1/integrations", json={"platform": "api", "name": "Till"})).json()
+    customer = {"external_id": "c1", "email": "planted@buyer.example", "first_name": "Planted"}
+    answer = await gateway.client.post(f"/api/v1/ingest/{till['id']}/customers", json=customer)
+    assert answer.status_code == 202, answer.text
+    (sent, _) = await entries(gateway.client)
+    assert (sent["subject"], sent["after"]) == (till["id"], None)
+    assert "lanted" not in str(sent)

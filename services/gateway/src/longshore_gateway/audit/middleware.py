@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from longshore.broker.errors import describe, is_transient
 from longshore.clock import Clock, utc_now
 from longshore_gateway.accounts.rules import Caller
-from longshore_gateway.audit.rules import LONGEST_BODY, READS, subject_of, told_of
+from longshore_gateway.audit.rules import DATA, LONGEST_BODY, READS, subject_of, told_of
 from longshore_gateway.audit.trail import acting_as, record
 from longshore_gateway.door.asgi import caller_of
 
@@ -54,7 +54,7 @@ class AuditMiddleware:
     async def _write(self, scope: Scope, caller: Caller, request: _Start, answer: _Start) -> None:
         path = getattr(scope.get("route"), "path", scope["path"])
         subject = subject_of(scope.get("path_params", {}), answer.whole)
-        after = told_of(request.whole)
+        after = None if scope["path"].startswith(DATA) else told_of(request.whole)
         try:
             async with self._engine.begin() as conn:
                 action = f"{scope['method']} {path}"

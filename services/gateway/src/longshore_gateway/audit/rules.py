@@ -11,6 +11,9 @@ from longshore.redaction import redact
 # Longer bodies are data that the raw log keeps, not a decision of somebody.
 LONGEST_BODY = 16 * 1024
 
+# What shops of custom channels send: buyers' data, which the raw log keeps and this log must not.
+DATA = "/api/v1/ingest/"
+
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

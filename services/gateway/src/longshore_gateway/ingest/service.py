@@ -43,7 +43,9 @@ from longshore_gateway.ingest.rules import (
 RAW_API = RAW(Platform.API.value)
 BROKER_DEADLINE_S = 10.0
 RETRY_AFTER_FULL_S = 60
+# How long at a stretch items are worked on, and how many go to Kafka at once: what stores deliver passes between.
 STEP_S = 0.004
+SENT_AT_ONCE = 100
 # Of these an item's canonical id is known before anything is made of it.
 _WITH_ID = {"orders": "order", "products": "product", "customers": "customer"}
 
@@ -85,8 +87,11 @@ class Ingest:
         taken = await _read(kind, body, lines, store, now)
         if self._room.full:
             raise try_again("There is no room to store anything.", RETRY_AFTER_FULL_S)
+        deadline = time.monotonic() + BROKER_DEADLINE_S
         try:
-            await self._producer.send_many([_message(each, kind, store, now) for each in taken], BROKER_DEADLINE_S)
+            for start in range(0, len(taken), SENT_AT_ONCE):
+                messages = [_message(each, kind, store, now) for each in taken[start : start + SENT_AT_ONCE]]
+                await self._producer.send_many(messages, max(0.1, deadline - time.monotonic()))
         except BrokerUnavailable:
             raise try_again("It could not be stored, or not all of it; send it again.") from None
         except MessageTooLarge:
@@ -130,13 +135,13 @@ async def _read(kind: Kind, body: bytes, lines: bool, store: IntegrationRow, now
     began = time.monotonic()
     try:
         for index, item in enumerate(split(body, lines=lines)):
+            if len(wrong) >= MOST_ERRORS:
+                continue  # enough is wrong; what is left is counted only
             found = check(kind, index, item, record)
             if isinstance(found, Taken):
                 taken.append(found)
             else:
                 wrong += found
-            if len(wrong) >= MOST_ERRORS:
-                break
             worked = time.monotonic() - began
             if worked > STEP_S:
                 await asyncio.sleep(worked)
