@@ -21,6 +21,7 @@ from longshore_order_sync.privacy.models import erased_customers, erased_orders,
 from longshore_order_sync.privacy.rules import Erased
 
 # The lock that goes with it lasts until the batch is written: an erasure waits for that, and batches for an erasure.
+# unscoped: by ids of orders, customers and stores, which are one organisation's
 _AMONG = """
     WITH one AS (SELECT {id} AS id FROM {schema}.{table} WHERE {id} = ANY(CAST(:ids AS uuid[])) FOR KEY SHARE)
     SELECT id, CAST(NULL AS timestamptz) AS erased_at FROM one
@@ -88,6 +89,7 @@ async def count_more(
     finished_at: datetime | None = None,
 ) -> None:
     """So much more was erased."""
+    # unscoped: by the id of one erasure
     await conn.execute(
         update(erasures)
         .where(erasures.c.id == id)
@@ -102,6 +104,7 @@ async def count_more(
 
 async def open_erasures(conn: AsyncConnection) -> Sequence[Row[Any]]:
     """Those that are not at their end, oldest first."""
+    # unscoped: the worker's own list, of all organisations
     query = select(erasures).where(erasures.c.finished_at.is_(None)).order_by(erasures.c.requested_at)
     return (await conn.execute(query)).all()
 
@@ -171,6 +174,7 @@ async def revisions_of(
     conn: AsyncConnection, ids: Sequence[UUID], *, lock: bool = False
 ) -> Sequence[tuple[UUID, datetime, str, OrderSnapshot]]:
     """All revisions of orders: id, store's time, digest, content."""
+    # unscoped: by ids of orders that were found within their organisation
     query = (
         select(
             order_revisions.c.order_id,
@@ -189,6 +193,7 @@ async def rewrite_revisions(
     conn: AsyncConnection, revisions: Sequence[tuple[UUID, datetime, str, OrderSnapshot]]
 ) -> None:
     """Other contents in the place of these revisions'."""
+    # unscoped: by ids of orders that were found within their organisation
     await conn.execute(
         text(
             f"""
@@ -209,6 +214,7 @@ async def rewrite_revisions(
 
 async def bump_orders(conn: AsyncConnection, ids: Sequence[UUID]) -> None:
     """Let no write through that was computed from these orders as they were."""
+    # unscoped: by ids of orders that were found within their organisation
     await conn.execute(update(orders).where(orders.c.id.in_(ids)).values(row_version=orders.c.row_version + 1))
 
 
@@ -216,11 +222,13 @@ async def rewrite_customers(conn: AsyncConnection, found: Mapping[UUID, Customer
     """Other contents in the place of these customers'."""
     for id, snapshot in found.items():
         body = snapshot.to_json().decode()
+        # unscoped: by ids of customers that were found within their organisation
         await conn.execute(update(customers).where(customers.c.id == id).values(body=body))
 
 
 async def delete_orders(conn: AsyncConnection, integration_id: UUID, until: datetime, limit: int) -> tuple[int, int]:
     """Delete some orders of a store with all that hangs on them; how many orders and revisions."""
+    # unscoped: by a store, which is one organisation's
     ids = list(
         (
             await conn.execute(
@@ -248,6 +256,7 @@ async def delete_orders(conn: AsyncConnection, integration_id: UUID, until: date
 
 async def delete_customers(conn: AsyncConnection, integration_id: UUID, until: datetime, limit: int) -> int:
     """Delete some customers of a store; how many."""
+    # unscoped: by a store, which is one organisation's
     some = (
         select(customers.c.id)
         .where(customers.c.integration_id == integration_id, customers.c.observed_at <= until)
