@@ -36,8 +36,8 @@ async def load_both(both: tuple[Any, Any], orders: range, rate: float, faults: A
     """Deliver to both at once, repeating as Shopify does until accepted, while `faults(progress)` does its worst."""
     progress, other = both[0].progress(), both[1].progress()
     woo, shopify, _ = await asyncio.gather(
-        run_load(both[0].plan(orders, rate=rate, progress=progress, retry_for_s=90)),
-        run_load(both[1].plan(orders, rate=rate, progress=other, retry_for_s=90)),
+        run_load(both[0].plan(orders, rate=rate, progress=progress, retry_for_s=300)),
+        run_load(both[1].plan(orders, rate=rate, progress=other, retry_for_s=300)),
         faults(progress),
     )
     for store, result in zip(both, (woo, shopify), strict=True):
