@@ -94,6 +94,28 @@ class SyncRuns(Contract):
     items: list[SyncRun]
 
 
+class PrivacyRequest(Contract):
+    """A request about somebody's data, and the record of what was done. `source`: who passed it on."""
+
+    id: UUID
+    integration_id: UUID
+    kind: str
+    source: str
+    customer_external_id: str | None = None
+    order_external_ids: list[str] = []
+    received_at: UtcDatetime
+    done_at: UtcDatetime | None = None
+    outcome: dict[str, Any] | None = None
+
+
+class PrivacyExport(Contract):
+    """All that is kept of a buyer: accounts, and each order in all states that are kept of it."""
+
+    request: PrivacyRequest
+    customers: list[dict[str, Any]]
+    orders: list[dict[str, Any]]
+
+
 class AcceptedItem(Contract):
     """An item that is safe in the log. `id` is its canonical id; None for stock."""
 

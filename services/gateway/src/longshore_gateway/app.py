@@ -77,6 +77,8 @@ from longshore_gateway.people.service import People
 from longshore_gateway.people.sessions import past as past_sessions
 from longshore_gateway.people.tokens import Tokens
 from longshore_gateway.platforms.api import router as platforms_router
+from longshore_gateway.privacy.api import router as privacy_router
+from longshore_gateway.privacy.service import PrivacyRequests
 from longshore_gateway.published import publish
 from longshore_gateway.settings import GatewaySettings
 from longshore_gateway.system.api import router as system_router
@@ -174,6 +176,7 @@ def build(settings: GatewaySettings, passwords: Passwords | None = None) -> Fast
         ingest_router,
         oauth_router,
         dead_letters_router,
+        privacy_router,
         system_router,
         forwarding_router,
         title="Longshore",
@@ -207,6 +210,9 @@ def build(settings: GatewaySettings, passwords: Passwords | None = None) -> Fast
     app.state.dead_letters = dead_letters
     forwarder = Forwarder(client, behind, settings.encryption_keys)
     app.state.forwarder = forwarder
+    privacy = PrivacyRequests(service.engine, vault, forwarder, settings.shopify_client_secrets)
+    service.background("privacy", privacy.run)
+    app.state.privacy = privacy
     app.state.connections = Connections(integrations, platforms, forwarder)
     app.state.system = System(
         version=__version__,
@@ -257,7 +263,14 @@ def _custom_channel(service: Service) -> list[str]:
 def front(app: FastAPI) -> WebhookRoute:
     """The application as it is served: deliveries pass nothing but their own route (docs/adr: the hot route)."""
     service: Service = app.state.service
-    return WebhookRoute(app, app.state.stores, service.producer, WebhookMetrics(service.registry), app.state.disks)
+    return WebhookRoute(
+        app,
+        app.state.stores,
+        service.producer,
+        WebhookMetrics(service.registry),
+        app.state.disks,
+        app.state.privacy,
+    )
 
 
 def _before_routes(app: FastAPI, settings: GatewaySettings, accounts: Accounts, repeats: Repeats) -> None:

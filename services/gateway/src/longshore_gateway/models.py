@@ -99,3 +99,23 @@ oauth_states = Table(
     Column("used_at", DateTime(timezone=True)),
     Column("integration_id", Uuid),
 )
+
+privacy_requests = Table(
+    "privacy_requests",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("org_id", Uuid, nullable=False),
+    Column("integration_id", Uuid, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("delivery_id", Text, nullable=False),
+    # In the store's own ids; never a name or an address.
+    Column("customer_external_id", Text),
+    Column("order_external_ids", ARRAY(Text), nullable=False),
+    Column("received_at", DateTime(timezone=True), nullable=False),
+    Column("done_at", DateTime(timezone=True)),
+    Column("outcome", JSONB),
+    Index("privacy_requests_once", "integration_id", "delivery_id", unique=True),
+    Index("privacy_requests_list", "org_id", text("received_at DESC"), text("id DESC")),
+    Index("privacy_requests_open", "received_at", postgresql_where=text("done_at IS NULL")),
+)

@@ -15,6 +15,7 @@ from longshore_client.aio.integrations import AsyncIntegrations
 from longshore_client.aio.operations import AsyncDeadLetters, AsyncSystem
 from longshore_client.aio.orders import AsyncCommands, AsyncCustomers, AsyncOrders
 from longshore_client.aio.people import AsyncAudit, AsyncMe, AsyncUsers
+from longshore_client.aio.privacy import AsyncPrivacy
 from longshore_client.aio.stock import AsyncInventory, AsyncListings, AsyncProducts
 from longshore_client.aio.transport import AsyncConnection
 from longshore_client.retries import Retries
@@ -58,6 +59,7 @@ class AsyncLongshore:
         self.listings = AsyncListings(connection)
         self.me = AsyncMe(connection)
         self.orders = AsyncOrders(connection)
+        self.privacy = AsyncPrivacy(connection)
         self.products = AsyncProducts(connection)
         self.system = AsyncSystem(connection)
         self.users = AsyncUsers(connection)

@@ -17,6 +17,7 @@ from longshore_client.sync.integrations import Integrations
 from longshore_client.sync.operations import DeadLetters, System
 from longshore_client.sync.orders import Commands, Customers, Orders
 from longshore_client.sync.people import Audit, Me, Users
+from longshore_client.sync.privacy import Privacy
 from longshore_client.sync.stock import Inventory, Listings, Products
 from longshore_client.sync.transport import Connection
 from longshore_client.version import USER_AGENT
@@ -59,6 +60,7 @@ class Longshore:
         self.listings = Listings(connection)
         self.me = Me(connection)
         self.orders = Orders(connection)
+        self.privacy = Privacy(connection)
         self.products = Products(connection)
         self.system = System(connection)
         self.users = Users(connection)

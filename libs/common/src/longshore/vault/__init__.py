@@ -5,7 +5,7 @@ from pathlib import Path
 from longshore.vault.crypto import InvalidKey, Sealer
 from longshore.vault.keys import Rotated, check_keys, forget_unreadable, rotate
 from longshore.vault.models import CHANNEL, SCHEMA
-from longshore.vault.store import AlreadyConnected, IntegrationRow, Vault
+from longshore.vault.store import AlreadyConnected, IntegrationRow, Owner, Vault
 from longshore.vault.tokens import GRANTED, StoredTokens, TokenPair, TokenStore, is_granted
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "AlreadyConnected",
     "IntegrationRow",
     "InvalidKey",
+    "Owner",
     "Rotated",
     "Sealer",
     "StoredTokens",

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -35,6 +35,15 @@ class IntegrationRow:
     settings: Mapping[str, Any]
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who has, or had, a store."""
+
+    id: IntegrationId
+    org_id: OrgId
+    status: IntegrationStatus
 
 
 class AlreadyConnected(Exception):
@@ -265,6 +274,25 @@ class Vault:
             integrations.c.deleted_at.is_(None),
         )
         return [self._opened(row) for row in await conn.execute(statement)]
+
+    async def owners(self, conn: AsyncConnection, platform: Platform, store_key: str) -> Sequence[Owner]:
+        """Who has or had this store, disconnected ones too."""
+        return await self._owners(
+            conn, integrations.c.platform == platform.value, integrations.c.store_key == store_key
+        )
+
+    async def owner(self, conn: AsyncConnection, org_id: OrgId, id: UUID) -> Owner | None:
+        """An integration of an organisation, a disconnected one too."""
+        found = await self._owners(conn, integrations.c.id == id, integrations.c.org_id == org_id)
+        return found[0] if found else None
+
+    @staticmethod
+    async def _owners(conn: AsyncConnection, *conditions: ColumnElement[bool]) -> Sequence[Owner]:
+        query = select(integrations.c.id, integrations.c.org_id, integrations.c.status).where(*conditions)
+        return [
+            Owner(IntegrationId(row.id), OrgId(row.org_id), IntegrationStatus(row.status))
+            for row in await conn.execute(query)
+        ]
 
     async def set_status(
         self, conn: AsyncConnection, id: UUID, status: IntegrationStatus, reason: str | None, now: datetime

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,12 +62,15 @@ class Forwarder:
         org_id: OrgId,
         params: Mapping[str, str] | None = None,
         *,
+        body: Mapping[str, Any] | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> dict[str, Any]:
-        """The same of any request without a body; waits `timeout_s` for it."""
+        """The same of any request, with a JSON body or none; waits `timeout_s` for it."""
+        content = b"" if body is None else json.dumps(body).encode()
+        headers = {} if body is None else {"content-type": "application/json"}
         query = str(httpx.QueryParams(params or {}))
         answer = await self._call(
-            service, method, path, org_id, params=query, content=b"", headers={}, timeout_s=timeout_s
+            service, method, path, org_id, params=query, content=content, headers=headers, timeout_s=timeout_s
         )
         try:
             found: dict[str, Any] = answer.json()

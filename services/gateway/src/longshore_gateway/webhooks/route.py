@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
+import asyncpg
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as Event
 
@@ -17,6 +19,7 @@ from longshore.broker import BrokerUnavailable, MessageTooLarge, Producer
 from longshore.contracts import Platform
 from longshore.platforms.raw import encoded_delivery_headers
 from longshore.problems import MEDIA_TYPE, Problem
+from longshore_gateway.privacy.rules import COMPLIANCE
 from longshore_gateway.webhooks.metrics import WebhookMetrics
 from longshore_gateway.webhooks.rules import (
     MAX_BODY,
@@ -48,6 +51,17 @@ class Room(Protocol):
     def full(self) -> bool: ...
 
 
+class Compliance(Protocol):
+    """What takes a platform's requests about people's data, instead of the raw log."""
+
+    @property
+    def secrets(self) -> Sequence[bytes]:
+        """What those are signed with, whether the store is connected or not."""
+
+    async def take(self, shop: str, topic: bytes, delivery_id: str, body: bytes, received_at: datetime) -> None:
+        """Record one. Raises Problem."""
+
+
 class WebhookRoute:
     """Takes `/webhooks/...`; hands everything else on to `app`."""
 
@@ -58,12 +72,14 @@ class WebhookRoute:
         producer: Producer,
         metrics: WebhookMetrics,
         room: Room | None = None,
+        compliance: Compliance | None = None,
     ) -> None:
         self._app = app
         self._stores = stores
         self._producer = producer
         self._metrics = metrics
         self._room = room
+        self._compliance = compliance
         # Label look-ups cost more than the count itself.
         self._accepted = {platform: metrics.deliveries.labels(platform.value, "200") for platform in WORDING}
 
@@ -88,6 +104,9 @@ class WebhookRoute:
         platform, senders = await self._senders(scope, headers)
         wording = WORDING[platform]
         kept = platform_headers(headers, wording)
+        asks = platform is Platform.SHOPIFY and kept.get(wording.topic) in COMPLIANCE
+        if not senders and not asks:
+            raise Problem(404, "No such store is connected.", type="unknown-store")
         if _declared_length(headers) > MAX_BODY:
             raise _too_large()
         message = await receive()
@@ -104,6 +123,10 @@ class WebhookRoute:
                 # Sent on creation of a webhook, unsigned; anything but 200 makes the store repeat it for ever.
                 return
             raise Problem(401, "The delivery is not signed.", type="bad-signature")
+        if asks and self._compliance is not None:
+            await self._comply(self._compliance, _shop(headers), senders, kept, body, received_at)
+            self._accepted[platform].inc()
+            return
         trusted = [sender for sender in senders if signed_by(sender.keys, body, signature)]
         if not trusted:
             raise Problem(401, "The signature does not fit the body and this store's secret.", type="bad-signature")
@@ -130,9 +153,28 @@ class WebhookRoute:
                 raise Problem(404, "There is no such webhook address.", type="unknown-store")
         except StoresUnavailable:
             raise _try_again("It cannot be checked now who may deliver.") from None
-        if not senders:
-            raise Problem(404, "No such store is connected.", type="unknown-store")
         return platform, senders
+
+    async def _comply(
+        self,
+        compliance: Compliance,
+        shop: str,
+        senders: Sequence[Sender],
+        kept: Mapping[str, bytes],
+        body: bytes,
+        received_at: datetime,
+    ) -> None:
+        """Take a request about people's data. It comes also of shops that are not connected any more."""
+        wording = WORDING[Platform.SHOPIFY]
+        keys = [*compliance.secrets, *(key for sender in senders for key in sender.keys)]
+        signature = kept[wording.signature]
+        if not signed_by(keys, body, signature):
+            raise Problem(401, "The signature does not fit the body and the app's secret.", type="bad-signature")
+        delivery_id = (kept.get(wording.delivery) or signature).decode("latin-1")
+        try:
+            await compliance.take(shop, kept[wording.topic], delivery_id, body, received_at)
+        except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            raise _try_again("The request could not be recorded; send it again.") from None
 
     async def _keep(
         self,
