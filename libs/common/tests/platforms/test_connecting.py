@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from longshore.contracts import IntegrationStatus
 from longshore.ids import IntegrationId
+from longshore.platforms.access import NEEDS_REAUTH
 from longshore.platforms.jobs import Lane, RetryLater, RunningJob
 from longshore.platforms.protocols import FetchedEntity, StoreRefused, StoreUnauthorized, StoreUnavailable
 from longshore.platforms.running import FEWEST_TRIES, LONGEST_TRY, MOST_FAREWELLS
@@ -92,6 +93,21 @@ class TestConnect:
         assert reason is not None
         assert "write_inventory, read_orders" in reason
         assert shop.webhooks == set()
+
+    async def test_permissions_that_would_be_useful_are_named_too(self, connector: Connector) -> None:
+        store, shop = await connector.add_store()
+        shop.lacking = ("read_customers",)
+        await connector.work(store, ConnectWork())
+        state, reason = await status(connector, store)
+        assert state is IntegrationStatus.ACTIVE
+        assert reason == "Less is known of the store: its key lacks read_customers."
+
+    async def test_needs_reauth_is_not_said_over(self, connector: Connector) -> None:
+        store, shop = await connector.add_store(status=IntegrationStatus.NEEDS_REAUTH)
+        shop.troubles.append(StoreUnauthorized(NEEDS_REAUTH, "The store has taken our access back."))
+        await connector.work(store, ConnectWork())
+        assert (await status(connector, store))[0] is IntegrationStatus.NEEDS_REAUTH
+        assert await connector.events() == []
 
     async def test_a_store_that_is_away_stays_connecting_and_is_tried_again(self, connector: Connector) -> None:
         store, shop = await connector.add_store()

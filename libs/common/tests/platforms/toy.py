@@ -36,6 +36,7 @@ class Shop:
     """One store: what it holds, what it was asked, and what goes wrong there."""
 
     missing: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
     webhooks: set[str] = field(default_factory=set)
     shipments: dict[UUID, str] = field(default_factory=dict)
     stock: dict[str, int] = field(default_factory=dict)
@@ -75,7 +76,7 @@ class ToyClient:
 
     async def check(self) -> StoreInfo:
         self.shop.call("check")
-        return StoreInfo("Toy", "1", "EUR", self.shop.missing)
+        return StoreInfo("Toy", "1", "EUR", self.shop.missing, self.shop.lacking)
 
     async def webhooks(self, callback_url: str) -> list[Webhook]:
         self.shop.call("webhooks")

@@ -61,7 +61,8 @@ class ConnectStore:
         return base if self._platform is Platform.SHOPIFY else f"{base}/{integration.id}"
 
     async def connect(self, integration: Integration) -> None:
-        """Bring a store from `connecting` to `active`, or to `error` with a reason that a person can act on.
+        """Bring a store from `connecting` to `active`, or to `error` with a reason that a person can act on. What it
+        may do without stands in the reason, too.
 
         Raises StoreUnavailable when it is to be tried again; until then the status stays `connecting`, with the reason.
         """
@@ -79,7 +80,9 @@ class ConnectStore:
             if error.code != NEEDS_REAUTH:  # that has been said already, with more of a reason
                 await self._set_status(integration, IntegrationStatus.ERROR, error.detail)
             return
-        await self._set_status(integration, IntegrationStatus.ACTIVE, None)
+        lacking = ", ".join(info.lacking)
+        reason = f"Less is known of the store: its key lacks {lacking}." if lacking else None
+        await self._set_status(integration, IntegrationStatus.ACTIVE, reason)
         began = self._clock()
         read = await self._import(integration)
         # After the catalogue: the ledger begins with the store's stock, and its orders of before come on top of that.
