@@ -155,6 +155,20 @@ class TestComplianceDeliveries:
         assert await hub.deliver("customers/redact", REDACT) == 200
         assert await hub.deliver("orders/create", {"id": 1}) == 404
 
+    async def test_a_custom_apps_secret_speaks_for_its_own_organisation_alone(self, hub: Hub) -> None:
+        await hub.connect()
+        body = {
+            "platform": "shopify",
+            "name": "Not mine",
+            "store_url": SHOP,
+            "credentials": {"access_token": "shpat_made_up", "api_secret": "a-secret-of-my-own"},
+        }
+        theirs = (await hub.gateway.other.post("/api/v1/integrations", json=body)).json()
+        assert await hub.deliver("customers/redact", REDACT, by=b"a-secret-of-my-own") == 200
+        assert await hub.list() == []
+        listed = (await hub.gateway.other.get("/api/v1/privacy/requests")).json()["items"]
+        assert [each["integration_id"] for each in listed] == [theirs["id"]]
+
     async def test_a_buyer_is_erased_and_it_is_recorded_once(self, hub: Hub) -> None:
         await hub.connect()
         await hub.add_customer("7", "anna@planted.example")

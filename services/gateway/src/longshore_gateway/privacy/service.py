@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -54,8 +54,17 @@ class PrivacyRequests:
         self._clock = clock
         self._more = asyncio.Event()
 
-    async def take(self, shop: str, topic: bytes, delivery_id: str, body: bytes, received_at: datetime) -> None:
-        """Record a compliance delivery whose signature is good, for each organisation that has or had the shop.
+    async def take(
+        self,
+        shop: str,
+        topic: bytes,
+        delivery_id: str,
+        body: bytes,
+        received_at: datetime,
+        only: Collection[UUID] | None,
+    ) -> None:
+        """Record a compliance delivery whose signature is good: for each organisation that has or had the shop, or for
+        `only` these of its integrations.
 
         Raises Problem 400, or what PostgreSQL's absence raises: then the platform sends it again.
         """
@@ -63,6 +72,8 @@ class PrivacyRequests:
         subject = read_subject(kind, body)
         async with self._engine.begin() as conn:
             for owner in await self._vault.owners(conn, Platform.SHOPIFY, shop.lower()):
+                if only is not None and owner.id not in only:
+                    continue
                 request = Request(
                     id=uuid7(),
                     org_id=owner.org_id,

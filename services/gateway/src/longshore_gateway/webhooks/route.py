@@ -6,9 +6,10 @@ It answers 2xx only after Kafka has acknowledged the exact bytes (ARCHITECTURE, 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
+from uuid import UUID
 
 import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
@@ -58,8 +59,16 @@ class Compliance(Protocol):
     def secrets(self) -> Sequence[bytes]:
         """What those are signed with, whether the store is connected or not."""
 
-    async def take(self, shop: str, topic: bytes, delivery_id: str, body: bytes, received_at: datetime) -> None:
-        """Record one. Raises Problem."""
+    async def take(
+        self,
+        shop: str,
+        topic: bytes,
+        delivery_id: str,
+        body: bytes,
+        received_at: datetime,
+        only: Collection[UUID] | None,
+    ) -> None:
+        """Record one; for these integrations, or (None) for all of the shop's. Raises Problem."""
 
 
 class WebhookRoute:
@@ -166,13 +175,17 @@ class WebhookRoute:
     ) -> None:
         """Take a request about people's data. It comes also of shops that are not connected any more."""
         wording = WORDING[Platform.SHOPIFY]
-        keys = [*compliance.secrets, *(key for sender in senders for key in sender.keys)]
         signature = kept[wording.signature]
-        if not signed_by(keys, body, signature):
+        by_app = signed_by(compliance.secrets, body, signature)
+        # Who signs with the secret of a custom app speaks for the organisation that has given it, and for no other.
+        trusted = frozenset(each.integration_id for each in senders if signed_by(each.keys, body, signature))
+        if not (by_app or trusted):
             raise Problem(401, "The signature does not fit the body and the app's secret.", type="bad-signature")
         delivery_id = (kept.get(wording.delivery) or signature).decode("latin-1")
         try:
-            await compliance.take(shop, kept[wording.topic], delivery_id, body, received_at)
+            await compliance.take(
+                shop, kept[wording.topic], delivery_id, body, received_at, None if by_app else trusted
+            )
         except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             raise _try_again("The request could not be recorded; send it again.") from None
 
