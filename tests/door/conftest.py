@@ -210,6 +210,7 @@ def _furnish(store: SimulatedWoo, hub: Longshore) -> dict[str, Any]:
     key = hub.api_keys.create("one to look at", ["read"])
     until(lambda: hub.system.state().settled, 60)
     person = hub.users.create("someone@door.example", "viewer", name="Someone")
+    asked = hub.privacy.export(connected.id, email="nobody@door.example").request
     objects = {
         "/api/v1/users/{id}": str(person.id),
         "/api/v1/integrations/{id}": str(connected.id),
@@ -218,6 +219,7 @@ def _furnish(store: SimulatedWoo, hub: Longshore) -> dict[str, Any]:
         "/api/v1/dead-letters/{id}": str(letter.id),
         "/api/v1/inventory/alerts/{alert_id}": str(alert.id),
         "/api/v1/api-keys/{id}": str(key.id),
+        "/api/v1/privacy/requests/{id}": str(asked.id),
     }
     return {
         "integration_id": str(connected.id),
