@@ -288,6 +288,7 @@ class Vault:
 
     @staticmethod
     async def _owners(conn: AsyncConnection, *conditions: ColumnElement[bool]) -> Sequence[Owner]:
+        # unscoped: its two callers name the organisation, or the shop whose signature was checked
         query = select(integrations.c.id, integrations.c.org_id, integrations.c.status).where(*conditions)
         return [
             Owner(IntegrationId(row.id), OrgId(row.org_id), IntegrationStatus(row.status))

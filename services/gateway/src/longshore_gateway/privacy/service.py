@@ -115,7 +115,7 @@ class PrivacyRequests:
         query = _query(request.integration_id, request.subject, None)
         found = await self._ask("POST", "/internal/privacy/export", org_id, query)
         async with self._engine.begin() as conn:
-            await store.finish(conn, id, _counts(found), self._clock())
+            await store.finish(conn, request, _counts(found), self._clock())
             done = await store.get(conn, org_id, id)
         return done or request, found
 
@@ -169,7 +169,7 @@ class PrivacyRequests:
         if outcome is None:
             return False
         async with self._engine.begin() as conn:
-            await store.finish(conn, request.id, outcome, self._clock())
+            await store.finish(conn, request, outcome, self._clock())
         log.info("a privacy request is done", kind=request.kind.value, request_id=str(request.id))
         return True
 

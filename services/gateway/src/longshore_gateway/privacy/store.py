@@ -77,6 +77,7 @@ async def list_requests(conn: AsyncConnection, org_id: OrgId, after: Place | Non
 
 async def due(conn: AsyncConnection, limit: int) -> list[Request]:
     """Erasures of all organisations that are not done, oldest first."""
+    # unscoped: the worker's own list, of all organisations
     query = (
         select(privacy_requests)
         .where(privacy_requests.c.done_at.is_(None), privacy_requests.c.kind != Kind.EXPORT.value)
@@ -86,11 +87,15 @@ async def due(conn: AsyncConnection, limit: int) -> list[Request]:
     return [_request(row) for row in await conn.execute(query)]
 
 
-async def finish(conn: AsyncConnection, id: UUID, outcome: Mapping[str, Any], now: datetime) -> None:
+async def finish(conn: AsyncConnection, request: Request, outcome: Mapping[str, Any], now: datetime) -> None:
     """It is done; what was recorded of it first stays."""
     await conn.execute(
         update(privacy_requests)
-        .where(privacy_requests.c.id == id, privacy_requests.c.done_at.is_(None))
+        .where(
+            privacy_requests.c.id == request.id,
+            privacy_requests.c.org_id == request.org_id,
+            privacy_requests.c.done_at.is_(None),
+        )
         .values(done_at=now, outcome=dict(outcome))
     )
 
