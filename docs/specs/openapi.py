@@ -36,6 +36,28 @@ _PROBLEM: Json = {
     },
 }
 
+# Of routes that need no key, but another proof.
+_NO_PROOF = {
+    "401": "What was shown is wrong, was used, or is too old",
+    "429": "Too many failures; wait as Retry-After says",
+}
+_FLOW = _NO_PROOF | {
+    "400": "It does not come from the store, or not unchanged",
+    "409": "It was used already, or took too long",
+    "502": "The store did not answer as it should",
+    "503": "A part of the hub does not answer; try again",
+}
+_OPEN_CAUSES = {
+    "/api/v1/auth/login": _NO_PROOF,
+    "/api/v1/auth/refresh": _NO_PROOF,
+    "/api/v1/auth/accept": _NO_PROOF,
+    "/oauth/shopify/start": _FLOW,
+    "/oauth/shopify/callback": _FLOW,
+    "/oauth/woocommerce/start": _FLOW,
+    "/oauth/woocommerce/callback": _FLOW,
+    "/oauth/woocommerce/return": _FLOW,
+}
+
 _STORE_ID: Json = {
     "name": "integration_id",
     "in": "path",
@@ -74,11 +96,13 @@ def _with_problems(document: Json) -> Json:
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas["Problem"] = _PROBLEM
-    for operations in document["paths"].values():
+    for path, operations in document["paths"].items():
         for method, operation in operations.items():
             responses = operation["responses"]
             if method == "post" and operation.get("security"):
                 _may_be_repeated(operation)
+            for status, description in _causes(path, operation).items():
+                responses.setdefault(status, _problem(description))
             if "422" in responses:
                 responses["422"] = _problem("The input is wrong; `errors` says where")
             if operation.get("security"):
@@ -90,6 +114,20 @@ def _with_problems(document: Json) -> Json:
                 responses.setdefault("503", _problem("A part of the hub does not answer; try again"))
     document["components"]["schemas"] = dict(sorted(schemas.items()))
     return document
+
+
+def _causes(path: str, operation: Json) -> dict[str, str]:
+    """What a request can do wrong, by what it holds: no route has to say so itself."""
+    parameters = operation.get("parameters", [])
+    names = {each["name"] for each in parameters if each["in"] == "query"}
+    causes: dict[str, str] = {}
+    if "cursor" in names:
+        causes["400"] = "The cursor is not one that this list gave out"
+    if "requestBody" in operation:
+        causes |= {"400": "The body is not what its media type says", "413": "The body is too large"}
+    if any(each["in"] == "path" for each in parameters):
+        causes["404"] = "There is no such thing in the caller's organisation"
+    return causes | _OPEN_CAUSES.get(path, {})
 
 
 def _may_be_repeated(operation: Json) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from fastapi import Request, Response
 
 from longshore.ids import OrgId
 from longshore.internal import internal_headers
-from longshore.problems import Problem
+from longshore.problems import Problem, not_found
 
 MAX_BODY = 1024 * 1024
 TIMEOUT_S = 15.0
@@ -34,14 +35,15 @@ class Forwarder:
     async def forward(
         self, service: str, request: Request, org_id: OrgId, about: Mapping[str, str] | None = None
     ) -> Response:
-        """The service's own answer to this request; `about` are headers of ours. Raises Problem 413 or 503."""
+        """The service's own answer to this request; `about` are headers of ours. Raises Problem 404, 413 or
+        503."""
         body = await _read(request)
         headers = {name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers}
         headers |= about or {}
         answer = await self._call(
             service,
             request.method,
-            request.url.path,
+            _path(request),
             org_id,
             params=request.url.query,
             content=body,
@@ -109,6 +111,16 @@ class Forwarder:
             )
         except httpx.HTTPError:
             raise Problem(503, f"{service} does not answer.", type="try-again", headers={"Retry-After": "2"}) from None
+
+
+def _path(request: Request) -> str:
+    """The path as it was matched, encoded anew: what was let through as one route reaches no other one. Raises Problem
+    404."""
+    path = request.url.path
+    # Clients of HTTP resolve them: /orders/.. would be another route.
+    if {".", ".."} & set(path.split("/")):
+        raise not_found("This route")
+    return quote(path, safe="/")
 
 
 async def _read(request: Request) -> bytes:
