@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -83,3 +84,11 @@ def test_every_promise_names_a_test_that_is_there() -> None:
         return all(re.search(rf"^\s*(class|def|async def) {part}\b", text, re.MULTILINE) for part in parts)
 
     assert not [f"{path}::{name}" for path, name in named if not is_there(path, name)]
+
+
+def test_the_api_guide_tells_of_every_kind_of_route_and_no_other() -> None:
+    paths = json.loads((ROOT / "docs/openapi.json").read_text())["paths"]
+    kinds = {path.split("/")[3] for path in paths if path.startswith("/api/v1/")} - {"auth", "platforms"}
+    table = (ROOT / "docs/guides/api.md").read_text().partition("## The routes")[2]
+    told = set(re.findall(r"`/(?:api/v1/)?([a-z-]+)", table))
+    assert not [kind for kind in sorted(kinds) if kind not in told]

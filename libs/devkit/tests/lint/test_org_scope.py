@@ -22,6 +22,7 @@ UNSCOPED = {
     "a select of the table": "query = select(orders)",
     "an update": "conn.execute(update(orders).where(orders.c.id == id).values(org_id=org_id))",
     "a delete": "conn.execute(delete(orders).where(orders.c.id.in_(ids)))",
+    "a method of the table": "conn.execute(orders.delete().where(orders.c.id == id))",
     "a join": "query = select(others).join(orders, orders.c.id == others.c.id)",
     "columns in a constant": "_SHOWN = [orders.c.id]\nquery = select(*_SHOWN)",
     "the scope only among the columns": "query = select(orders.c.org_id).where(orders.c.id == id)",

@@ -90,6 +90,7 @@ async def forget_unreadable(engine: AsyncEngine, sealer: Sealer, now: datetime) 
             async for batch in _batches(conn, sealed, lock=True):
                 forgotten |= {id for id, value in batch if not sealer.opens(value)}
         for id in forgotten:
+            # unscoped: encryption keys are the whole hub's
             await conn.execute(tokens.delete().where(tokens.c.integration_id == id))
             # unscoped: encryption keys are the whole hub's
             await conn.execute(

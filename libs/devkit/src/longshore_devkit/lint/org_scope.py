@@ -143,7 +143,7 @@ def _in_sqlalchemy(
         if isinstance(target, ast.Name)
     }
     for node in ast.walk(tree):
-        if not _is_call(node, _BUILDERS):
+        if not (_is_call(node, _BUILDERS) or _is_method(node, _BUILDERS, tables.variables)):
             continue
         whole = _outermost(node, parents)
         parts = [whole, *_later(whole, parents)]
@@ -222,6 +222,17 @@ def _text(node: ast.AST, constants: Mapping[str, ast.expr]) -> str:
 
 def _is_call(node: ast.AST, names: set[str]) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names
+
+
+def _is_method(node: ast.AST, names: set[str], of: frozenset[str]) -> bool:
+    """`orders.delete()`, as another spelling of `delete(orders)`."""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in names
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id in of
+    )
 
 
 def _first_text(call: ast.expr) -> str | None:

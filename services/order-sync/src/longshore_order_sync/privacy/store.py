@@ -250,6 +250,7 @@ async def delete_orders(conn: AsyncConnection, integration_id: UUID, until: date
         )
         if table == "order_revisions":
             revisions = deleted.rowcount
+    # unscoped: by canonical ids, each of one organisation
     await conn.execute(orders.delete().where(orders.c.id.in_(ids)))
     return len(ids), revisions
 
@@ -262,6 +263,7 @@ async def delete_customers(conn: AsyncConnection, integration_id: UUID, until: d
         .where(customers.c.integration_id == integration_id, customers.c.observed_at <= until)
         .limit(limit)
     )
+    # unscoped: by the integration, which is one organisation's
     return (await conn.execute(customers.delete().where(customers.c.id.in_(some)))).rowcount
 
 
