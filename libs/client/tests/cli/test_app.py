@@ -28,6 +28,19 @@ STORE = {
     "status": "active", "status_reason": None, "settings": {}, "webhook_url": None,
     "created_at": "2026-11-28T00:00:00Z", "updated_at": "2026-11-28T00:00:00Z",
 }  # fmt: skip
+# They print a script, or are the gateway's own.
+WITHOUT_JSON = {("completion",), ("admin", "create"), ("keys", "rotate"), ("keys", "check")}
+PLATFORMS = {
+    "items": [
+        {
+            "platform": "shopify", "name": "Shopify", "status": "available",
+            "credentials": {
+                "properties": {"access_token": {"title": "Token"}, "api_secret": {}, "more": {}},
+                "required": ["access_token"],
+            },
+        }
+    ]
+}  # fmt: skip
 Run = Callable[..., tuple[Result, Any]]
 
 
@@ -57,7 +70,7 @@ def test_each_command_has_help_and_json(run: Run, path: tuple[str, ...], command
     result, _ = run(*path, "--help")
     assert result.exit_code == 0
     assert command.help
-    if path != ("completion",):
+    if path not in WITHOUT_JSON:
         assert "--json" in result.stdout
     for parameter in command.params:
         if isinstance(parameter, click.Option) and isinstance(parameter.type, click.types.StringParamType):
@@ -214,10 +227,10 @@ class TestAnswers:
         assert body["credentials"] == {"consumer_key": "ck_1", "consumer_secret": "cs_1"}
         asked, wire = run(
             "integrations", "create", "shopify", "--name", "Tea", "--store-url", "https://tea.myshopify.com",
-            answers=[made], typed="shpat_1\nshpss_1\n",
+            answers=[httpx.Response(200, json=PLATFORMS), made], typed="shpat_1\nshpss_1\n\n",
         )  # fmt: skip
         assert asked.exit_code == 0, asked.output
-        assert json.loads(wire.requests[0].content)["credentials"] == {
+        assert json.loads(wire.requests[1].content)["credentials"] == {
             "access_token": "shpat_1",
             "api_secret": "shpss_1",
         }
@@ -229,6 +242,7 @@ class TestAnswers:
 
     def test_a_store_that_did_not_become_active_is_no_success(self, run: Run) -> None:
         answers = [
+            httpx.Response(200, json=PLATFORMS),
             httpx.Response(201, json=STORE | {"status": "error", "status_reason": "The keys are wrong."}),
         ]
         result, _ = run("integrations", "create", "api", "--name", "A", "--wait", "5", answers=answers)
@@ -250,6 +264,43 @@ def test_completion(run: Run, shell: str) -> None:
     result, _ = run("completion", shell)
     assert result.exit_code == 0
     assert "_LONGSHORE_COMPLETE" in result.stdout
+
+
+class TestConnections:
+    def test_a_test_that_found_something_to_do_is_no_success(self, run: Run) -> None:
+        check = {"name": "tls", "status": "ok", "detail": "fine", "remedy": None}
+        for status, code in (("ok", 0), ("warn", 0), ("fail", 1)):
+            answer = {"integration_id": ID, "status": status, "checks": [check], "tested_at": "2026-11-28T00:00:00Z"}
+            result, wire = run("integrations", "test", ID, answers=[httpx.Response(200, json=answer)])
+            assert result.exit_code == code
+            assert "fine" in result.stdout
+            assert wire.requests[0].url.path.endswith("/test")
+
+    def test_webhooks_that_are_not_alive_are_no_success(self, run: Run) -> None:
+        for status, code in (("active", 0), ("disabled", 1)):
+            answer = httpx.Response(200, json={"items": [{"topic": "order.created", "status": status}]})
+            listed, wire = run("integrations", "webhooks", ID, answers=[answer])
+            assert (listed.exit_code, wire.requests[0].method) == (code, "GET")
+            repaired, wire = run("integrations", "webhooks", ID, "--repair", "--json", answers=[answer])
+            assert (repaired.exit_code, wire.requests[0].method) == (code, "POST")
+
+    def test_nothing_to_change_is_wrong_usage(self, run: Run) -> None:
+        for line in (["integrations", "change", ID], ["users", "change", ID]):
+            result, wire = run(*line)
+            assert result.exit_code == ExitCode.USAGE
+            assert wire.requests == []
+
+
+class TestOnTheMachine:
+    def test_without_the_hub_it_says_where_to_run_it(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("longshore_client.cli.machine.GATEWAY", "longshore_of_nowhere")
+        result, _ = run("keys", "rotate")
+        assert result.exit_code == ExitCode.USAGE
+        assert "machine" in result.stderr
+
+    def test_it_ends_as_the_gateway_does(self, run: Run) -> None:
+        result, _ = run("admin", "create", "--email", "no address")
+        assert result.exit_code == 2
 
 
 class TestIngest:

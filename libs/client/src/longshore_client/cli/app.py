@@ -12,7 +12,9 @@ from longshore_client.cli.ingest import ingest
 from longshore_client.cli.integrations import integrations
 from longshore_client.cli.inventory import inventory
 from longshore_client.cli.keys import keys
+from longshore_client.cli.machine import admin
 from longshore_client.cli.orders import orders
+from longshore_client.cli.people import audit, users
 from longshore_client.cli.session import HubGroup, Session
 from longshore_client.cli.status import status
 from longshore_client.version import VERSION
@@ -48,5 +50,19 @@ def completion(shell: str) -> None:
     click.echo(kind(app, {}, "longshore", "_LONGSHORE_COMPLETE").source())
 
 
-for each in (login, logout, status, integrations, orders, commands, inventory, dead_letters, ingest, keys):
+for each in (
+    login,
+    logout,
+    status,
+    integrations,
+    orders,
+    commands,
+    inventory,
+    dead_letters,
+    ingest,
+    keys,
+    users,
+    audit,
+    admin,
+):
     app.add_command(each)

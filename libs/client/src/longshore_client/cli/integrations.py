@@ -9,7 +9,7 @@ from uuid import UUID
 
 import click
 
-from longshore.contracts import IntegrationStatus, Platform
+from longshore.contracts import CheckStatus, IntegrationStatus, Platform, WebhookStatus
 from longshore_client.cli.exits import ExitCode, Failure
 from longshore_client.cli.output import page_size, show_list, show_one
 from longshore_client.cli.session import HubGroup, Session, paged, pass_session
@@ -17,11 +17,6 @@ from longshore_client.models import Integration
 from longshore_client.sync import Longshore
 
 _EVERY_S = 0.5
-_ASKED_FOR = {
-    Platform.WOOCOMMERCE: {"consumer_key": "Consumer key", "consumer_secret": "Consumer secret"},
-    Platform.SHOPIFY: {"access_token": "Admin API access token", "api_secret": "API secret key"},
-    Platform.API: {},
-}
 
 
 @click.group(cls=HubGroup)
@@ -88,12 +83,9 @@ def create(
 ) -> None:
     """Connect a store. With --wait exit code 1 unless it became active."""
     wanted = _read_object("--settings", settings) if settings else None
-    if credentials is not None:
-        secrets = _read_object("--credentials", credentials.read())
-    else:
-        asked = _ASKED_FOR[Platform(platform)].items()
-        secrets = {field: click.prompt(label, hide_input=True, err=True) for field, label in asked}
+    given = None if credentials is None else _read_object("--credentials", credentials.read())
     with session.hub() as hub:
+        secrets = _ask(hub, platform) if given is None else given
         made = hub.integrations.create(platform, name, store_url, credentials=secrets, settings=wanted)
         if wait is not None:
             made = _checked(hub, made, wait)
@@ -114,6 +106,86 @@ def delete(session: Session, id: UUID, yes: bool) -> None:
         hub.integrations.delete(id)
     if not session.as_json:
         click.echo("Disconnected.")
+
+
+@integrations.command()
+@click.argument("id", type=click.UUID)
+@click.option("--name", help="Another name.")
+@click.option("--settings", metavar="JSON", help="""Merged with what is set: '{"stock": {"buffer": 3}}'.""")
+@click.option("--credentials", type=click.File(), metavar="FILE", help="A JSON object, '-' for standard input.")
+@pass_session
+def change(session: Session, id: UUID, name: str | None, settings: str | None, credentials: TextIO | None) -> None:
+    """Change a store's name, settings or credentials; what is not given stays."""
+    if name is None and settings is None and credentials is None:
+        raise click.UsageError("Say what to change: --name, --settings or --credentials.")
+    wanted = _read_object("--settings", settings) if settings else None
+    secrets = None if credentials is None else _read_object("--credentials", credentials.read())
+    with session.hub() as hub:
+        _show(session, hub.integrations.change(id, name=name, settings=wanted, credentials=secrets))
+
+
+@integrations.command()
+@click.argument("id", type=click.UUID)
+@pass_session
+@click.pass_context
+def test(context: click.Context, session: Session, id: UUID) -> None:
+    """Test a store's connection. Exit code 1 if something has to be done."""
+    with session.hub() as hub:
+        found = hub.integrations.test(id)
+    show_list(
+        session,
+        found.checks,
+        {
+            "check": lambda each: each.name,
+            "status": lambda each: each.status,
+            "found": lambda each: each.detail,
+            "to do": lambda each: each.remedy,
+        },
+        limit=len(found.checks),
+        everything=True,
+        empty="Nothing was looked at.",
+    )
+    context.exit(ExitCode.FAILED if found.status is CheckStatus.FAIL else ExitCode.DONE)
+
+
+@integrations.command()
+@click.argument("id", type=click.UUID)
+@click.option("--repair", is_flag=True, help="Make sure that all are registered and alive.")
+@pass_session
+@click.pass_context
+def webhooks(context: click.Context, session: Session, id: UUID, repair: bool) -> None:
+    """List the webhooks that the hub needs of a store. Exit code 1 if one of them is not alive."""
+    with session.hub() as hub:
+        found = (hub.integrations.ensure_webhooks(id) if repair else hub.integrations.webhooks(id)).items
+    columns = {"topic": lambda each: each.topic, "status": lambda each: each.status, "detail": lambda each: each.detail}
+    show_list(session, found, columns, limit=len(found), everything=True, empty="None is needed.")
+    alive = all(each.status is WebhookStatus.ACTIVE for each in found)
+    context.exit(ExitCode.DONE if alive else ExitCode.FAILED)
+
+
+@integrations.command()
+@click.argument("platform", type=click.Choice([Platform.SHOPIFY.value, Platform.WOOCOMMERCE.value]))
+@click.argument("store_url")
+@click.option("--name", help="What you call the store.")
+@pass_session
+def link(session: Session, platform: str, store_url: str, name: str | None) -> None:
+    """Make a link that connects a store when its owner follows it and agrees. It is as good as a key until then."""
+    with session.hub() as hub:
+        made = hub.integrations.connect_link(platform, store_url, name=name)
+    show_one(session, made, {"link": made.url, "ends": made.expires_at})
+
+
+def _ask(hub: Longshore, platform: str) -> dict[str, str]:
+    """The credentials that a platform says it needs, typed in unseen."""
+    schema = next((each.credentials for each in hub.integrations.platforms().items if each.platform == platform), {})
+    secrets: dict[str, str] = {}
+    for field, about in schema.get("properties", {}).items():
+        needed = field in schema.get("required", [])
+        label = str(about.get("title") or field) + ("" if needed else " (empty: none)")
+        given = click.prompt(label, hide_input=True, err=True, default=None if needed else "", show_default=False)
+        if given:
+            secrets[field] = given
+    return secrets
 
 
 def _show(session: Session, each: Integration) -> None:

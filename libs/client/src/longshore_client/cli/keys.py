@@ -7,13 +7,18 @@ from uuid import UUID
 
 import click
 
+from longshore_client.cli.machine import check, rotate
 from longshore_client.cli.output import page_size, show_list, show_one
 from longshore_client.cli.session import HubGroup, Session, paged, pass_session
 
 
 @click.group(cls=HubGroup)
 def keys() -> None:
-    """API keys."""
+    """API keys; and, on the hub's machine, its encryption keys."""
+
+
+keys.add_command(rotate)
+keys.add_command(check)
 
 
 @keys.command("list")
