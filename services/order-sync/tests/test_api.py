@@ -96,6 +96,10 @@ class TestOrders:
         assert await call.numbers(status="fulfilled") == ["2"]
         assert (await call.get("/api/v1/orders", status="lost")).status_code == 422
 
+    async def test_a_number_is_no_time(self, call: Caller) -> None:
+        for given in ("0.5", "12", "2026-11-28", "soon"):
+            assert (await call.get("/api/v1/orders", updated_after=given)).status_code == 422, given
+
     async def test_changes_come_oldest_first(self, call: Caller, hub: Any, shop: Any) -> None:
         await hub.deliver(*(shop.snapshot(str(n), at=10 - n, placed=n) for n in range(5)))
         after = shop.snapshot(at=7).updated_at.isoformat()

@@ -116,7 +116,7 @@ class Forwarder:
 def _path(request: Request) -> str:
     """The path as it was matched, encoded anew: what was let through as one route reaches no other one. Raises Problem
     404."""
-    path = request.url.path
+    path: str = request.scope["path"]  # decoded; request.url has it half encoded
     # Clients of HTTP resolve them: /orders/.. would be another route.
     if {".", ".."} & set(path.split("/")):
         raise not_found("This route")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
+from pydantic_core import PydanticCustomError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from longshore.contracts import (
@@ -38,6 +40,16 @@ from longshore_order_sync.orders.listing import (
 from longshore_order_sync.orders.rules import Seen, revision_order
 
 
+def _written_out(value: object) -> object:
+    # Pydantic would read "0.5" as half a second past 1970, which nobody means.
+    if isinstance(value, str) and re.fullmatch(r"[-+]?[0-9.]+", value.strip()):
+        raise PydanticCustomError("time", "Input should be a time such as 2026-11-28T09:30:00Z")
+    return value
+
+
+Time = Annotated[UtcDatetime, BeforeValidator(_written_out)]
+
+
 class OrderPage(BaseModel):
     """A page of orders."""
 
@@ -66,7 +78,7 @@ def orders_router(engine: AsyncEngine) -> APIRouter:
             str | None, Query(max_length=200, description="Words that number, id, e-mail, name or SKU begin with.")
         ] = None,
         updated_after: Annotated[
-            UtcDatetime | None, Query(description="Only what its store changed after this; then oldest change first.")
+            Time | None, Query(description="Only what its store changed after this; then oldest change first.")
         ] = None,
         cursor: Cursor = None,
         limit: Limit = DEFAULT_LIMIT,
@@ -81,7 +93,7 @@ def orders_router(engine: AsyncEngine) -> APIRouter:
     async def get_one(
         org_id: OrgDep,
         order_id: UUID,
-        as_of: Annotated[UtcDatetime | None, Query(description="The order as its store had it at this time.")] = None,
+        as_of: Annotated[Time | None, Query(description="The order as its store had it at this time.")] = None,
     ) -> Response:
         """404 for an order that is not the organisation's, or was not yet there."""
         async with engine.connect() as conn:
