@@ -84,7 +84,7 @@ lock: ## pin the newest versions that pyproject.toml files allow
 	  --no-emit-package longshore --no-emit-package longshore-client --no-emit-package longshore-devkit \
 	  -o requirements.lock
 	$(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate --extra service \
-	  libs/common/pyproject.toml $(wildcard services/*/pyproject.toml) -c requirements.lock \
+	  libs/common/pyproject.toml libs/client/pyproject.toml $(wildcard services/*/pyproject.toml) -c requirements.lock \
 	  --no-emit-package longshore -o deploy/requirements.lock
 	echo uv | $(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate - -o requirements-bootstrap.lock
 
