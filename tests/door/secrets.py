@@ -16,6 +16,7 @@ WEBHOOK_SECRET = "plantedWebhookSecret-x7Qz-x7Qz"
 SHOPIFY_APP_SECRET = "plantedAppSecret-x7Qz-x7Qz"
 SHOPIFY_TOKEN = "plantedAccessToken-x7Qz-x7Qz"
 SHOPIFY_API_SECRET = "plantedApiSecret-x7Qz-x7Qz"
+PASSWORD = "planted Password of a person x7Qz-x7Qz"
 BUYER_EMAIL = "planted.buyer.x7qz@example.com"
 BUYER_PHONE = "+4930555017077"
 

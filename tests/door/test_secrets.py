@@ -24,6 +24,7 @@ from .secrets import (
     BUYER_EMAIL,
     BUYER_PHONE,
     KEY,
+    PASSWORD,
     PLANTED,
     SHOPIFY_API_SECRET,
     SHOPIFY_TOKEN,
@@ -48,7 +49,8 @@ class Planted:
 def planted(world: World) -> Planted:
     """Everything that a secret goes through: connecting, failing, shipping, wrong input, keys, links."""
     planted = Planted([*PLANTED, world.encryption_key, internal_token([world.encryption_key])])
-    _stores_that_repeat_all(world)
+    _stores_that_repeat_all(world, planted)
+    _people(world, planted)
     _wrong_input(world, planted)
     made = world.hub.api_keys.create("planted", ["read"], idempotency_key="planted-key")
     planted.secrets.append(made.key)
@@ -59,7 +61,7 @@ def planted(world: World) -> Planted:
     return planted
 
 
-def _stores_that_repeat_all(world: World) -> None:
+def _stores_that_repeat_all(world: World, planted: Planted) -> None:
     """Stores that are down, and repeat headers, query and body of whatever they are asked."""
     keys = {"consumer_key": STORE_KEY, "consumer_secret": STORE_SECRET, "webhook_secret": WEBHOOK_SECRET}
     woo = world.hub.integrations.create("woocommerce", "Echo", world.echo, credentials=keys)
@@ -74,7 +76,35 @@ def _stores_that_repeat_all(world: World) -> None:
     command = world.hub.orders.fulfil(found.id).command
     until(lambda: [each for each in world.hub.commands.list(order_id=found.id) if each.id == command.id and each.error])
     for integration in (woo, shop):
+        planted.said[f"test of {integration.platform}"] = world.hub.integrations.test(integration.id).to_json()
+        with world.http(KEY) as client:
+            path = f"/api/v1/integrations/{integration.id}/webhooks"
+            planted.said[f"webhooks of {integration.platform}"] = client.get(path).content
+            planted.said[f"repair of {integration.platform}"] = client.post(path).content
         world.hub.integrations.delete(integration.id)
+
+
+def _people(world: World, planted: Planted) -> None:
+    """Passwords, invitations, and the tokens of a login."""
+    world.hub.users.create("planted@door.example", "owner", password=PASSWORD)
+    invited = world.hub.users.create("invited@door.example", "viewer", idempotency_key="planted-invitation")
+    with world.http() as client:
+        login = client.post("/api/v1/auth/login", json={"email": "planted@door.example", "password": PASSWORD})
+        assert login.status_code == 200, login.text
+        refresh = login.cookies["longshore_refresh"]
+        planted.secrets += [PASSWORD, invited.invitation or "", refresh, login.json()["access_token"]]
+        wrong = {"email": "planted@door.example", "password": f"{PASSWORD}!"}
+        planted.said["a wrong password"] = client.post("/api/v1/auth/login", json=wrong).content
+        weak = {"email": "other@door.example", "role": "viewer", "password": "plantedPw7"}
+        planted.secrets.append(weak["password"])
+        answer = client.post("/api/v1/users", json=weak, headers={"Authorization": f"Bearer {KEY}"})
+        assert answer.status_code == 422
+        planted.said["a weak password"] = answer.content
+        bearer = {"Authorization": f"Bearer {login.json()['access_token']}"}
+        planted.said["orders with a token"] = client.get("/api/v1/orders", headers=bearer).content
+        # Used a second time, a refresh token ends its session.
+        for _ in range(2):
+            client.post("/api/v1/auth/refresh", headers={"Cookie": f"longshore_refresh={refresh}"})
 
 
 def _wrong_input(world: World, planted: Planted) -> None:
