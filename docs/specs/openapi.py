@@ -43,6 +43,7 @@ _NO_PROOF = {
 }
 _FLOW = _NO_PROOF | {
     "400": "It does not come from the store, or not unchanged",
+    "403": "It was begun in another browser",
     "409": "It was used already, or took too long",
     "502": "The store did not answer as it should",
     "503": "A part of the hub does not answer; try again",

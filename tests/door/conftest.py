@@ -26,6 +26,7 @@ from longshore_devkit.testing import MakeDatabase, running_stack, unique_prefix
 from .secrets import (
     BUYER_EMAIL,
     BUYER_PHONE,
+    FUZZ_KEY,
     KEY,
     OTHER_KEY,
     SHOPIFY_APP_SECRET,
@@ -138,7 +139,7 @@ def stack(
     """One stack for all modules of this folder."""
     environ = {
         "LONGSHORE_TOPIC_PREFIX": door_topic_prefix,
-        "LONGSHORE_BOOTSTRAP_API_KEY": f"{KEY},{OTHER_KEY}",
+        "LONGSHORE_BOOTSTRAP_API_KEY": f"{KEY},{OTHER_KEY},{FUZZ_KEY}",
         "LONGSHORE_SHOPIFY_CLIENT_ID": "door-app",
         "LONGSHORE_SHOPIFY_CLIENT_SECRETS": SHOPIFY_APP_SECRET,
         "LONGSHORE_SHOPIFY_ADMIN_ORIGIN": echo,

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 
 KEY = "plantedFirstOrganisationsKey-x7Qz-x7Qz"
 OTHER_KEY = "plantedSecondOrganisationsKey-x7Qz-x7Qz"
+# For requests that nobody can foresee: its organisation is nobody's.
+FUZZ_KEY = "plantedThirdOrganisationsKey-x7Qz-x7Qz"
 STORE_KEY = "plantedConsumerKey-x7Qz-x7Qz"
 STORE_SECRET = "plantedConsumerSecret-x7Qz-x7Qz"
 WEBHOOK_SECRET = "plantedWebhookSecret-x7Qz-x7Qz"
@@ -23,6 +25,7 @@ BUYER_PHONE = "+4930555017077"
 PLANTED = (
     KEY,
     OTHER_KEY,
+    FUZZ_KEY,
     STORE_KEY,
     STORE_SECRET,
     WEBHOOK_SECRET,

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from .conftest import World
-from .secrets import KEY
+from .secrets import FUZZ_KEY, KEY
 
 pytestmark = pytest.mark.e2e
 
@@ -35,7 +35,7 @@ def run(world: World, tmp_path: Path, *arguments: str) -> str:
     paths = {path: each for path, each in world.document["paths"].items() if not path.startswith(DELIVERIES)}
     document.write_text(json.dumps(world.document | {"paths": paths}))
     command = [
-        SCHEMATHESIS, "run", document, "--url", world.stack.url, "--header", f"Authorization: Bearer {KEY}",
+        SCHEMATHESIS, "run", document, "--url", world.stack.url, "--header", f"Authorization: Bearer {FUZZ_KEY}",
         "--exclude-checks", ",".join(sorted(LEFT_OUT)), "--generation-deterministic", "--continue-on-failure",
         "--warnings", "off", "--no-color", "--workers", "2", *arguments,
     ]  # fmt: skip
@@ -48,7 +48,6 @@ def run(world: World, tmp_path: Path, *arguments: str) -> str:
 def test_the_hub_keeps_to_its_document(world: World, tmp_path: Path) -> None:
     said = run(world, tmp_path, "--phases", "examples,fuzzing", "--max-examples", "4", "--no-shrink")
     assert not said, said
-    world.settled()
 
 
 @pytest.mark.long

@@ -67,7 +67,7 @@ class Clients:
             raise RetryLater(wait)
         entry.users += 1
         try:
-            with _hiding(integration):
+            with hiding(integration):
                 yield entry.client
         except StoreThrottled as error:
             entry.throttled_until = time.monotonic() + min(error.retry_after or 0.0, LONGEST_THROTTLE_S)
@@ -133,7 +133,7 @@ class Clients:
 
 
 @contextmanager
-def _hiding(integration: Integration) -> Iterator[None]:
+def hiding(integration: Integration) -> Iterator[None]:
     """What a store says goes into statuses, outcomes and events: it must not hold what the store was sent."""
     try:
         yield

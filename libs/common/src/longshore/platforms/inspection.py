@@ -17,7 +17,7 @@ from longshore.clock import Clock, utc_now
 from longshore.contracts import ConnectionTest, Contract, Webhook
 from longshore.ids import OrgId
 from longshore.internal import OrgDep
-from longshore.platforms.clients import MakeClient
+from longshore.platforms.clients import MakeClient, hiding
 from longshore.platforms.diagnosis import Seen, diagnose, worst
 from longshore.platforms.protocols import (
     Integration,
@@ -72,7 +72,7 @@ class Inspection:
         ahead_s = 0.0
         try:
             async with self._client(integration) as client:
-                info = await self._info(client)
+                info = await self._info(client, integration)
                 if isinstance(info, StoreInfo):
                     webhooks = await self._webhooks(client, integration)
                 ahead_s = client.clock_ahead_s
@@ -117,14 +117,16 @@ class Inspection:
     async def _client(self, integration: Integration) -> AsyncIterator[StoreClient]:
         client = self._make_client(integration)
         try:
-            yield client
+            with hiding(integration):
+                yield client
         finally:
             await client.close()
 
-    async def _info(self, client: StoreClient) -> StoreInfo | StoreError:
+    async def _info(self, client: StoreClient, integration: Integration) -> StoreInfo | StoreError:
         try:
-            async with asyncio.timeout(self._check_within_s):
-                return await client.check()
+            with hiding(integration):
+                async with asyncio.timeout(self._check_within_s):
+                    return await client.check()
         except TimeoutError:
             return StoreUnavailable("timeout", f"The store did not answer within {self._check_within_s:g} s.")
         except StoreError as error:
@@ -132,8 +134,9 @@ class Inspection:
 
     async def _webhooks(self, client: StoreClient, integration: Integration) -> list[Webhook] | StoreError:
         try:
-            async with asyncio.timeout(self._check_within_s):
-                return await self._care.look(client, integration)
+            with hiding(integration):
+                async with asyncio.timeout(self._check_within_s):
+                    return await self._care.look(client, integration)
         except TimeoutError:
             return StoreUnavailable("timeout", f"The store did not list them within {self._check_within_s:g} s.")
         except StoreError as error:
