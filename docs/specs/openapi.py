@@ -48,7 +48,11 @@ _FLOW = _NO_PROOF | {
     "502": "The store did not answer as it should",
     "503": "A part of the hub does not answer; try again",
 }
+_NAMED_IN_BODY = {"404": "There is no such thing in the caller's organisation"}
+# Beside what `_causes` sees.
 _OPEN_CAUSES = {
+    "/api/v1/privacy/erasures": _NAMED_IN_BODY,
+    "/api/v1/privacy/exports": _NAMED_IN_BODY,
     "/api/v1/auth/login": _NO_PROOF,
     "/api/v1/auth/refresh": _NO_PROOF,
     "/api/v1/auth/accept": _NO_PROOF,
