@@ -87,6 +87,17 @@ def test_stock(world: World, longshore: Run) -> None:
     assert "broken" in longshore("inventory", "movements", "--sku", SKU, "--limit", "1").stdout
 
 
+def test_a_store_is_read_anew(world: World, longshore: Run) -> None:
+    ran = longshore("sync", "start", world.integration_id, "--resource", "orders", "--full", "--wait", "60", "--json")
+    assert ran.exit_code == 0, ran.stdout + ran.stderr
+    (run,) = json.loads(ran.stdout)
+    assert (run["resource"], run["mode"], run["status"]) == ("orders", "full", "succeeded")
+    assert "succeeded" in longshore("sync", "list", world.integration_id).stdout
+    assert json.loads(longshore("sync", "show", run["id"], "--json").stdout)["progress"] == run["progress"]
+    assert longshore("sync", "cancel", run["id"]).exit_code == 0
+    assert json.loads(longshore("sync", "show", run["id"], "--json").stdout)["status"] == "succeeded"
+
+
 def test_what_is_read_is_there_in_words_and_in_json(world: World, longshore: Run) -> None:
     letter = world.objects["/api/v1/dead-letters/{id}"]
     for line in (

@@ -17,6 +17,7 @@ from longshore_client.cli.orders import orders
 from longshore_client.cli.people import audit, users
 from longshore_client.cli.session import HubGroup, Session
 from longshore_client.cli.status import status
+from longshore_client.cli.sync import sync
 from longshore_client.version import VERSION
 
 EPILOG = (
@@ -55,6 +56,7 @@ for each in (
     logout,
     status,
     integrations,
+    sync,
     orders,
     commands,
     inventory,
