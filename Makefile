@@ -40,7 +40,7 @@ run: setup ## Kafka, PostgreSQL and the five services
 	@exec $(BIN)/python -m longshore_devkit run
 
 test: setup ## the whole suite, on real Kafka and real PostgreSQL (ARGS="-k name" to choose)
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 test-faults: setup ## the fault suite in its long form: longer outages, more load (ARGS="-k name" to choose)
 	LONGSHORE_FAULTS=long $(BIN)/python -m pytest -q tests/faults tests/e2e $(ARGS)
