@@ -70,9 +70,9 @@ OF_WOO = (
 OF_SHOPIFY = (
     # One request in a while is let through, and stock goes first.
     Trouble("throttled on a 200", {"error_rate_429": 1.0}, frozenset({"throttled"}), frozenset({"stock.set"})),
-    hanging_up("connection"),
+    hanging_up("connection-lost"),
     trouble("a page", "not-json", html_rate=1),
-    trouble("down", "connection", down_rate=1),
+    trouble("down", "connection-lost", down_rate=1),
     trouble("half of the JSON", "not-json", truncated_rate=1),
     trouble("other JSON", "no-data", wrong_json_rate=1),
     trouble("5xx", "store-error", error_rate_5xx=1),

@@ -77,6 +77,7 @@ def _of(hint: Any) -> st.SearchStrategy[Any]:
 _PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     str: st.text(max_size=12),
     int: st.integers(-(2**63), 2**63),
+    float: st.floats(allow_nan=False, allow_infinity=False),
     bool: st.booleans(),
     UUID: st.uuids(),
     datetime: MOMENTS,
