@@ -14,7 +14,6 @@ from longshore.ids import OrgId
 from longshore.internal import internal_headers
 from longshore.problems import Problem, not_found
 
-MAX_BODY = 1024 * 1024
 TIMEOUT_S = 15.0
 
 # What a request and an answer carry across besides their bodies.
@@ -37,7 +36,7 @@ class Forwarder:
     ) -> Response:
         """The service's own answer to this request; `about` are headers of ours. Raises Problem 404, 413 or
         503."""
-        body = await _read(request)
+        body = await request.body()  # bounded by the door
         headers = {name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers}
         headers |= about or {}
         answer = await self._call(
@@ -121,14 +120,3 @@ def _path(request: Request) -> str:
     if {".", ".."} & set(path.split("/")):
         raise not_found("This route")
     return quote(path, safe="/")
-
-
-async def _read(request: Request) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        parts.append(part)
-        size += len(part)
-        if size > MAX_BODY:
-            raise Problem(413, "A request is at most 1 MiB.", headers={"Connection": "close"})
-    return b"".join(parts)

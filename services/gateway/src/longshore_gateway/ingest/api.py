@@ -8,9 +8,8 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 
 from longshore.contracts import Contract
-from longshore.problems import Problem
 from longshore_gateway.accounts.api import OrgIngesting
-from longshore_gateway.ingest.rules import INPUTS, MAX_BODY, MOST_ITEMS, Kind
+from longshore_gateway.ingest.rules import INPUTS, MOST_ITEMS, Kind
 from longshore_gateway.ingest.service import Ingest
 
 router = APIRouter(prefix="/api/v1/ingest", tags=["ingest"])
@@ -36,7 +35,7 @@ def _taking(kind: Kind) -> Any:
     async def take(request: Request, org_id: OrgIngesting, integration_id: UUID) -> AcceptedItems:
         service: Ingest = request.app.state.ingest
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        body = await _read(request)
+        body = await request.body()  # bounded by the door
         found = await service.take(org_id, integration_id, kind, body, lines=media_type in NDJSON)
         return AcceptedItems(
             accepted=len(found), items=[AcceptedItem(external_id=each.external_id, id=each.id) for each in found]
@@ -44,17 +43,6 @@ def _taking(kind: Kind) -> Any:
 
     take.__name__ = f"ingest_{kind}"
     return take
-
-
-async def _read(request: Request) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        parts.append(part)
-        size += len(part)
-        if size > MAX_BODY:
-            raise Problem(413, "A request is at most 8 MiB.", type="too-large", headers={"Connection": "close"})
-    return b"".join(parts)
 
 
 def _request_body(kind: Kind) -> dict[str, Any]:
