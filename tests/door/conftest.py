@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import httpx
 import pytest
@@ -21,7 +21,7 @@ from longshore_client import Longshore
 from longshore_devkit.background import LoopThread
 from longshore_devkit.running import RunningInfra, RunningStack
 from longshore_devkit.stores.woo import SimulatedWoo, WooConfig
-from longshore_devkit.testing import MakeDatabase, running_stack, unique_prefix
+from longshore_devkit.testing import MakeDatabase, eventually, running_stack, unique_prefix
 
 from .secrets import (
     BUYER_EMAIL,
@@ -41,19 +41,8 @@ SKU = "DOOR-0001"
 
 
 def until(check: Callable[[], T], timeout: float = 30) -> T:
-    """Call `check` until it returns something true; an AssertionError is "not yet"."""
-    deadline = time.monotonic() + timeout
-    while True:
-        found, why = None, None
-        try:
-            found = check()
-        except AssertionError as error:
-            why = error
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout:g} s: {why or found!r}")
-        time.sleep(0.1)
+    """`eventually` for tests that are no coroutines."""
+    return cast("T", asyncio.run(eventually(check, timeout=timeout, interval=0.1)))
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from longshore.platforms.protocols import (
 from longshore.platforms.running import FEWEST_TRIES, LONGEST_TRY
 from longshore.platforms.sync.rules import OVERLAP
 from longshore.platforms.work import CommandWork, SyncWork
+from longshore_devkit.testing import eventually
 
 from .conftest import Connector, command, fulfilment
 
@@ -252,10 +253,7 @@ class TestLiveTrafficFirst:
         task = asyncio.create_task(connector.jobs.run())
         try:
             await asyncio.wait_for(shop.asked.wait(), 10)
-            for _ in range(200):
-                if await connector.statuses(asked):
-                    break
-                await asyncio.sleep(0.02)
+            await eventually(lambda: connector.statuses(asked))
         finally:
             await connector.jobs.stop()
             await task
