@@ -23,7 +23,7 @@ from longshore.broker.records import Record, to_text
 
 log = structlog.get_logger(__name__)
 
-# Kafka answers an idle client twice a second: after so long without it the client is started again.
+# Kafka answers an idle client every two seconds: after so long without it the client is started again.
 SILENT_S = 30.0
 COMMIT_S = 20.0
 STOP_S = 10.0
@@ -106,7 +106,7 @@ class Consumer:
         # After Kafka's outages clients were seen to wait for ever for their partitions, with all their tasks alive.
         if not self._assigned and self._clock() - self._revoked_at > UNASSIGNED_S:
             return True
-        # A batch may take as long as it needs; between batches Kafka answers twice a second, with records or without.
+        # A batch may take as long as it needs; between batches Kafka answers every two seconds, records or not.
         if not self._idle.is_set() or not self._assigned:
             self._heard_at = time.time()
         self._heard_at = max(self._heard_at, heard_at(subscriber.consumer))
