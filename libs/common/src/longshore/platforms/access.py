@@ -24,8 +24,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from longshore import outbox
 from longshore.broker.errors import describe, is_transient
 from longshore.clock import Clock, utc_now
-from longshore.contracts import IntegrationChanged, IntegrationStatus
-from longshore.platforms.outcomes import integration_message
+from longshore.contracts import IntegrationStatus
+from longshore.platforms.outcomes import changed, integration_message
 from longshore.platforms.protocols import Integration, StoreClient, StoreUnauthorized, StoreUnavailable
 from longshore.platforms.token_endpoint import GrantRefused
 from longshore.vault import StoredTokens, TokenPair, TokenStore, Vault
@@ -199,15 +199,7 @@ class GrantedTokens:
         await self._store.note_refusal(conn, integration.id, now)
         status = IntegrationStatus.NEEDS_REAUTH
         if await self._vault.set_status(conn, integration.id, status, reason, now):
-            event = IntegrationChanged(
-                integration_id=integration.id,
-                org_id=integration.org_id,
-                platform=integration.platform,
-                status=status,
-                reason=reason,
-                settings=dict(integration.settings),
-                at=now,
-            )
+            event = changed(integration, status, reason, now)
             await outbox.add(conn, self._schema, [integration_message(event)])
         log.error("a store must be connected anew", code=error.code, integration_id=str(integration.id))
 

@@ -11,13 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from longshore import outbox
 from longshore.broker import Producer
 from longshore.clock import Clock, utc_now
-from longshore.contracts import IntegrationChanged, IntegrationStatus, Platform
+from longshore.contracts import IntegrationStatus, Platform
 from longshore.ids import uuid7
 from longshore.platforms.access import NEEDS_REAUTH
 from longshore.platforms.clients import Clients
 from longshore.platforms.diagnosis import lack_of
 from longshore.platforms.jobs import RetryLater
-from longshore.platforms.outcomes import integration_message
+from longshore.platforms.outcomes import changed, integration_message
 from longshore.platforms.protocols import Integration, StoreError, StoreRefused, StoreUnavailable
 from longshore.platforms.raw import fetched_message
 from longshore.platforms.sync.rules import OVERLAP
@@ -135,15 +135,7 @@ class ConnectStore:
         self, integration: Integration, status: IntegrationStatus, reason: str | None, *, tell: bool = True
     ) -> None:
         now = self._clock()
-        event = IntegrationChanged(
-            integration_id=integration.id,
-            org_id=integration.org_id,
-            platform=integration.platform,
-            status=status,
-            reason=reason,
-            settings=dict(integration.settings),
-            at=now,
-        )
+        event = changed(integration, status, reason, now)
         async with self._engine.begin() as conn:
             news = await self._vault.set_status(conn, integration.id, status, reason, now)
             if news and tell:

@@ -151,7 +151,7 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
         vault=vault,
         standing=standing,
         care=care,
-        jobs=JobTables(settings.database_url, connector.schema),
+        jobs=tables,
         every_s=settings.webhook_check_s,
     )
     run = RunJobs(

@@ -1,9 +1,10 @@
-"""Outcomes of commands, and changes of integrations, as messages."""
+"""Outcomes of commands, changes of integrations and sync runs, as messages."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from longshore.broker import COMMANDS_OUTCOMES, INTEGRATIONS_EVENTS, Message, cloudevent_headers
 from longshore.contracts import (
@@ -13,9 +14,13 @@ from longshore.contracts import (
     CommandStatus,
     FulfillmentCreate,
     IntegrationChanged,
+    IntegrationStatus,
     StockSet,
+    SyncRunChanged,
     WebhooksRepaired,
 )
+from longshore.platforms.protocols import Integration
+from longshore.vault import IntegrationRow
 
 
 def outcome_of(
@@ -56,31 +61,54 @@ def outcome_of(
 
 def outcome_message(outcome: CommandOutcome) -> Message:
     """An outcome as it goes onto `commands.outcomes`."""
-    return Message(
-        COMMANDS_OUTCOMES.name,
-        str(outcome.integration_id),
-        outcome.to_json(),
-        cloudevent_headers(
-            type=outcome.event_type,
-            source=f"/stores/{outcome.integration_id}",
-            subject=str(outcome.command_id),
-            time=outcome.at,
-            org_id=outcome.org_id,
-            integration_id=outcome.integration_id,
-        ),
-    )
+    return _of_store(COMMANDS_OUTCOMES.name, outcome, outcome.command_id)
 
 
 def integration_message(event: IntegrationChanged | WebhooksRepaired) -> Message:
     """What happened to an integration as it goes onto `integrations.events`."""
+    return _of_store(INTEGRATIONS_EVENTS.name, event, event.integration_id)
+
+
+def run_message(event: SyncRunChanged) -> Message:
+    """A sync run as it goes onto `integrations.events`."""
+    return _of_store(INTEGRATIONS_EVENTS.name, event, event.id, id=f"{event.id}:{event.sequence}")
+
+
+def changed(
+    integration: Integration | IntegrationRow, status: IntegrationStatus, reason: str | None, at: datetime
+) -> IntegrationChanged:
+    """That an integration has this status from now on."""
+    return IntegrationChanged(
+        integration_id=integration.id,
+        org_id=integration.org_id,
+        platform=integration.platform,
+        status=status,
+        reason=reason,
+        settings=dict(integration.settings),
+        at=at,
+    )
+
+
+def row_message(row: IntegrationRow) -> Message:
+    """That an integration was made, changed or taken down, and is now as this row has it."""
+    return integration_message(changed(row, row.status, row.status_reason, row.updated_at))
+
+
+def _of_store(
+    topic: str,
+    event: CommandOutcome | IntegrationChanged | WebhooksRepaired | SyncRunChanged,
+    subject: UUID,
+    id: str | None = None,
+) -> Message:
     return Message(
-        INTEGRATIONS_EVENTS.name,
+        topic,
         str(event.integration_id),
         event.to_json(),
         cloudevent_headers(
             type=event.event_type,
             source=f"/stores/{event.integration_id}",
-            subject=str(event.integration_id),
+            subject=str(subject),
+            id=id,
             time=event.at,
             org_id=event.org_id,
             integration_id=event.integration_id,

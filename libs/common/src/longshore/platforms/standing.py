@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -12,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from longshore import outbox
 from longshore.clock import Clock, utc_now
-from longshore.contracts import IntegrationChanged, IntegrationStatus
+from longshore.contracts import IntegrationStatus
 from longshore.platforms.clients import Clients
 from longshore.platforms.jobs import Lane, NewJob, QueueJobs, RetryLater
-from longshore.platforms.outcomes import integration_message
+from longshore.platforms.outcomes import changed, integration_message
 from longshore.platforms.protocols import Integration, StoreClient, StoreError, StoreRefused, StoreUnauthorized
 from longshore.platforms.work import ProbeWork
 from longshore.vault import Vault
@@ -89,16 +88,16 @@ class Standing:
         now = self._clock()
         reason = SHUT_OUT + error.detail
         async with self._engine.begin() as conn:
-            changed = await self._vault.turn(
+            turned = await self._vault.turn(
                 conn, integration.id, IntegrationStatus.ACTIVE, IntegrationStatus.ERROR, reason, now
             )
-            if changed:
-                event = _event(integration, IntegrationStatus.ERROR, reason, now)
+            if turned:
+                event = changed(integration, IntegrationStatus.ERROR, reason, now)
                 await outbox.add(conn, self._schema, [integration_message(event)])
                 probe = NewJob(integration.id, Lane.CONNECT, ProbeWork().to_json(), f"probe/{integration.id}")
                 await self._jobs.add(conn, [probe])
         self._shut_out.add(integration.id)
-        if changed:
+        if turned:
             log.error("the store does not let us in any more", code=error.code, integration_id=str(integration.id))
 
     async def _let_in(self, integration: Integration) -> None:
@@ -107,7 +106,7 @@ class Standing:
             return
         now = self._clock()
         async with self._engine.begin() as conn:
-            changed = await self._vault.turn(
+            turned = await self._vault.turn(
                 conn,
                 integration.id,
                 IntegrationStatus.ERROR,
@@ -116,23 +115,9 @@ class Standing:
                 now,
                 reason_begins=SHUT_OUT,
             )
-            if changed:
-                event = _event(integration, IntegrationStatus.ACTIVE, None, now)
+            if turned:
+                event = changed(integration, IntegrationStatus.ACTIVE, None, now)
                 await outbox.add(conn, self._schema, [integration_message(event)])
         self._shut_out.discard(integration.id)
-        if changed:
+        if turned:
             log.info("the store lets us in again", integration_id=str(integration.id))
-
-
-def _event(
-    integration: Integration, status: IntegrationStatus, reason: str | None, now: datetime
-) -> IntegrationChanged:
-    return IntegrationChanged(
-        integration_id=integration.id,
-        org_id=integration.org_id,
-        platform=integration.platform,
-        status=status,
-        reason=reason,
-        settings=dict(integration.settings),
-        at=now,
-    )

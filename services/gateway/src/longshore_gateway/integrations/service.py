@@ -10,11 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from longshore import outbox
 from longshore.clock import Clock, utc_now
-from longshore.contracts import IntegrationChanged, IntegrationStatus
+from longshore.contracts import IntegrationStatus
 from longshore.ids import OrgId
 from longshore.paging import Place
 from longshore.platforms.declaration import Declaration
-from longshore.platforms.outcomes import integration_message
+from longshore.platforms.outcomes import row_message
 from longshore.problems import Problem, not_found
 from longshore.vault import AlreadyConnected, IntegrationRow, Vault
 from longshore_gateway.audit import trail
@@ -74,7 +74,7 @@ class Integrations:
                     409, "This store is connected already.", type="already-connected", integration_id=str(error.id)
                 ) from None
             await trail.record(conn, org_id, "integration.created", row.id, now, after=_told(row))
-            await outbox.add(conn, SCHEMA, [integration_message(self._event(row))])
+            await outbox.add(conn, SCHEMA, [row_message(row)])
         return row
 
     async def get(self, org_id: OrgId, id: UUID) -> IntegrationRow:
@@ -115,7 +115,7 @@ class Integrations:
             if after.credentials is not None:
                 became["credentials"] = "changed"
             await trail.record(conn, org_id, "integration.changed", row.id, now, before=was, after=became)
-            await outbox.add(conn, SCHEMA, [integration_message(self._event(row))])
+            await outbox.add(conn, SCHEMA, [row_message(row)])
         return row
 
     async def delete(self, org_id: OrgId, id: UUID) -> None:
@@ -126,19 +126,7 @@ class Integrations:
             if row is None:
                 raise not_found("This integration")
             await trail.record(conn, org_id, "integration.deleted", row.id, now, before=_told(row))
-            await outbox.add(conn, SCHEMA, [integration_message(self._event(row))])
-
-    @staticmethod
-    def _event(row: IntegrationRow) -> IntegrationChanged:
-        return IntegrationChanged(
-            integration_id=row.id,
-            org_id=row.org_id,
-            platform=row.platform,
-            status=row.status,
-            reason=row.status_reason,
-            settings=dict(row.settings),
-            at=row.updated_at,
-        )
+            await outbox.add(conn, SCHEMA, [row_message(row)])
 
 
 def _told(row: IntegrationRow) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from longshore import outbox
 from longshore.clock import Clock, utc_now
-from longshore.contracts import IntegrationChanged, Platform
+from longshore.contracts import Platform
 from longshore.ids import OrgId
 from longshore.platforms.declaration import Declaration
-from longshore.platforms.outcomes import integration_message
+from longshore.platforms.outcomes import row_message
 from longshore.platforms.protocols import StoreError, StoreUnavailable
 from longshore.platforms.token_endpoint import GrantRefused, TokenEndpoint
 from longshore.problems import Problem
@@ -256,16 +256,7 @@ class Consent:
                 # Taken down in this very moment.
                 raise Problem(409, "This store was just disconnected: start again.", type="conflict") from None
             row = again
-        event = IntegrationChanged(
-            integration_id=row.id,
-            org_id=row.org_id,
-            platform=row.platform,
-            status=row.status,
-            reason=row.status_reason,
-            settings=dict(row.settings),
-            at=row.updated_at,
-        )
-        await outbox.add(conn, SCHEMA, [integration_message(event)])
+        await outbox.add(conn, SCHEMA, [row_message(row)])
         return row
 
     def _place(self, platform: Platform, store_url: str) -> tuple[str, str]:

@@ -14,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from longshore import outbox
 from longshore.broker.errors import describe, is_transient
 from longshore.clock import Clock, utc_now
-from longshore.contracts import IntegrationChanged, IntegrationStatus, Platform
+from longshore.contracts import IntegrationStatus, Platform
 from longshore.ids import OrgId, uuid7
 from longshore.paging import Place
-from longshore.platforms.outcomes import integration_message
+from longshore.platforms.outcomes import row_message
 from longshore.problems import Problem, not_found
 from longshore.vault import Owner, Vault
 from longshore_gateway.forwarding.service import Forwarder
@@ -207,16 +207,7 @@ class PrivacyRequests:
             row = await self._vault.delete(conn, request.org_id, request.integration_id, self._clock())
             if row is None:
                 return
-            event = IntegrationChanged(
-                integration_id=row.id,
-                org_id=row.org_id,
-                platform=row.platform,
-                status=row.status,
-                reason=row.status_reason,
-                settings=dict(row.settings),
-                at=row.updated_at,
-            )
-            await outbox.add(conn, SCHEMA, [integration_message(event)])
+            await outbox.add(conn, SCHEMA, [row_message(row)])
 
     async def _owned(self, org_id: OrgId, integration_id: UUID) -> Owner:
         """A store of the organisation, connected or not any more. Raises Problem 404."""

@@ -25,7 +25,7 @@ from longshore.ids import uuid7
 from longshore.platforms.clients import Clients
 from longshore.platforms.jobs import RetryLater
 from longshore.platforms.metrics import ConnectorMetrics
-from longshore.platforms.outcomes import outcome_message, outcome_of
+from longshore.platforms.outcomes import outcome_message, outcome_of, run_message
 from longshore.platforms.protocols import (
     FetchedEntity,
     FetchRequest,
@@ -40,7 +40,6 @@ from longshore.platforms.protocols import (
 from longshore.platforms.raw import RESOURCES, fetched_message
 from longshore.platforms.running import is_given_up, pause_s
 from longshore.platforms.standing import Standing
-from longshore.platforms.sync.messages import run_message
 from longshore.platforms.sync.rules import FINAL, OVERLAP, Run, event_of
 from longshore.platforms.sync.tables import MOST_ITEMS_TOLD, SyncStore
 from longshore.redaction import hide
