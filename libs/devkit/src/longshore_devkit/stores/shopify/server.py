@@ -107,6 +107,12 @@ class SimulatedShopify:
             raise ShopError(f"no shop {domain!r}; there are {', '.join(self.engines)}")
         return self.engines[domain]
 
+    def open(self, config: ShopConfig) -> Shop:
+        """One more shop behind the same port."""
+        shop = Shop(config, self.faults)
+        self.engines[config.domain] = Engine(shop)
+        return shop
+
     async def drain(self, timeout_s: float = 10.0) -> None:
         """Wait until every webhook has been delivered or given up; TimeoutError otherwise."""
         for engine in self.engines.values():
