@@ -20,12 +20,15 @@ from graphql import (
     visit,
 )
 
+from longshore_connector_shopify.client.bulk_entities import SHAPES
 from longshore_connector_shopify.client.permissions import ASKED, REQUIRED, missing, with_implied
 from longshore_connector_shopify.client.topics import FOLLOWED, NEEDS, enum_of
-from longshore_connector_shopify.documents import document, names
+from longshore_connector_shopify.documents import bulk_document, document, names
 from longshore_connector_shopify.translate.translator import LEVEL_TOPICS, PART_TOPICS, SNAPSHOT_TOPICS
 from longshore_devkit.stores.shopify.cost import MAX_QUERY_COST, QueryCost
+from longshore_devkit.stores.shopify.engine import Engine
 from longshore_devkit.stores.shopify.schema import idempotent_mutations, load_admin_schema, required_scopes
+from longshore_devkit.stores.shopify.shop import Shop, ShopConfig
 
 
 def _operation(name: str) -> OperationDefinitionNode:
@@ -59,6 +62,34 @@ def test_it_costs_less_than_a_request_may(name: str) -> None:
     """By the simulated store's model, which is of the right order: half the limit leaves room for being wrong."""
     cost = QueryCost(load_admin_schema(), parse(document(name)), _operation(name), {"ids": []})
     assert cost.requested() <= MAX_QUERY_COST / 2
+
+
+BULK = [name for name in names() if name.startswith("bulk_") and name.partition("_")[2] in SHAPES]
+
+
+@pytest.mark.parametrize("name", BULK)
+def test_a_bulk_operation_takes_it(name: str) -> None:
+    """Without variables and fragments, and with what it must not hold left out; as the simulated shop checks it."""
+    search = "id:>7 updated_at:>='2026-11-28T13:00:05Z'"
+    text = bulk_document(name, query=search, label="0197_0")
+    assert "..." not in text.replace("... on", "")
+    assert search in text
+    assert "_0197_0 {" in text
+    assert [error.message for error in validate(load_admin_schema(), parse(text))] == []
+    engine = Engine(Shop(ShopConfig(products=1)))
+    run = {"query": text}
+    assert engine.execute(document("bulk_run"), run)["data"]["bulkOperationRunQuery"]["userErrors"] == []
+
+
+def test_there_is_a_bulk_document_and_a_count_for_each_resource() -> None:
+    assert len(BULK) == len(SHAPES)
+    assert {f"count_{resource}" for resource in SHAPES} <= set(names())
+
+
+def test_what_is_left_out_of_a_bulk_document() -> None:
+    whole = bulk_document("bulk_orders", query=None, label="a")
+    assert "customer {" in whole
+    assert "customer {" not in bulk_document("bulk_orders", query=None, label="a", without="OrderCustomer")
 
 
 @pytest.mark.parametrize("topic", FOLLOWED)

@@ -102,6 +102,19 @@ class TestRun:
         assert [cursor for _, cursor in shop.synced] == [None, "1", "2", "2"]
         assert (run.status, run.progress.done) == ("succeeded", 5)
 
+    async def test_a_store_that_prepares_its_answer_is_left_alone_meanwhile(self, connector: Connector) -> None:
+        store, shop = await connector.add_store()
+        asked = await start(connector, store)
+        shop.pages["orders"] = [SyncPage([], 0, None, 3, again_in_s=7.0), *orders([1, 2], [3])]
+        with pytest.raises(RetryLater) as later:
+            await connector.work(store, SyncWork(run_id=asked.id))
+        assert later.value.delay_s == 7.0
+        run = await go(connector, asked)
+        assert read(connector) == ["1", "2", "3"]
+        assert [cursor for _, cursor in shop.synced] == [None, "1", "2"]
+        assert {request.key for request, _ in shop.synced} == {str(asked.id)}
+        assert (run.status, run.progress.total) == ("succeeded", 3)
+
     async def test_a_store_that_is_away_is_asked_again_for_the_same_page(self, connector: Connector) -> None:
         store, shop = await connector.add_store()
         shop.pages["orders"] = orders([1], [2])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cache
 from importlib.resources import files
 
 _SPREAD = re.compile(r"\.\.\.\s*([A-Z]\w*)")
 _FRAGMENT = re.compile(r"^fragment (\w+) on ", re.MULTILINE)
+_BULK_HEAD = re.compile(r"query (\w+)\(\$query: String\) \{")
 _COMMENT = re.compile(r"^\s*#.*\n", re.MULTILINE)
 
 
@@ -34,10 +36,28 @@ def document(name: str) -> str:
     return "\n".join([text, *(found[fragment] for fragment in sorted(found))])
 
 
+def bulk_document(name: str, *, query: str | None, label: str, without: str | None = None) -> str:
+    """The text of a bulk query: one operation, no variables, no fragments, its search written into it.
+
+    `label` becomes part of the operation's name, by which it is found again. `without`: a fragment to leave out.
+    """
+    text = _BULK_HEAD.sub(rf"query \1_{label} {{", _text(name), count=1)
+    while spreads := _SPREAD.findall(text):
+        for spread in set(spreads):
+            inner = "" if spread == without else _body(_fragments()[spread])
+            text = re.sub(rf"\.\.\.\s*{spread}\b", lambda _, inner=inner: inner, text)  # type: ignore[misc]
+    return re.sub(r"\s+", " ", text.replace("$query", json.dumps(query))).strip()
+
+
+def _body(fragment: str) -> str:
+    """What is between the outer braces."""
+    return fragment[fragment.index("{") + 1 : fragment.rindex("}")]
+
+
 @cache
 def _fragments() -> dict[str, str]:
     texts = [
-        file.read_text("utf-8")
+        _COMMENT.sub("", file.read_text("utf-8"))
         for file in files(__package__).joinpath("graphql").iterdir()
         if file.name.startswith("fragment_")
     ]

@@ -13,6 +13,7 @@ from longshore.contracts import CommandLine, FulfillmentCreate, StockSet, Tracki
 from longshore.ids import uuid7
 from longshore_connector_shopify.client import ShopifyClient
 from longshore_connector_shopify.client.admin_api import AdminApi
+from longshore_connector_shopify.client.syncing import BULK_FROM
 from longshore_devkit.stores.shopify.model import Order, Variant
 from longshore_devkit.stores.shopify.server import SimulatedShopify
 from longshore_devkit.stores.shopify.shop import ShopConfig
@@ -29,10 +30,10 @@ class Store:
         self._stack = stack
         self.client = self.again()
 
-    def again(self, token: str | None = None, **options: Any) -> ShopifyClient:
+    def again(self, token: str | None = None, bulk_from: Any = BULK_FROM, **options: Any) -> ShopifyClient:
         """Another client, which remembers nothing."""
         api = AdminApi(DOMAIN, token or self.shop.config.access_token, origin=self.sim.url, **options)
-        client = ShopifyClient(api)
+        client = ShopifyClient(api, bulk_from)
         self._stack.push_async_callback(client.close)
         return client
 

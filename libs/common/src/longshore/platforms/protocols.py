@@ -120,12 +120,14 @@ class FetchedEntity:
 class SyncRequest:
     """What a sync run reads. `since`: only what has changed since then, by the store's own clock; None: all.
 
-    `mark` is what the last run of the resource left for the next (`SyncPage.mark`), in the client's own words.
+    `mark` is what the last run of the resource left for the next (`SyncPage.mark`), in the client's own words. `key`
+    names the run: what a client begins at the store under this name it finds again after a crash.
     """
 
     resource: SyncResource
     since: datetime | None = None
     mark: str | None = None
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,8 @@ class SyncPage:
     """One step of a sync run. `count`: how many of the resource it brought (what belongs to them does not count).
 
     `cursor`: where the next page begins, in the client's own words; it must hold however the store's rows change
-    meanwhile. None: this was the last. `total`: how many there are in all, as far as the store says.
+    meanwhile. None: this was the last. `total`: how many there are in all, as far as the store says. `again_in_s`: the
+    store prepares what comes next; ask for it so much later.
     """
 
     entities: Sequence[FetchedEntity]
@@ -151,6 +154,7 @@ class SyncPage:
     total: int | None = None
     failed: Sequence[SyncFailure] = ()
     mark: str | None = None
+    again_in_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

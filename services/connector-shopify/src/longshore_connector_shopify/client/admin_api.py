@@ -89,7 +89,7 @@ class AdminApi:
         self._token: AccessToken = FixedToken(access_token) if isinstance(access_token, str) else access_token
         self._tls_ca_file = tls_ca_file
         # What stands in for all shops in development stands where it likes.
-        self._allow_private = origin is not None
+        self.allows_private = origin is not None
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=10)
         self._bucket = bucket or CostBucket()
         self._sleep = sleep
@@ -159,9 +159,7 @@ class AdminApi:
     async def _post_with(self, token: str, payload: bytes) -> bytes:
         headers = {"X-Shopify-Access-Token": token, "Content-Type": "application/json"}
         try:
-            async with self._open_session().post(
-                self._url, data=payload, headers=headers, allow_redirects=False
-            ) as response:
+            async with self.session().post(self._url, data=payload, headers=headers, allow_redirects=False) as response:
                 body = await response.content.read(_LARGEST_ANSWER + 1)
                 while not response.content.at_eof() and len(body) <= _LARGEST_ANSWER:
                     body += await response.content.read(_LARGEST_ANSWER + 1 - len(body))
@@ -175,10 +173,11 @@ class AdminApi:
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
             raise connection_error(error) from None
 
-    def _open_session(self) -> aiohttp.ClientSession:
+    def session(self) -> aiohttp.ClientSession:
+        """The connections to this store; whoever uses them sends no token that the address is not the store's for."""
         if self._session is None:
             self._session = store_session(
-                allow_private=self._allow_private, tls_ca_file=self._tls_ca_file, limit=8, timeout=self._timeout
+                allow_private=self.allows_private, tls_ca_file=self._tls_ca_file, limit=8, timeout=self._timeout
             )
         return self._session
 

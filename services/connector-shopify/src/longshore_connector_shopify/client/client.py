@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
-from longshore.contracts import FulfillmentCreate, StockSet, Webhook
+from longshore.contracts import FulfillmentCreate, StockSet, SyncResource, Webhook
 from longshore.platforms.protocols import (
     FetchedEntity,
     FetchRequest,
@@ -18,14 +18,16 @@ from longshore_connector_shopify.client import fetching, importing, setup, synci
 from longshore_connector_shopify.client.admin_api import AdminApi
 from longshore_connector_shopify.client.shipping import Shipper
 from longshore_connector_shopify.client.stock import BATCH, StockSetter
+from longshore_connector_shopify.client.syncing import BULK_FROM
 
 
 class ShopifyClient:
     """A StoreClient. All tasks of a store share one: it paces them together and ships one command of an order at a
     time."""
 
-    def __init__(self, api: AdminApi) -> None:
+    def __init__(self, api: AdminApi, bulk_from: Mapping[SyncResource, int] = BULK_FROM) -> None:
         self._api = api
+        self._bulk_from = bulk_from
         self._shipper = Shipper(api)
         self._stock = StockSetter(api)
 
@@ -54,8 +56,8 @@ class ShopifyClient:
         return importing.import_catalogue(self._api)
 
     async def sync_page(self, request: SyncRequest, cursor: str | None) -> SyncPage:
-        """One page of a sync run."""
-        return await syncing.sync_page(self._api, request, cursor)
+        """One step of a sync run: a page, or a part of a bulk operation's file."""
+        return await syncing.sync_page(self._api, request, cursor, self._bulk_from)
 
     async def create_fulfillment(self, command: FulfillmentCreate) -> FulfillmentResult:
         """Tell the store of a shipment, once."""

@@ -1,7 +1,6 @@
 """The catalogue of a new store: all products, then the stock of all inventory items.
 
-Paged reads: Shopify refuses to page past 25,000 objects, so a catalogue of more products is read by
-sync runs, which do not page (see syncing.py).
+Page by page in the order of ids, each asked for by "behind this id": Shopify refuses cursors past 25,000 objects.
 """
 
 from __future__ import annotations
@@ -14,17 +13,19 @@ from longshore.platforms.protocols import FetchedEntity
 from longshore_connector_shopify.client.admin_api import AdminApi
 from longshore_connector_shopify.client.fetching import fetch_product, fetch_stock
 from longshore_connector_shopify.client.paging import is_cut, nodes_of
+from longshore_connector_shopify.client.searching import search
 
 
 async def import_catalogue(api: AdminApi) -> AsyncIterator[Sequence[FetchedEntity]]:
     """Page by page, each entity in the shape in which it is fetched alone."""
     for read in (read_products, read_stocks):
-        after: str | None = None
+        after_id: str | None = None
         while True:
-            entities, after = await read(api, {"after": after})
+            entities, more = await read(api, {"query": search(None, after_id)})
             yield entities
-            if after is None:
+            if more is None or not entities:
                 break
+            after_id = entities[-1].external_id
 
 
 async def read_products(api: AdminApi, variables: dict[str, Any]) -> tuple[list[FetchedEntity], str | None]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from longshore.platforms.protocols import Untranslatable
+from longshore_connector_shopify.shipped import pieces_shipped
 from longshore_connector_shopify.translate.answers import as_dict, as_list, as_nodes, lower
 from longshore_connector_shopify.translate.fetched import customer_part
 from longshore_connector_shopify.translate.reading import Json
@@ -42,7 +43,8 @@ def order_in_webhook_shape(pages: list[Json]) -> Json:
     places = {_index(node): n for n, node in enumerate(applications)}
     shipments = _with_lines(as_list(order.get("fulfillments")), pages, "fulfillment", "fulfillmentLineItems")
     refunds = _with_lines(as_list(order.get("refunds")), pages, "refund", "refundLineItems")
-    fulfillments = [_shipment(node) for node in shipments]
+    shipped = pieces_shipped(order, list(lines.values()))
+    fulfillments = [_shipment(node, shipped or {}) for node in shipments]
     return {
         "id": order.get("id"),
         "name": order.get("name"),
@@ -150,7 +152,14 @@ def _application(node: Json) -> Json:
     }
 
 
-def _shipment(node: Json) -> Json:
+def _shipment(node: Json, shipped: dict[str, int]) -> Json:
+    """`shipped`: the pieces of the lines, where a bulk operation could not tell which were in it."""
+    told = [
+        {"id": as_dict(each.get("lineItem")).get("id"), "quantity": each.get("quantity")}
+        for each in as_nodes(node.get("fulfillmentLineItems"))
+    ]
+    if "fulfillmentLineItems" not in node:
+        told = [{"id": line, "quantity": quantity} for line, quantity in shipped.items()]
     tracking = as_list(node.get("trackingInfo"))
     return {
         "id": node.get("id"),
@@ -160,10 +169,7 @@ def _shipment(node: Json) -> Json:
         "tracking_company": next((each["company"] for each in tracking if each.get("company")), None),
         "tracking_numbers": [each.get("number") for each in tracking],
         "tracking_urls": [each.get("url") for each in tracking],
-        "line_items": [
-            {"id": as_dict(each.get("lineItem")).get("id"), "quantity": each.get("quantity")}
-            for each in as_nodes(node.get("fulfillmentLineItems"))
-        ],
+        "line_items": told,
     }
 
 

@@ -136,7 +136,7 @@ class RunSync:
 
     async def _read(self, integration: Integration, run: Run) -> None:
         """Page by page to the end, then what the pages could not read."""
-        request = SyncRequest(run.resource, run.since, run.mark)
+        request = SyncRequest(run.resource, run.since, run.mark, str(run.id))
         more = run.asked_at is None or run.cursor is not None
         while more and not run.cancel:
             began = time.monotonic()
@@ -153,6 +153,9 @@ class RunSync:
             await self._to_raw(integration, page.entities)
             run = await self._checkpoint(integration, run, page, asked_at, time.monotonic() - began)
             more = page.cursor is not None
+            if more and page.again_in_s > 0 and not run.cancel:
+                # The store needs time: others of its runs may use it.
+                raise RetryLater(page.again_in_s)
         if not run.cancel:
             await self._read_failed(integration, run)
         await self._finish(integration, run)

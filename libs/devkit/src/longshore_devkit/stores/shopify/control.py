@@ -45,6 +45,7 @@ class Control:
             ("POST", "/_sim/products/{sku}/{action}", self._product_action),
             ("POST", "/_sim/uninstall", self._uninstall),
             ("PUT", "/_sim/grants", self._set_grants),
+            ("PUT", "/_sim/bulk", self._set_bulk),
             ("POST", "/_sim/drain", self._drain),
         ]
         return [Route(path, self._wrap(handler), methods=[method]) for method, path, handler in table]
@@ -177,6 +178,22 @@ class Control:
             raise ShopError("old_refresh is until_replaced or dies_at_once")
         grants.old_refresh = old_refresh
         return {"calls": dict(grants.calls), "refuse_refresh": grants.refuse_refresh, "old_refresh": old_refresh}
+
+    async def _set_bulk(self, request: Request, body: Json, shop: Shop) -> Json:
+        """`hold`, `fail_after` (root objects, null: never), `fail_code`, `at_a_time`; `expire` now."""
+        bulk = self._store.engine(shop.config.domain).bulk
+        bulk.hold = bool(body.get("hold", bulk.hold))
+        if "fail_after" in body:
+            bulk.fail_after = None if body["fail_after"] is None else int(body["fail_after"])
+        bulk.fail_code = str(body.get("fail_code", bulk.fail_code))
+        bulk.at_a_time = int(body.get("at_a_time", bulk.at_a_time))
+        if body.get("expire"):
+            bulk.expire()
+        return {
+            "operations": [
+                {"id": str(each.id), "status": each.status, "roots": each.roots} for each in bulk.operations.values()
+            ]
+        }
 
     async def _drain(self, request: Request, body: Json, shop: Shop) -> Json:
         await self._store.drain(float(body.get("timeout_s", 10)))

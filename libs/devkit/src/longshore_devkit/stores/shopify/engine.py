@@ -22,6 +22,7 @@ from graphql import (
     validate,
 )
 
+from longshore_devkit.stores.shopify.bulk import BulkOperations
 from longshore_devkit.stores.shopify.cost import MAX_QUERY_COST, Bucket, QueryCost
 from longshore_devkit.stores.shopify.idempotency import IdempotencyKeys
 from longshore_devkit.stores.shopify.mutations import Mutations
@@ -29,7 +30,7 @@ from longshore_devkit.stores.shopify.nodes import Args, Node, number_of
 from longshore_devkit.stores.shopify.order_nodes import OrderNodes
 from longshore_devkit.stores.shopify.rest import gid
 from longshore_devkit.stores.shopify.schema import idempotent_mutations, load_admin_schema, required_scopes
-from longshore_devkit.stores.shopify.search import connection
+from longshore_devkit.stores.shopify.search import IN_BULK, Slices, connection
 from longshore_devkit.stores.shopify.shop import API_VERSION, RATES, Shop
 
 BUCKET_SECONDS = 20
@@ -57,6 +58,11 @@ class Engine:
         self._scopes = _granted(shop.config.scopes)
         self._keys = IdempotencyKeys(idempotent_mutations(API_VERSION))
         self._mutations = Mutations(shop, self.nodes, lambda: self._may(_WRITE_FULFILLMENT_ORDERS))
+        self.bulk = BulkOperations(self._schema, self._slice, lambda: shop.ids.next("bulk_operation"), shop.now)
+        self._mutations.by_name |= {
+            "bulkOperationRunQuery": self.bulk.run_query,
+            "bulkOperationCancel": self.bulk.cancel,
+        }
         self._queries = self._query_fields()
 
     def execute(self, query: str, variables: Mapping[str, Any], operation_name: str | None = None) -> Node:
@@ -93,6 +99,17 @@ class Engine:
     def throttled(self, requested: int = 10) -> Node:
         """The refusal of a request that the bucket cannot pay."""
         return {"errors": [THROTTLED_ERROR], "extensions": {"cost": self._cost(requested, None)}}
+
+    def _slice(self, document: DocumentNode, slices: Slices) -> ExecutionResult:
+        """The next root objects of a bulk operation: it costs nothing, and its pages have no end."""
+        slices.begin()
+        token = IN_BULK.set(slices)
+        try:
+            result = execute_sync(self._schema, document, field_resolver=self._resolve)
+        finally:
+            IN_BULK.reset(token)
+        assert isinstance(result, ExecutionResult)
+        return result
 
     def _cost(self, requested: int, actual: int | None) -> Node:
         return {
@@ -185,6 +202,13 @@ class Engine:
             "node": lambda args: self._node(args["id"], None),
             "nodes": lambda args: [self._node(global_id, None) for global_id in args["ids"]],
             "currentAppInstallation": lambda _: self._installation(),
+            "ordersCount": nodes.orders_count,
+            "productsCount": nodes.products_count,
+            "productVariantsCount": nodes.variants_count,
+            "customersCount": nodes.customers_count,
+            "bulkOperation": self.bulk.by_id,
+            "bulkOperations": self.bulk.list,
+            "currentBulkOperation": self.bulk.current,
         }
 
     def _node(self, global_id: str, wanted: str | None) -> Node | None:

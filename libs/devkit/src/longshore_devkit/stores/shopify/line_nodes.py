@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from longshore_devkit.stores.shopify.model import Customer, Discount, Line, Order, Shipping, Tax, Transaction
 from longshore_devkit.stores.shopify.money import graphql_amount, share
-from longshore_devkit.stores.shopify.nodes import Args, CatalogueNodes, Node, address_node, iso, money_v2
+from longshore_devkit.stores.shopify.nodes import Args, CatalogueNodes, Node, address_node, counted, iso, money_v2
 from longshore_devkit.stores.shopify.rest import gid
 from longshore_devkit.stores.shopify.search import connection, matches
 
@@ -105,6 +105,10 @@ class LineNodes(CatalogueNodes):
             lambda c: (c.created_at if by_time else c.id, c.id),
             self.customer,
         )
+
+    def customers_count(self, args: Args) -> Node:
+        """How many customers match."""
+        return counted(filter(matches(args.get("query"), _CUSTOMER_FIELDS), self.shop.buyers.customers), args)
 
     def customer(self, customer: Customer) -> Node:
         """A Customer."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from longshore_devkit.stores.shopify.model import Address, Level, Location, Product, Variant
 from longshore_devkit.stores.shopify.money import graphql_amount, rest_amount
 from longshore_devkit.stores.shopify.rest import gid
-from longshore_devkit.stores.shopify.search import connection, matches
+from longshore_devkit.stores.shopify.search import Item, connection, matches
 from longshore_devkit.stores.shopify.shop import API_VERSION, Shop
 from longshore_devkit.stores.shopify.webhooks import Subscription, enum_of
 
@@ -279,6 +279,12 @@ class CatalogueNodes:
         found = matches(args.get("query"), _VARIANT_FIELDS)
         return connection(filter(found, self.shop.variants), args, lambda v: (v.id, v.id), self.variant)
 
+    def products_count(self, args: Args) -> Node:
+        return counted(filter(matches(args.get("query"), _PRODUCT_FIELDS), self.shop.products.values()), args)
+
+    def variants_count(self, args: Args) -> Node:
+        return counted(filter(matches(args.get("query"), _VARIANT_FIELDS), self.shop.variants), args)
+
     def inventory_items(self, args: Args) -> Node:
         found = matches(args.get("query"), _ITEM_FIELDS)
         return connection(
@@ -299,6 +305,14 @@ class CatalogueNodes:
     def _level_at(self, item_id: str, location_id: int) -> Node | None:
         variant = self.shop.variant_by_item(number_of(item_id))
         return self.level(variant, location_id) if variant and location_id in variant.levels else None
+
+
+def counted(items: Iterable[Item], args: Args) -> Node:
+    """A Count: exact unless it ran into its limit, which null lifts."""
+    count, limit = sum(1 for _ in items), args.get("limit", 10_000)
+    if limit is not None and count > limit:
+        return {"count": limit, "precision": "AT_LEAST"}
+    return {"count": count, "precision": "EXACT"}
 
 
 def address_node(address: Address | None, owner_id: int) -> Node | None:

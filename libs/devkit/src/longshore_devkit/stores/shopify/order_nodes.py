@@ -16,7 +16,7 @@ from longshore_devkit.stores.shopify.model import (
     RefundLine,
 )
 from longshore_devkit.stores.shopify.money import share
-from longshore_devkit.stores.shopify.nodes import Args, Node, address_node, iso
+from longshore_devkit.stores.shopify.nodes import Args, Node, address_node, counted, iso
 from longshore_devkit.stores.shopify.pricing import financial_status, fulfillment_status, tax_lines, totals
 from longshore_devkit.stores.shopify.rest import gid
 from longshore_devkit.stores.shopify.search import connection, matches
@@ -38,6 +38,10 @@ class OrderNodes(LineNodes):
         key = keys.get(str(args.get("sortKey")), lambda o: (o.id, o.id))
         found = matches(args.get("query"), _ORDER_FIELDS)
         return connection(filter(found, self.shop.orders.values()), args, key, self.order)
+
+    def orders_count(self, args: Args) -> Node:
+        """How many orders match."""
+        return counted(filter(matches(args.get("query"), _ORDER_FIELDS), self.shop.orders.values()), args)
 
     def order(self, order: Order) -> Node:
         """An Order with all that the hub may ask for."""

@@ -6,6 +6,8 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -40,6 +42,36 @@ def matches(query: str | None, fields: Fields[Item]) -> Callable[[Item], bool]:
     return lambda item: all(test(item) for test in tests)
 
 
+@dataclass
+class Slices:
+    """How a bulk operation reads: connections whole, of the outermost `size` items at a time."""
+
+    size: int
+    more: bool = True
+    _items: list[Any] | None = None
+    _start: int = 0
+    _outermost: bool = field(default=True)
+
+    def begin(self) -> None:
+        """The query is executed once more, for the next slice."""
+        self._outermost = True
+
+    def take(self, items: Iterable[Item], key: Callable[[Item], tuple[Value, int]]) -> list[Item]:
+        """What of a connection is told now."""
+        if not self._outermost:
+            return sorted(items, key=key)
+        self._outermost = False
+        if self._items is None:
+            self._items = sorted(items, key=key)
+        taken: list[Item] = self._items[self._start : self._start + self.size]
+        self._start += len(taken)
+        self.more = self._start < len(self._items)
+        return taken
+
+
+IN_BULK: ContextVar[Slices | None] = ContextVar("IN_BULK", default=None)
+
+
 def connection(
     items: Iterable[Item],
     args: Mapping[str, Any],
@@ -50,6 +82,10 @@ def connection(
 ) -> dict[str, Any]:
     """One page. `key` is (sort value, id): cursors hold it, so that a page continues where the last one ended even
     when items have moved. `first` or `last` is required, as in Shopify, unless `paged` is False."""
+    slices = IN_BULK.get()
+    if slices is not None:
+        whole = [node(item) for item in slices.take(items, key)]
+        return {"nodes": lambda _: whole, "edges": lambda _: [{"cursor": "", "node": each} for each in whole]}
     size, backwards = _size(args, paged)
     ordered = sorted(items, key=key, reverse=bool(args.get("reverse")))
     keys = [key(item) for item in ordered]

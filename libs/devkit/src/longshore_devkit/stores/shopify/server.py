@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import Scope
 
@@ -81,6 +81,8 @@ class SimulatedShopify:
     async def start(self) -> None:
         """Listen and let the buyers in."""
         await self._server.start()
+        for domain, engine in self.engines.items():
+            engine.bulk.origin = f"{self.url}/{domain}"
         self.traffic.start()
 
     async def stop(self) -> None:
@@ -88,6 +90,7 @@ class SimulatedShopify:
         await self.traffic.stop()
         for engine in self.engines.values():
             await engine.shop.webhooks.deliverer.close()
+            await engine.bulk.close()
         await self._server.stop()
 
     @property
@@ -121,6 +124,7 @@ class SimulatedShopify:
     def _app(self) -> FaultyApp:
         routes = [
             Route("/{shop}/admin/api/{version}/graphql.json", self._graphql, methods=["POST"]),
+            Route("/{shop}/bulk/{name}", self._bulk_file, methods=["GET"]),
             Route("/{shop}/admin/oauth/authorize", self._authorize, methods=["GET"]),
             Route("/{shop}/admin/oauth/access_token", self._access_token, methods=["POST"]),
         ]
@@ -149,6 +153,12 @@ class SimulatedShopify:
         except (ValueError, KeyError, TypeError):
             return _json({"errors": {"query": "Required parameter missing or invalid"}}, 400)
         return _json(engine.execute(query, variables, body.get("operationName")))
+
+    async def _bulk_file(self, request: Request) -> Response:
+        """What a bulk operation made: whoever has the address may read it, whole or a range of it."""
+        engine = self.engines.get(request.path_params["shop"])
+        path = engine.bulk.file(request.path_params["name"]) if engine else None
+        return FileResponse(path, media_type="application/jsonl") if path else Response(status_code=404)
 
     async def _authorize(self, request: Request) -> Response:
         """The page where a merchant installs the app; here everybody agrees at once."""
