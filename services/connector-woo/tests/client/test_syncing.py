@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,10 +13,11 @@ from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from longshore.platforms.protocols import FetchedEntity, SyncPage, SyncRequest
+from longshore.platforms.protocols import FetchedEntity, StoreUnavailable, SyncPage, SyncRequest
 from longshore_connector_woo.client import customers
 from longshore_connector_woo.client.answers import Answer
-from longshore_connector_woo.client.walking import Place, walk
+from longshore_connector_woo.client.reader import MOST_AT_A_TIME, Reader
+from longshore_connector_woo.client.walking import Place, read_place, walk, write_place
 from longshore_devkit.stores.woo import SimulatedWoo
 
 
@@ -74,6 +77,72 @@ class TestOrders:
         assert ids(pages) == ["1"]
         assert [(each.request.external_id, each.detail) for each in pages[0].failed] == [("2", "No.")]
 
+    async def test_the_refunds_of_a_page_are_one_request(self, woo: SimulatedWoo, client: Any, sim: Any) -> None:
+        orders = (await sim("POST", "/orders", {"n": 6}))["orders"]
+        for each in orders:
+            await sim("POST", f"/orders/{each['id']}/refund", {"lines": [{"sku": each["lines"][0]["sku"]}]})
+        pages = await all_pages(client, SyncRequest("orders"))
+        for each in orders:
+            body = json.loads(entity(pages, each["id"]).body)
+            assert [refund["id"] for refund in body["refunds"]] == [refund["id"] for refund in body["order"]["refunds"]]
+            assert body["refunds"][0]["line_items"]
+        assert woo.shop.api_calls["GET refunds"] == 1
+        assert woo.shop.api_calls["GET orders/refunds"] == 0
+
+    async def test_a_store_without_a_list_of_refunds_is_asked_order_by_order(self, serve: Any) -> None:
+        orders = [{"id": n, "refunds": [{"id": 90 + n}]} for n in (1, 2)]
+        asked: list[str] = []
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            path = request.path.removeprefix("/wp-json/wc/v3")
+            asked.append(path)
+            if path == "/refunds":
+                return web.json_response({"code": "rest_no_route", "message": "No route"}, status=404)
+            if path.endswith("/refunds"):
+                return web.json_response([{"id": 90 + int(path.split("/")[2]), "line_items": []}])
+            return web.json_response([] if request.query.get("status") == "trash" else orders)
+
+        client = await serve(answer)
+        for _ in range(2):
+            pages = await all_pages(client, SyncRequest("orders"))
+            assert [json.loads(each.body)["refunds"][0]["id"] for page in pages for each in page.entities] == [91, 92]
+        assert asked.count("/refunds") == 1
+
+    async def test_a_refund_that_the_list_does_not_show_is_read_with_its_order(self, serve: Any) -> None:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            path = request.path.removeprefix("/wp-json/wc/v3")
+            if path == "/refunds":
+                return web.json_response([])
+            if path.endswith("/refunds"):
+                return web.json_response([{"id": 9}])
+            trash = request.query.get("status") == "trash"
+            return web.json_response([] if trash else [{"id": 1, "refunds": [{"id": 9}]}])
+
+        pages = await all_pages(await serve(answer), SyncRequest("orders"))
+        assert json.loads(pages[0].entities[0].body)["refunds"] == [{"id": 9}]
+
+    async def test_a_store_that_cannot_give_a_hundred_is_asked_for_fewer(self, serve: Any) -> None:
+        sizes: list[int] = []
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            size, start = int(request.query["per_page"]), int(request.query.get("offset", 0))
+            if request.query.get("status") == "trash":
+                return web.json_response([])
+            sizes.append(size)
+            if size > 30:
+                # What PHP leaves when its memory is used up.
+                return web.Response(status=500, text="<p>There has been a critical error on this website.</p>")
+            found = [{"id": n, "refunds": []} for n in range(start + 1, min(start + size, 120) + 1)]
+            return web.json_response(found, headers={"X-WP-Total": "120"})
+
+        client = await serve(answer)
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                await client.sync_page(SyncRequest("orders"), None)
+        assert ids(await all_pages(client, SyncRequest("orders"))) == [str(n) for n in range(1, 121)]
+        assert sizes[:3] == [100, 50, 25]
+        assert set(sizes[2:]) == {25}
+
 
 class TestProducts:
     @pytest.mark.parametrize("resource", ["products", "inventory"])
@@ -84,6 +153,42 @@ class TestProducts:
         body = json.loads(entity(pages, variation.id).body)
         assert body["parent_name"] == woo.shop.products[variation.parent_id].name
         assert body["variation"]["id"] == variation.id
+
+    async def test_a_variation_that_has_changed_although_its_product_has_not(
+        self, woo: SimulatedWoo, client: Any
+    ) -> None:
+        now = woo.shop.now()
+        for each in woo.shop.products.values():
+            each.modified = now - timedelta(hours=2)
+        changed = next(each for each in woo.shop.products.values() if each.parent_id)
+        changed.modified = now
+        pages = await all_pages(client, SyncRequest("products", since=now - timedelta(hours=1)))
+        assert ids(pages) == [str(changed.id)]
+        body = json.loads(entity(pages, changed.id).body)
+        assert body["parent_name"] == woo.shop.products[changed.parent_id].name
+        assert body["variation"]["id"] == changed.id
+
+    async def test_a_store_without_a_list_of_variations_is_asked_product_by_product(self, serve: Any) -> None:
+        asked: list[str] = []
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            path = request.path.removeprefix("/wp-json/wc/v3")
+            asked.append(path)
+            if path == "/variations":
+                return web.json_response({"code": "rest_no_route", "message": "No route"}, status=404)
+            if path == "/products/7/variations":
+                assert request.query["modified_after"]
+                return web.json_response([{"id": 71}])
+            found = [{"id": 7, "name": "Mug"}] if request.query.get("type") == "variable" else []
+            return web.json_response(found, headers={"X-WP-Total": str(len(found))})
+
+        client = await serve(answer)
+        for _ in range(2):
+            pages = await all_pages(client, SyncRequest("products", since=datetime(2026, 1, 1, tzinfo=UTC)))
+            assert [json.loads(each.body) for page in pages for each in page.entities] == [
+                {"parent_name": "Mug", "variation": {"id": 71}}
+            ]
+        assert asked.count("/variations") == 1
 
 
 class TestCustomers:
@@ -99,8 +204,9 @@ class TestChangedCustomers:
         """The ids that a run reads, and what it leaves for the next."""
         cursor: str | None = None
         found: list[int] = []
+        reader = Reader(store)
         for _ in range(50):
-            page = await customers.sync_page(store, SyncRequest("customers", **asked), cursor)  # type: ignore[arg-type]
+            page = await customers.sync_page(reader, SyncRequest("customers", **asked), cursor)
             found += [int(each.external_id) for each in page.entities]
             cursor = page.cursor
             if cursor is None:
@@ -140,15 +246,30 @@ class TestChangedCustomers:
 
 
 class ChangingList:
-    """A list by id, paged by position as WooCommerce pages, of which something happens before each request."""
+    """A list by id, paged by position as WooCommerce pages, of which something happens before each request.
 
-    def __init__(self, ids: list[int], changes: list[list[tuple[str, int]]], hidden: set[int]) -> None:
+    `waits`: how many turns of the loop each request takes to arrive, so that those that are under way together are
+    answered in any order.
+    """
+
+    def __init__(
+        self, ids: list[int], changes: list[list[tuple[str, int]]], hidden: set[int], waits: Sequence[int] = ()
+    ) -> None:
         self.ids = ids
         self.changes = changes
         self.hidden = hidden
         self.always = set(ids)
+        self.waits = list(waits)
+        self.under_way = self.most_under_way = self.asked = 0
 
-    async def get(self, path: str, query: dict[str, str]) -> Answer:
+    async def get(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
+        assert query is not None
+        self.asked += 1
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        for _ in range(self.waits.pop(0) if self.waits else 0):
+            await asyncio.sleep(0)
+        self.under_way -= 1
         for kind, id in self.changes.pop(0) if self.changes else ():
             if kind == "gone" and id in self.ids:
                 self.ids.remove(id)
@@ -162,37 +283,56 @@ class ChangingList:
         return Answer(200, {"x-wp-total": str(len(self.ids))}, body, shown)
 
 
+async def walked(reader: Reader) -> list[int]:
+    """All ids of a walk, in its order."""
+    place, read = Place(), []
+    for _ in range(200):
+        found = await walk(reader, "/orders", {}, place)
+        read += [parsed["id"] for _, parsed in found.rows]
+        if found.place is None:
+            return read
+        # As a run keeps it.
+        place = read_place(write_place(found.place))[0]
+    raise AssertionError("it does not come to an end")
+
+
 class TestNothingIsSkipped:
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=300, deadline=None)
     @given(
         st.sets(st.integers(1, 900), min_size=1, max_size=500),
         st.lists(
             st.lists(st.tuples(st.sampled_from(["gone", "come"]), st.integers(1, 1000)), max_size=60), max_size=12
         ),
         st.sets(st.integers(1, 900), max_size=40),
+        st.lists(st.integers(0, 5), max_size=20),
+        st.integers(1, MOST_AT_A_TIME),
+        st.sampled_from([10, 25, 100]),
     )
     async def test_however_rows_come_and_go(
-        self, first: set[int], changes: list[list[tuple[str, int]]], hidden: set[int]
+        self,
+        first: set[int],
+        changes: list[list[tuple[str, int]]],
+        hidden: set[int],
+        waits: list[int],
+        at_a_time: int,
+        size: int,
     ) -> None:
-        store = ChangingList(sorted(first), changes, hidden)
-        place, read = Place(), []
-        for _ in range(200):
-            found = await walk(store, "/orders", {}, place)  # type: ignore[arg-type]  # of it, walk needs `get`
-            read += [parsed["id"] for _, parsed in found.rows]
-            if found.place is None:
-                break
-            place = found.place
-        else:
-            raise AssertionError("it does not come to an end")
+        store = ChangingList(sorted(first), list(changes), hidden, waits)
+        reader = Reader(store, at_a_time=at_a_time)
+        reader.size = size
+        read = await walked(reader)
         assert store.always - hidden <= set(read)
 
-    async def test_a_quiet_list_is_read_once(self) -> None:
-        store = ChangingList(list(range(1, 251)), [], set())
-        place, read = Place(), []
-        while True:
-            found = await walk(store, "/orders", {}, place)  # type: ignore[arg-type]  # of it, walk needs `get`
-            read += [parsed["id"] for _, parsed in found.rows]
-            if found.place is None:
-                break
-            place = found.place
-        assert read == list(range(1, 251))
+    @pytest.mark.parametrize("at_a_time", [1, 2, 4])
+    async def test_a_quiet_list_is_read_once_and_in_order(self, at_a_time: int) -> None:
+        store = ChangingList(list(range(1, 1001)), [], set(), [3, 1, 2, 4] * 5)
+        read = await walked(Reader(store, at_a_time=at_a_time))
+        assert read == list(range(1, 1001))
+        assert store.most_under_way >= at_a_time
+        assert store.asked == 11
+
+    async def test_pages_behind_a_gap_are_asked_for_again(self) -> None:
+        # While four pages are under way half of the rows before them go.
+        store = ChangingList(list(range(1, 801)), [[], [("gone", id) for id in range(1, 80)]], set(), [0, 0, 5, 0, 0])
+        read = await walked(Reader(store, at_a_time=4))
+        assert store.always <= set(read)

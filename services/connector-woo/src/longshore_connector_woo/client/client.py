@@ -20,6 +20,7 @@ from longshore.platforms.protocols import (
 )
 from longshore_connector_woo.client import connection, entities, fulfillments, stock, syncing, webhooks
 from longshore_connector_woo.client.http import StoreHttp
+from longshore_connector_woo.client.reader import Reader
 
 
 class WooClient:
@@ -39,6 +40,7 @@ class WooClient:
             allow_private=allow_private_stores,
             tls_ca_file=tls_ca_file,
         )
+        self._reader = Reader(self._http)
         # The order's meta is read, added to and written back: two shipments of one order must take turns.
         self._orders: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -68,7 +70,7 @@ class WooClient:
 
     async def sync_page(self, request: SyncRequest, cursor: str | None) -> SyncPage:
         """See StoreClient."""
-        return await syncing.sync_page(self._http, request, cursor)
+        return await syncing.sync_page(self._reader, request, cursor)
 
     async def create_fulfillment(self, command: FulfillmentCreate) -> FulfillmentResult:
         """See StoreClient. Looks for the fulfilment's id in the order's meta before it writes."""

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from longshore.platforms.protocols import FetchedEntity, SyncPage, SyncRequest
-from longshore_connector_woo.client.http import StoreHttp
 from longshore_connector_woo.client.paging import PAGE
+from longshore_connector_woo.client.reader import Reader
 from longshore_connector_woo.client.walking import Place, read_place, rows_of, walk, write_place
 
 _PATH = "/customers"
@@ -33,29 +33,29 @@ class Mark:
     last_id: int = 0
 
 
-async def sync_page(http: StoreHttp, request: SyncRequest, cursor: str | None) -> SyncPage:
+async def sync_page(reader: Reader, request: SyncRequest, cursor: str | None) -> SyncPage:
     """See StoreClient."""
     if request.mark is not None:
-        return await _changed(http, Mark(**json.loads(request.mark)), cursor)
+        return await _changed(reader, Mark(**json.loads(request.mark)), cursor)
     if request.since is not None:
-        newest = rows_of(await http.get(_PATH, {**_ALL, "orderby": "id", "order": "desc", "per_page": "1"}))
+        newest = rows_of(await reader.get(_PATH, {**_ALL, "orderby": "id", "order": "desc", "per_page": "1"}))
         return SyncPage([], 0, None, mark=_write(Mark(newest[0][1]["id"] if newest else 0, offset=-1)))
     place, _ = read_place(cursor)
-    found = await walk(http, _PATH, _ALL, place)
+    found = await walk(reader, _PATH, _ALL, place)
     if found.place is not None:
         return SyncPage(_entities(found.rows), len(found.rows), write_place(found.place), found.total)
     highest = found.rows[-1][1]["id"] if found.rows else place.last_id
     return SyncPage(_entities(found.rows), len(found.rows), None, found.total, mark=_write(Mark(highest)))
 
 
-async def _changed(http: StoreHttp, mark: Mark, cursor: str | None) -> SyncPage:
+async def _changed(reader: Reader, mark: Mark, cursor: str | None) -> SyncPage:
     """First those that are new, the newest first; then a window of the others."""
     held: dict[str, int] = json.loads(cursor) if cursor else {"new": 0, "highest": mark.highest}
     if "new" not in held:
-        return await _window(http, replace(mark, highest=held["highest"]))
+        return await _window(reader, replace(mark, highest=held["highest"]))
     offset = held["new"]
     query = {**_ALL, "orderby": "id", "order": "desc", "per_page": str(PAGE), "offset": str(offset)}
-    rows = rows_of(await http.get(_PATH, query))
+    rows = rows_of(await reader.get(_PATH, query))
     new = [each for each in rows if each[1]["id"] > mark.highest]
     highest = max([held["highest"], *(each[1]["id"] for each in new)])
     following: str | None = None if mark.offset < 0 else json.dumps({"highest": highest})
@@ -66,8 +66,8 @@ async def _changed(http: StoreHttp, mark: Mark, cursor: str | None) -> SyncPage:
     return SyncPage(_entities(new), len(new), following, mark=done)
 
 
-async def _window(http: StoreHttp, mark: Mark) -> SyncPage:
-    found = await walk(http, _PATH, _ALL, Place(mark.offset, mark.last_id))
+async def _window(reader: Reader, mark: Mark) -> SyncPage:
+    found = await walk(reader, _PATH, _ALL, Place(mark.offset, mark.last_id))
     place = found.place or Place()
     following = _write(Mark(mark.highest, place.offset, place.last_id))
     return SyncPage(_entities(found.rows), len(found.rows), None, mark=following)

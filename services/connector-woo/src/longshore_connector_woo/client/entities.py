@@ -9,7 +9,8 @@ from typing import Any
 from longshore.platforms.protocols import FetchedEntity, FetchRequest, StoreRefused
 from longshore_connector_woo.client.answers import split_array
 from longshore_connector_woo.client.http import StoreHttp
-from longshore_connector_woo.client.paging import pages
+from longshore_connector_woo.client.paging import Gets, pages
+from longshore_connector_woo.client.refunds import order_body
 from longshore_connector_woo.client.walking import rows_of
 
 _PATHS = {"product": "/products", "stock": "/products", "customer": "/customers"}
@@ -25,22 +26,21 @@ async def fetch(http: StoreHttp, request: FetchRequest) -> list[FetchedEntity]:
         else:
             answer = await http.get(f"{_PATHS[request.resource]}/{request.external_id}")
             answer.entity(request.external_id)
-            body = answer.body
+            body = answer.body.encode()
     except StoreRefused as error:
         if error.code != "not-found":
             raise
         return [FetchedEntity(request.resource, request.external_id, b"{}", gone=True)]
-    return [FetchedEntity(request.resource, request.external_id, body.encode())]
+    return [FetchedEntity(request.resource, request.external_id, body)]
 
 
-async def _order(http: StoreHttp, order_id: str) -> str:
-    """`{"order": <order>, "refunds": [<refund>, ...]}`. The order names its refunds without their lines."""
+async def _order(http: StoreHttp, order_id: str) -> bytes:
     order = await http.get(f"/orders/{order_id}")
     refunds: list[str] = []
     if order.entity(order_id).get("refunds"):
         async for page in pages(http, f"/orders/{order_id}/refunds", {}):
             refunds += split_array(page.body)
-    return f'{{"order":{order.body},"refunds":[{",".join(refunds)}]}}'
+    return order_body(order.body, refunds)
 
 
 async def catalogue(http: StoreHttp) -> AsyncIterator[Sequence[FetchedEntity]]:
@@ -53,15 +53,19 @@ async def catalogue(http: StoreHttp) -> AsyncIterator[Sequence[FetchedEntity]]:
                     yield found
 
 
-async def variations(http: StoreHttp, product: Mapping[str, Any]) -> AsyncIterator[list[FetchedEntity]]:
-    """The variations of a product, a page at a time."""
-    name = json.dumps(str(product.get("name") or ""))
-    async for page in pages(http, f"/products/{product['id']}/variations", {}):
-        yield [
-            # In its product's list a variation lacks the product's name.
-            FetchedEntity("product", str(parsed["id"]), f'{{"parent_name":{name},"variation":{exact}}}'.encode())
-            for exact, parsed in rows_of(page)
-        ]
+async def variations(
+    http: Gets, product: Mapping[str, Any], since: Mapping[str, str] | None = None
+) -> AsyncIterator[list[FetchedEntity]]:
+    """The variations of a product, a page at a time; with `since` (see syncing) those that have changed."""
+    name = str(product.get("name") or "")
+    async for page in pages(http, f"/products/{product['id']}/variations", since or {}):
+        yield [variation_entity(exact, parsed, name) for exact, parsed in rows_of(page)]
+
+
+def variation_entity(exact: str, parsed: Mapping[str, Any], product_name: str) -> FetchedEntity:
+    """A variation of a list, where it lacks its product's name."""
+    body = f'{{"parent_name":{json.dumps(product_name)},"variation":{exact}}}'
+    return FetchedEntity("product", str(parsed["id"]), body.encode())
 
 
 def product_entity(exact: str, parsed: Mapping[str, Any]) -> FetchedEntity:

@@ -20,7 +20,8 @@ from longshore_connector_woo.client.oauth import encode, signed_query
 from longshore_connector_woo.client.pace import Pace
 
 API = "/wp-json/wc/v3"
-CONNECTIONS = 4
+# Four for reading lists (see reader), the others for what must not wait: pushes, shipments, single orders.
+CONNECTIONS = 6
 # WooCommerce answers in 0.1 to 1 s; a batch of 100 products on a small host takes a minute.
 TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=10, sock_read=90)
 LARGEST_ANSWER = 64 * 1024 * 1024

@@ -1,4 +1,4 @@
-"""How fast a store is asked: as fast as four connections go, until it says that this is too fast."""
+"""How fast a store is asked: as fast as its connections go, until it says that this is too fast."""
 
 from __future__ import annotations
 

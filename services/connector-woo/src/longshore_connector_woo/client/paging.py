@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from typing import Protocol
 
 from longshore_connector_woo.client.answers import Answer
-from longshore_connector_woo.client.http import StoreHttp
 
 PAGE = 100  # the most that WooCommerce gives
 
 
-async def pages(http: StoreHttp, path: str, query: Mapping[str, str]) -> AsyncIterator[Answer]:
+class Gets(Protocol):
+    """What reading needs of StoreHttp."""
+
+    async def get(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
+        """Read `path` of the API. Raises StoreError."""
+
+
+async def pages(http: Gets, path: str, query: Mapping[str, str]) -> AsyncIterator[Answer]:
     """All pages that hold something. Past the end WooCommerce answers an empty list."""
     page = 1
     while True:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from longshore_devkit.stores.woo import render
 from longshore_devkit.stores.woo.checkout import FeeDraft, LineDraft, OrderDraft, ShippingDraft
@@ -25,6 +23,7 @@ from longshore_devkit.stores.woo.models import (
     Order,
     Product,
 )
+from longshore_devkit.stores.woo.moments import in_time
 from longshore_devkit.stores.woo.routing import Answer, Context, Router, run_batch
 
 _ORDERBY = ["date", "id", "include", "title", "slug", "modified"]
@@ -129,8 +128,10 @@ async def list_refunds(context: Context) -> Answer:
 
 
 async def all_refunds(context: Context) -> Answer:
-    """Refunds of all orders, newest first."""
-    refunds = sorted(context.shop.refunds.values(), key=lambda refund: refund.id, reverse=True)
+    """Refunds of all orders, newest first; `include` names some."""
+    include = context.many("include")
+    refunds = [each for each in context.shop.refunds.values() if not include or str(each.id) in include]
+    refunds.sort(key=lambda refund: refund.id, reverse=True)
     return context.page(refunds, lambda entry: render.refund(context.view, entry, with_parent=True), "refunds")
 
 
@@ -216,7 +217,7 @@ def _matches(context: Context, order: Order) -> bool:
     if search and search not in _searchable(order):
         return False
     return all(
-        _in_time(context, name, moment)
+        in_time(context, name, moment)
         for name, moment in (
             ("after", order.created),
             ("before", order.created),
@@ -229,24 +230,6 @@ def _matches(context: Context, order: Order) -> bool:
 def _searchable(order: Order) -> str:
     names = [line.name for line in order.lines]
     return " ".join([str(order.id), *order.billing.values(), *order.shipping.values(), *names]).lower()
-
-
-def _in_time(context: Context, name: str, moment: datetime) -> bool:
-    """Exclusive, whole seconds. A zone is first turned into the shop's local time; with `dates_are_gmt` the digits are
-    then read as UTC all the same, which shifts the border by the shop's offset (measured)."""
-    text = context.query.get(name)
-    if not text:
-        return True
-    try:
-        border = datetime.fromisoformat(text)
-    except ValueError:
-        raise invalid_param(name, "Invalid date.", "rest_invalid_date") from None
-    zone = ZoneInfo(context.shop.config.timezone)
-    if border.tzinfo is not None:
-        border = border.astimezone(zone).replace(tzinfo=None)
-    gmt = context.query.get("dates_are_gmt", "").lower() in ("true", "1")
-    border = border.replace(tzinfo=UTC if gmt else zone)
-    return moment > border if name.endswith("after") else moment < border
 
 
 def _draft(context: Context) -> OrderDraft:

@@ -8,6 +8,7 @@ from typing import Any
 from longshore_devkit.stores.woo import render_products as show
 from longshore_devkit.stores.woo.errors import Json, RestError, invalid_id, invalid_param
 from longshore_devkit.stores.woo.models import Product
+from longshore_devkit.stores.woo.moments import in_time
 from longshore_devkit.stores.woo.routing import Answer, Context, Router, run_batch
 
 _ORDERBY = ["date", "modified", "id", "include", "title", "slug", "price", "popularity", "rating", "menu_order"]
@@ -23,6 +24,7 @@ def routes(router: Router, root: str) -> None:
         f"{root}/products/{{id:int}}",
         {"GET": ("view", get), "PUT": ("edit", update), "DELETE": ("delete", delete)},
     )
+    router.add(f"{root}/variations", {"GET": ("list", all_variations)})
     below = f"{root}/products/{{parent:int}}/variations"
     router.add(below, {"GET": ("list", list_variations), "POST": ("create", create_variation)})
     router.add(f"{below}/batch", {"PUT": ("batch", batch_variations)})
@@ -51,11 +53,19 @@ async def list_products(context: Context) -> Answer:
         and (not include or str(product.id) in include)
         and (not search or search in f"{product.name} {product.sku}".lower())
         and (not kind or product.kind == kind)
+        and _in_times(context, product)
     ]
-    orderby = context.choice("orderby", "date", _ORDERBY)
-    descending = context.choice("order", "desc", ["asc", "desc"]) == "desc"
-    found.sort(key=lambda product: _sort_key(product, orderby), reverse=descending)
-    return context.page(found, lambda product: show.product(context.view, product), "products")
+    return context.page(_sorted(context, found), lambda product: show.product(context.view, product), "products")
+
+
+async def all_variations(context: Context) -> Answer:
+    """Variations of all products."""
+    found = [
+        product
+        for product in context.shop.products.values()
+        if product.kind == "variation" and product.status != "trash" and _in_times(context, product)
+    ]
+    return context.page(_sorted(context, found), lambda product: show.variation(context.view, product), "variations")
 
 
 async def get(context: Context) -> Answer:
@@ -136,6 +146,7 @@ async def list_variations(context: Context) -> Answer:
     skus = context.many("sku")
     if skus:
         found = [product for product in found if product.sku in skus]
+    found = [product for product in found if _in_times(context, product)]
     path = f"products/{parent.id}/variations"
     return context.page(found, lambda product: show.variation(context.view, product), path)
 
@@ -202,6 +213,24 @@ def _variation(context: Context, status: int) -> Product:
     if product is None or product.parent_id != int(context.path["parent"]):
         raise invalid_id("product_variation", status)
     return product
+
+
+def _in_times(context: Context, product: Product) -> bool:
+    return all(
+        in_time(context, name, moment)
+        for name, moment in (
+            ("after", product.created),
+            ("before", product.created),
+            ("modified_after", product.modified),
+            ("modified_before", product.modified),
+        )
+    )
+
+
+def _sorted(context: Context, products: list[Product]) -> list[Product]:
+    orderby = context.choice("orderby", "date", _ORDERBY)
+    descending = context.choice("order", "desc", ["asc", "desc"]) == "desc"
+    return sorted(products, key=lambda product: _sort_key(product, orderby), reverse=descending)
 
 
 def _sort_key(product: Product, orderby: str) -> tuple[float | str, int]:
