@@ -113,7 +113,14 @@ TOPICS: tuple[Topic, ...] = (
         ORDERS_EVENTS,
         "What happened to canonical orders, and what people decided about them. Kept for ever.",
         f"{_ENTITY}; of DataErased <integration_id>",
-        (OrderChanged, FulfillmentRequested, FulfillmentSettled, DataErased),
+        (
+            OrderChanged,
+            FulfillmentRequested,
+            FulfillmentSettled,
+            OrderActionRequested,
+            OrderActionSettled,
+            DataErased,
+        ),
         ("order-sync",),
     ),
     Topic(

@@ -18,6 +18,7 @@ import httpx
 import jsonschema
 import pytest
 
+from longshore.money import Money
 from longshore_client import NO_RETRIES, AsyncLongshore, Longshore
 
 ID = UUID("6f1c0b9e-0000-4000-8000-000000000001")
@@ -62,7 +63,7 @@ def sample(annotation: Any, name: str) -> Any:
         return next(iter(annotation))
     made: dict[Any, Any] = {
         str: "https://a.example" if "url" in name else "word", int: 3, bool: True, float: 1.5, UUID: ID,
-        datetime: datetime(2026, 11, 28, tzinfo=UTC), Any: "word",
+        datetime: datetime(2026, 11, 28, tzinfo=UTC), Any: "word", Money: Money(1250, "EUR", 2),
     }  # fmt: skip
     return made[annotation] if annotation in made else annotation()
 

@@ -44,8 +44,13 @@ from longshore.contracts import (
 )
 from longshore.db import migrate
 from longshore.money import Money
+from longshore.platforms.declaration import Ability
+from longshore_order_sync.actions.restore import RestoreActions
+from longshore_order_sync.actions.service import Actions
 from longshore_order_sync.customers.service import ApplyCustomers
 from longshore_order_sync.database import SCHEMA
+from longshore_order_sync.fulfillments.consumers import DecisionsConsumer
+from longshore_order_sync.fulfillments.restore import RestoreFulfillments
 from longshore_order_sync.fulfillments.service import Fulfillments
 from longshore_order_sync.metrics import OrderMetrics
 from longshore_order_sync.orders.consumers import OrdersConsumer
@@ -240,6 +245,7 @@ class Hub:
     metrics: OrderMetrics
     orders: ApplyOrders
     fulfillments: Fulfillments
+    actions: Actions
     oversold: MarkOversold
     customers: ApplyCustomers
     privacy: Privacy
@@ -248,6 +254,12 @@ class Hub:
         """One batch, as it comes from commerce.orders."""
         records = [Shop.record(each, offset) for offset, each in enumerate(entities)]
         assert not await OrdersConsumer(self.orders).apply(records)
+
+    def decisions(self) -> DecisionsConsumer:
+        """What makes fulfilments and actions again from orders.events."""
+        return DecisionsConsumer(
+            RestoreFulfillments(self.engine, self.fulfillments), RestoreActions(self.engine, self.actions), self.privacy
+        )
 
     async def said(self, kind: str = "") -> list[dict[str, Any]]:
         """Rows of the outbox whose type holds `kind`, first to last."""
@@ -265,7 +277,7 @@ class Hub:
 
     async def empty(self) -> None:
         tables = (
-            "orders order_revisions order_facts order_search customers fulfillments commands outbox"
+            "orders order_revisions order_facts order_search customers fulfillments order_actions commands outbox"
             " erasures erased_orders erased_customers erased_stores"
         )
         async with self.engine.begin() as conn:
@@ -298,6 +310,7 @@ async def hub(migrated: str) -> AsyncIterator[Hub]:
         metrics,
         ApplyOrders(engine, metrics),
         Fulfillments(engine, metrics),
+        Actions(engine, metrics, dict.fromkeys([each.value for each in Platform], frozenset(Ability))),
         MarkOversold(engine),
         ApplyCustomers(engine),
         Privacy(engine),

@@ -223,6 +223,12 @@ class FulfillmentAccepted(Contract):
     command: CommandView
 
 
+class CommandAccepted(Contract):
+    """What was asked of a store, pending until it has been done."""
+
+    command: CommandView
+
+
 class Channel(Contract):
     """What one store was told of a SKU, and whether that is what it has."""
 

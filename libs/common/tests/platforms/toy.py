@@ -11,6 +11,7 @@ from uuid import UUID
 
 from longshore.broker import Message
 from longshore.contracts import FulfillmentCreate, OrderDeleted, StockSet, Webhook, WebhookStatus
+from longshore.platforms.commanding import NoActions
 from longshore.platforms.protocols import (
     FetchedEntity,
     FetchRequest,
@@ -66,7 +67,7 @@ class Shop:
             raise self.troubles.pop(0)
 
 
-class ToyClient:
+class ToyClient(NoActions):
     """Talks to a Shop."""
 
     def __init__(self, shop: Shop, batch: int = 2) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from longshore.platforms.addresses import WRONG, BadStoreUrl
-from longshore.platforms.declaration import Availability, Capability, Credentials, Declaration, StoreAddress
+from longshore.platforms.declaration import Ability, Availability, Capability, Credentials, Declaration, StoreAddress
 
 SHOP_DOMAIN = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]*\.myshopify\.com")
 
@@ -62,4 +62,6 @@ PLATFORM = Declaration(
     store_url="https://my-shop.myshopify.com",
     read_store=read_store,
     webhook_path="/webhooks/shopify",
+    # A note at Shopify never reaches the buyer, and an order has no status of its own to set.
+    commands=frozenset(Ability) - {Ability.NOTE_TO_CUSTOMER, Ability.SET_ORDER_STATUS},
 )

@@ -51,6 +51,10 @@ class Store:
         fields: dict[str, Any] = {"fulfillment_id": uuid7(), "order_id": uuid4(), "tracking": tracking} | more
         return FulfillmentCreate(order_external_id=str(order.id), lines=lines, **fields)
 
+    def about(self, kind: type[Any], order: Order, **more: Any) -> Any:
+        """A command about an order."""
+        return kind(order_id=uuid4(), order_external_id=str(order.id), **more)
+
     def set_to(self, variant: Variant, quantity: int, **more: Any) -> StockSet:
         """A command to set a variant's stock."""
         fields: dict[str, Any] = {"listing_id": uuid4(), "sequence": 1} | more

@@ -20,15 +20,21 @@ from longshore.contracts import (
     DataErased,
     FulfillmentRequested,
     FulfillmentSettled,
+    OrderActionRequested,
+    OrderActionSettled,
     OrderOversold,
     OrderSnapshot,
     Platform,
     SyncRunChanged,
 )
 from longshore.db import migrations_path
+from longshore.platforms.declaration import find_platforms
 from longshore.pruning import pruning
 from longshore.runtime import Service
 from longshore_order_sync import __version__
+from longshore_order_sync.actions.api import actions_router
+from longshore_order_sync.actions.restore import RestoreActions
+from longshore_order_sync.actions.service import Actions
 from longshore_order_sync.commands.models import commands
 from longshore_order_sync.commands.store import past
 from longshore_order_sync.customers.api import customers_router
@@ -60,6 +66,8 @@ def create_app(settings: Settings) -> FastAPI:
     service = Service("order-sync", __version__, settings)
     metrics = OrderMetrics(service.registry)
     fulfillments = Fulfillments(service.engine, metrics)
+    abilities = {each.id: each.commands for each in find_platforms().values()}
+    actions = Actions(service.engine, metrics, abilities)
     privacy = Privacy(service.engine)
     syncs = Syncs(service.engine)
     rebuilding = service.rebuilding(PLAN)
@@ -87,9 +95,9 @@ def create_app(settings: Settings) -> FastAPI:
     service.subscribe(
         topics=[COMMANDS_OUTCOMES],
         group="order-sync.outcomes",
-        apply=rebuilding.after(OutcomesConsumer(fulfillments).apply),
+        apply=rebuilding.after(OutcomesConsumer(fulfillments, actions).apply),
         schema=CommandOutcome,
-        description="What became of fulfilments that were asked for.",
+        description="What became of fulfilments and of what else was asked of stores.",
     )
     service.subscribe(
         topics=[INVENTORY_EVENTS],
@@ -102,10 +110,18 @@ def create_app(settings: Settings) -> FastAPI:
     service.subscribe(
         topics=[ORDERS_EVENTS],
         group="order-sync.decisions",
-        apply=DecisionsConsumer(RestoreFulfillments(service.engine, fulfillments), privacy).apply,
-        types=[FulfillmentRequested.event_type, FulfillmentSettled.event_type, DataErased.event_type],
+        apply=DecisionsConsumer(
+            RestoreFulfillments(service.engine, fulfillments), RestoreActions(service.engine, actions), privacy
+        ).apply,
+        types=[
+            FulfillmentRequested.event_type,
+            FulfillmentSettled.event_type,
+            OrderActionRequested.event_type,
+            OrderActionSettled.event_type,
+            DataErased.event_type,
+        ],
         schema=FulfillmentRequested,
-        description="Our own decisions: what makes fulfilments again when the database is rebuilt from the log.",
+        description="Our own decisions: what makes fulfilments and actions again in a rebuild from the log.",
     )
     service.background("erasures", privacy.run)
     service.subscribe(
@@ -120,6 +136,7 @@ def create_app(settings: Settings) -> FastAPI:
     return service.app(
         orders_router(service.engine),
         fulfillments_router(fulfillments),
+        actions_router(actions),
         commands_router(service.engine, commands),
         customers_router(service.engine),
         syncs_router(syncs),

@@ -40,3 +40,9 @@ class OrderMetrics:
             registry=registry,
         )
         self.fulfillments = {state: fulfillments.labels(state.value) for state in FulfillmentState}
+        self.actions = Counter(
+            "longshore_order_actions_total",
+            "What was asked of stores about orders besides shipments (pending), and what became of it.",
+            ["action", "status"],
+            registry=registry,
+        )

@@ -31,7 +31,7 @@ from longshore_order_sync.orders.state import Head, summary_of
 REBUILT = ("orders", "order_revisions", "order_facts", "order_search", "stores", "customers")
 # What was erased stays erased: the log that is read again still holds it.
 ERASURES = ("erasures", "erased_orders", "erased_customers", "erased_stores")
-KEPT = ("fulfillments", "commands", "sync_runs", "outbox", *ERASURES)
+KEPT = ("fulfillments", "order_actions", "commands", "sync_runs", "outbox", *ERASURES)
 
 CHUNK = 500
 

@@ -8,8 +8,6 @@ import pytest
 
 from longshore.broker import Record
 from longshore.contracts import CommandError, CommandStatus
-from longshore_order_sync.fulfillments.consumers import DecisionsConsumer
-from longshore_order_sync.fulfillments.restore import RestoreFulfillments
 from longshore_order_sync.fulfillments.rules import Shipment
 from longshore_order_sync.orders.listing import get_order
 from longshore_order_sync.statehash import state_hash
@@ -50,7 +48,7 @@ async def test_rebuilt_it_is_the_same(hub: Any, shop: Any, decisions_first: bool
     before, state, log = await state_hash(hub.engine), await orders(hub, shop), await decisions(hub)
 
     await hub.empty()
-    restore = DecisionsConsumer(RestoreFulfillments(hub.engine, hub.fulfillments), hub.privacy)
+    restore = hub.decisions()
     for _ in range(times):
         if not decisions_first:
             await hub.deliver(*given)
@@ -69,14 +67,12 @@ async def test_in_ordinary_operation_nothing_happens(hub: Any, shop: Any) -> Non
     (command,) = await hub.commands()
     await hub.fulfillments.settle([shop.outcome(command, CommandStatus.SUCCEEDED, fulfillment_external_id="f-1")])
     said, before = len(await hub.said()), await state_hash(hub.engine)
-    await DecisionsConsumer(RestoreFulfillments(hub.engine, hub.fulfillments), hub.privacy).apply(await decisions(hub))
+    await hub.decisions().apply(await decisions(hub))
     assert (len(await hub.said()), await state_hash(hub.engine)) == (said, before)
 
 
 async def test_what_cannot_be_read_is_poison(hub: Any, shop: Any) -> None:
     bad = Record("orders.events", 0, 0, 0, "k", b"{", {"ce_type": "longshore.fulfillment.settled.v1"})
     other = Record("orders.events", 0, 1, 0, "k", b"{", {"ce_type": "longshore.order.changed.v1"})
-    rejected = await DecisionsConsumer(RestoreFulfillments(hub.engine, hub.fulfillments), hub.privacy).apply(
-        [bad, other]
-    )
+    rejected = await hub.decisions().apply([bad, other])
     assert [each.record for each in rejected] == [bad]

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from longshore.contracts import CommandStatus, CommandView, Order, OrderRevision, OrderStatus, Platform, Tracking
+from longshore.contracts import (
+    CancelReason,
+    CommandStatus,
+    CommandView,
+    Order,
+    OrderRevision,
+    OrderStatus,
+    Platform,
+    Tracking,
+)
+from longshore.money import Money
 from longshore_client.aio.transport import AsyncConnection, AsyncPages
-from longshore_client.models import Customer, FulfillmentAccepted
+from longshore_client.models import CommandAccepted, Customer, FulfillmentAccepted
 
 
 class AsyncOrders:
@@ -71,6 +81,132 @@ class AsyncOrders:
         path = "/api/v1/orders/{order_id}/fulfillments"
         return await self._connection.post(
             FulfillmentAccepted, path, {"order_id": order_id}, body=body, idempotency_key=idempotency_key
+        )
+
+    async def cancel(
+        self,
+        order_id: UUID | str,
+        *,
+        reason: CancelReason | None = None,
+        note: str | None = None,
+        refund: bool | None = None,
+        restock: bool | None = None,
+        notify_customer: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> CommandAccepted:
+        """Cancel an order. `refund`: pay back what is left (else not); `restock`: what has not shipped goes back on
+        the shelf (else too). `note` is for the store's people."""
+        body = {
+            "reason": reason,
+            "note": note,
+            "refund": refund,
+            "restock": restock,
+            "notify_customer": notify_customer,
+        }
+        return await self._ask("/api/v1/orders/{order_id}/cancel", order_id, body, idempotency_key)
+
+    async def add_note(
+        self, order_id: UUID | str, text: str, *, to_customer: bool | None = None, idempotency_key: str | None = None
+    ) -> CommandAccepted:
+        """Add a note to an order; `to_customer` (WooCommerce): the buyer reads it too."""
+        body = {"text": text, "to_customer": to_customer}
+        return await self._ask("/api/v1/orders/{order_id}/notes", order_id, body, idempotency_key)
+
+    async def refund(
+        self,
+        order_id: UUID | str,
+        lines: Mapping[UUID, int] | None = None,
+        *,
+        full: bool | None = None,
+        restock: bool = True,
+        shipping: bool | None = None,
+        shipping_amount: Money | None = None,
+        amount: Money | None = None,
+        reason: str | None = None,
+        pay: bool | None = None,
+        notify_customer: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> CommandAccepted:
+        """Pay back: `full` for all that is left, or `lines` (pieces by line id; `restock`: they go back on the shelf),
+        `shipping` (all that is left of it) or `shipping_amount`, and `amount`, which overrides what these cost.
+
+        `pay` False: only write it down, the payment provider pays nothing.
+        """
+        pieces = None if lines is None else lines.items()
+        body = {
+            "lines": None
+            if pieces is None
+            else [{"line_id": id, "quantity": each, "restock": restock} for id, each in pieces],
+            "full": full,
+            "shipping": shipping,
+            "shipping_amount": shipping_amount,
+            "amount": amount,
+            "reason": reason,
+            "pay": pay,
+            "notify_customer": notify_customer,
+        }
+        return await self._ask("/api/v1/orders/{order_id}/refunds", order_id, body, idempotency_key)
+
+    async def change_tags(
+        self,
+        order_id: UUID | str,
+        *,
+        add: Sequence[str] | None = None,
+        remove: Sequence[str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> CommandAccepted:
+        """Add tags to an order and take tags from it."""
+        body = {"add": add, "remove": remove}
+        return await self._ask("/api/v1/orders/{order_id}/tags", order_id, body, idempotency_key)
+
+    async def mark_paid(self, order_id: UUID | str, *, idempotency_key: str | None = None) -> CommandAccepted:
+        """Write down that what is outstanding was paid outside of the store."""
+        return await self._ask("/api/v1/orders/{order_id}/mark-paid", order_id, {}, idempotency_key)
+
+    async def set_status(
+        self, order_id: UUID | str, status: str, *, idempotency_key: str | None = None
+    ) -> CommandAccepted:
+        """Put an order into a state of its store's own, by the store's word for it (WooCommerce)."""
+        return await self._ask("/api/v1/orders/{order_id}/status", order_id, {"status": status}, idempotency_key)
+
+    async def update_tracking(
+        self,
+        order_id: UUID | str,
+        fulfillment_id: UUID | str,
+        *,
+        number: str | None = None,
+        carrier: str | None = None,
+        url: str | None = None,
+        notify_customer: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> CommandAccepted:
+        """Change how a shipment is followed; what is not given is unknown from then on."""
+        body = {"number": number, "carrier": carrier, "url": url, "notify_customer": notify_customer}
+        return await self._connection.post(
+            CommandAccepted,
+            "/api/v1/orders/{order_id}/fulfillments/{fulfillment_id}/tracking",
+            {"order_id": order_id, "fulfillment_id": fulfillment_id},
+            body=body,
+            idempotency_key=idempotency_key,
+        )
+
+    async def cancel_fulfillment(
+        self, order_id: UUID | str, fulfillment_id: UUID | str, *, idempotency_key: str | None = None
+    ) -> CommandAccepted:
+        """Take a shipment back: its pieces wait to be shipped again."""
+        return await self._connection.post(
+            CommandAccepted,
+            "/api/v1/orders/{order_id}/fulfillments/{fulfillment_id}/cancel",
+            {"order_id": order_id, "fulfillment_id": fulfillment_id},
+            body={},
+            idempotency_key=idempotency_key,
+        )
+
+    async def _ask(
+        self, path: str, order_id: UUID | str, body: Mapping[str, object], idempotency_key: str | None
+    ) -> CommandAccepted:
+        return await self._connection.post(
+            CommandAccepted, path, {"order_id": order_id}, body=body, idempotency_key=idempotency_key
         )
 
 

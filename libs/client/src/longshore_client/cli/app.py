@@ -6,6 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from longshore_client.cli.account import login, logout
+from longshore_client.cli.actions import orders
 from longshore_client.cli.commands import commands
 from longshore_client.cli.dead_letters import dead_letters
 from longshore_client.cli.ingest import ingest
@@ -13,7 +14,6 @@ from longshore_client.cli.integrations import integrations
 from longshore_client.cli.inventory import inventory
 from longshore_client.cli.keys import keys
 from longshore_client.cli.machine import admin
-from longshore_client.cli.orders import orders
 from longshore_client.cli.people import audit, users
 from longshore_client.cli.session import HubGroup, Session
 from longshore_client.cli.status import status

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from longshore.contracts.actions import OrderAction, ProductAction
 from longshore.contracts.base import Contract, Platform, UtcDatetime
 from longshore.contracts.orders import Tracking
 
@@ -84,7 +85,8 @@ class SyncCancel(Contract):
 
 
 CommandPayload = Annotated[
-    FulfillmentCreate | StockSet | EntityFetch | SyncStart | SyncCancel, Field(discriminator="type")
+    FulfillmentCreate | StockSet | EntityFetch | SyncStart | SyncCancel | OrderAction | ProductAction,
+    Field(discriminator="type"),
 ]
 
 
@@ -145,6 +147,8 @@ class CommandOutcome(Contract):
     # fulfillment.create: the store's id of it. stock.set: the listing and what the store has now.
     fulfillment_id: UUID | None = None
     fulfillment_external_id: str | None = None
+    # The store's id of what else a command has made: a refund, a note.
+    made_external_id: str | None = None
     listing_id: UUID | None = None
     quantity: int | None = None
     sequence: int | None = None

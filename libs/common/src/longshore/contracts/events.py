@@ -68,6 +68,45 @@ class FulfillmentSettled(Contract):
     at: UtcDatetime
 
 
+class OrderActionRequested(Contract):
+    """A decision: somebody asked through the API for something else than a shipment (`action`: the command's type).
+
+    What a note says, and why something was asked for, is only in the command: it may tell of the buyer.
+    """
+
+    event_type: ClassVar[str] = "longshore.order.action_requested.v1"
+
+    order_id: UUID
+    org_id: UUID
+    integration_id: UUID
+    order_external_id: str
+    command_id: UUID
+    action: str
+    # Of a fulfilment's action: ours of it. Of a refund: what the store is asked to pay back, where that was said.
+    fulfillment_id: UUID | None = None
+    tracking: Tracking | None = None
+    lines: list[CommandLine] = []
+    amount: Money | None = None
+    full: bool = False
+    requested_at: UtcDatetime
+
+
+class OrderActionSettled(Contract):
+    """The store did it, or refused it for good. `external_id`: the store's id of what was made (a refund, a note)."""
+
+    event_type: ClassVar[str] = "longshore.order.action_settled.v1"
+
+    order_id: UUID
+    org_id: UUID
+    integration_id: UUID
+    command_id: UUID
+    action: str
+    succeeded: bool
+    external_id: str | None = None
+    error: CommandError | None = None
+    at: UtcDatetime
+
+
 class DataErased(Contract):
     """A decision: personal data were erased. On `orders.events`, keyed by the integration; no rebuild brings them back.
 

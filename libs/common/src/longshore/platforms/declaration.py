@@ -31,6 +31,24 @@ class Capability(StrEnum):
     CUSTOMERS = "customers"
 
 
+class Ability(StrEnum):
+    """What can be asked of a platform's stores: the types of commands, and what of one a platform may lack."""
+
+    FULFIL = "fulfillment.create"
+    UPDATE_TRACKING = "fulfillment.tracking"
+    CANCEL_FULFILLMENT = "fulfillment.cancel"
+    CANCEL_ORDER = "order.cancel"
+    ADD_NOTE = "order.note"
+    NOTE_TO_CUSTOMER = "order.note.to_customer"
+    REFUND = "order.refund"
+    CHANGE_TAGS = "order.tags"
+    MARK_PAID = "order.mark_paid"
+    SET_ORDER_STATUS = "order.status"
+    PUBLISH = "product.publish"
+    UNPUBLISH = "product.unpublish"
+    SET_PRICE = "product.price"
+
+
 class Availability(StrEnum):
     """Whether stores of a platform can be connected."""
 
@@ -72,6 +90,7 @@ class Declaration:
 
     `service`: the connector that talks to its stores; None where there is no store to talk to. `store_url`: an example
     of an address, None where none is needed. `webhook_path`: where stores deliver, with `{id}` for the integration's.
+    `commands`: what can be asked of its stores; anything else is refused before there is a command.
     """
 
     id: str
@@ -84,6 +103,7 @@ class Declaration:
     store_url: str | None = None
     read_store: ReadStore | None = None
     webhook_path: str | None = None
+    commands: frozenset[Ability] = frozenset({Ability.FULFIL})
 
     @property
     def available(self) -> bool:

@@ -30,13 +30,14 @@ def outcome_of(
     attempts: int,
     at: datetime,
     error: CommandError | None = None,
-    fulfillment_external_id: str | None = None,
+    external_id: str | None = None,
     quantity: int | None = None,
     answers_lost: Sequence[int] = (),
     at_store: datetime | None = None,
 ) -> CommandOutcome:
-    """The outcome of a command, with what its sender needs to place it."""
+    """The outcome of a command, with what its sender needs to place it. `external_id`: the store's, of what it made."""
     payload = command.payload
+    ships = isinstance(payload, FulfillmentCreate)
     stock = payload if isinstance(payload, StockSet) else None
     return CommandOutcome(
         command_id=command.id,
@@ -49,7 +50,8 @@ def outcome_of(
         error=error,
         at=at,
         fulfillment_id=payload.fulfillment_id if isinstance(payload, FulfillmentCreate) else None,
-        fulfillment_external_id=fulfillment_external_id,
+        fulfillment_external_id=external_id if ships else None,
+        made_external_id=None if ships else external_id,
         listing_id=stock.listing_id if stock else None,
         sequence=stock.sequence if stock else None,
         caused_at=stock.caused_at if stock else None,

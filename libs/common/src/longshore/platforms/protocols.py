@@ -1,7 +1,8 @@
 """The two halves of a connector: a pure `Translator` and a `StoreClient` that does all I/O. They never mix.
 
 The kit drives both: raw records go through the translator, its fetch requests and all commands go through durable jobs
-to the store client. A platform's package implements these two protocols and declares itself; nothing here names one.
+to the store client. A platform's package implements these two protocols and declares itself; nothing here names one. A
+client inherits commanding.NoActions, which refuses what its platform does not have.
 """
 
 from __future__ import annotations
@@ -13,13 +14,24 @@ from typing import Literal, Protocol
 
 from longshore.contracts import (
     CustomerSnapshot,
+    FulfillmentCancel,
     FulfillmentCreate,
+    FulfillmentTracking,
+    OrderCancel,
     OrderDeleted,
+    OrderMarkPaid,
+    OrderNote,
+    OrderRefund,
     OrderSnapshot,
+    OrderStatusSet,
+    OrderTags,
     Origin,
     Platform,
+    PriceSet,
     ProductDeleted,
+    ProductPublish,
     ProductSnapshot,
+    ProductUnpublish,
     RawRef,
     StockLevel,
     StockSet,
@@ -183,6 +195,17 @@ class FulfillmentResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Done:
+    """A store has done what was asked. `external_id`: its id of what that made (a refund, a note, a parcel).
+
+    `existed`: it was so already, by an earlier try or without us.
+    """
+
+    external_id: str | None = None
+    existed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class StockResult:
     """What became of one listing of a stock push. `quantity` is what the store has now, as far as it said.
 
@@ -272,6 +295,36 @@ class StoreClient(Protocol):
 
     async def create_fulfillment(self, command: FulfillmentCreate) -> FulfillmentResult:
         """Tell the store of a shipment, once: looks for an earlier try of the same command before it writes."""
+
+    async def cancel_order(self, command: OrderCancel) -> Done:
+        """Cancel an order, and wait until the store has done it."""
+
+    async def add_note(self, command: OrderNote) -> Done:
+        """Add a remark, once."""
+
+    async def refund_order(self, command: OrderRefund) -> Done:
+        """Pay back, once: looks for `refund_id` at the store before it writes."""
+
+    async def change_tags(self, command: OrderTags) -> Done:
+        """Add tags and take tags away."""
+
+    async def mark_paid(self, command: OrderMarkPaid) -> Done:
+        """Write down a payment of what is outstanding, once."""
+
+    async def set_order_status(self, command: OrderStatusSet) -> Done:
+        """Put an order into a state of the store's own."""
+
+    async def update_tracking(self, command: FulfillmentTracking) -> Done:
+        """Set how a parcel is followed; the buyer is told once."""
+
+    async def cancel_fulfillment(self, command: FulfillmentCancel) -> Done:
+        """Take a shipment back."""
+
+    async def publish_product(self, command: ProductPublish | ProductUnpublish) -> Done:
+        """Show a product to buyers, or hide it."""
+
+    async def set_price(self, command: PriceSet) -> Done:
+        """Set the price of a listing."""
 
     async def set_stock(self, targets: Sequence[StockSet]) -> list[StockResult]:
         """Set the stock of up to `stock_batch` listings; one result for each target, errors per item."""

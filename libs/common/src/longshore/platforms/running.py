@@ -21,18 +21,19 @@ from longshore.contracts import (
     CommandOutcome,
     CommandStatus,
     EntityFetch,
-    FulfillmentCreate,
     IntegrationStatus,
     Platform,
     StockSet,
 )
 from longshore.ids import uuid7
 from longshore.platforms.clients import Clients
+from longshore.platforms.commanding import carry_out
 from longshore.platforms.connecting import ConnectStore
 from longshore.platforms.jobs import RetryLater, RunningJob
 from longshore.platforms.metrics import ConnectorMetrics
 from longshore.platforms.outcomes import outcome_message, outcome_of
 from longshore.platforms.protocols import (
+    Done,
     FetchedEntity,
     FetchRequest,
     Integration,
@@ -198,7 +199,7 @@ class RunJobs:
             )
             return
         try:
-            external_id = await self._carry_out(integration, command)
+            done = await self._carry_out(integration, command)
         except StoreUnavailable as error:
             given_up = is_given_up(attempts, command.created_at, self._clock())
             status = CommandStatus.FAILED if given_up else CommandStatus.RUNNING
@@ -215,19 +216,17 @@ class RunJobs:
                 CommandStatus.SUCCEEDED,
                 attempts=attempts + 1,
                 at=self._clock(),
-                fulfillment_external_id=external_id,
+                external_id=done.external_id if done else None,
             )
         await self._finish(outcome)
 
-    async def _carry_out(self, integration: Integration, command: Command) -> str | None:
+    async def _carry_out(self, integration: Integration, command: Command) -> Done | None:
         payload = command.payload
-        if isinstance(payload, FulfillmentCreate):
-            async with self._standing.calling(integration) as client:
-                result = await client.create_fulfillment(payload)
-            return result.external_id
         if isinstance(payload, EntityFetch):
             await self._fetch(integration, FetchRequest(payload.resource, payload.external_id))
-        return None
+            return None
+        async with self._standing.calling(integration) as client:
+            return await carry_out(client, payload)
 
     async def _stock(self, integration: Integration | None, job: RunningJob) -> None:
         """Push open targets in the store's batches until none is due; then come again for those that wait."""

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from longshore.contracts import FulfillmentCreate, StockSet, SyncResource, Webhook
+from longshore.contracts import (
+    FulfillmentCreate,
+    OrderCancel,
+    OrderMarkPaid,
+    OrderNote,
+    OrderTags,
+    StockSet,
+    SyncResource,
+    Webhook,
+)
+from longshore.platforms.commanding import NoActions
 from longshore.platforms.protocols import (
+    Done,
     FetchedEntity,
     FetchRequest,
     FulfillmentResult,
@@ -16,12 +27,13 @@ from longshore.platforms.protocols import (
 )
 from longshore_connector_shopify.client import fetching, importing, setup, syncing
 from longshore_connector_shopify.client.admin_api import AdminApi
+from longshore_connector_shopify.client.ordering import OrderChanger, Turns
 from longshore_connector_shopify.client.shipping import Shipper
 from longshore_connector_shopify.client.stock import BATCH, StockSetter
 from longshore_connector_shopify.client.syncing import BULK_FROM
 
 
-class ShopifyClient:
+class ShopifyClient(NoActions):
     """A StoreClient. All tasks of a store share one: it paces them together and ships one command of an order at a
     time."""
 
@@ -30,6 +42,8 @@ class ShopifyClient:
         self._bulk_from = bulk_from
         self._shipper = Shipper(api)
         self._stock = StockSetter(api)
+        turns = Turns()
+        self._orders = OrderChanger(api, turns)
 
     async def check(self) -> StoreInfo:
         """Reach, authenticate, and compare access scopes with what we need."""
@@ -62,6 +76,22 @@ class ShopifyClient:
     async def create_fulfillment(self, command: FulfillmentCreate) -> FulfillmentResult:
         """Tell the store of a shipment, once."""
         return await self._shipper.create(command)
+
+    async def cancel_order(self, command: OrderCancel) -> Done:
+        """Cancel an order, and wait for the store's job."""
+        return await self._orders.cancel(command)
+
+    async def add_note(self, command: OrderNote) -> Done:
+        """Add a paragraph to the order's note."""
+        return await self._orders.add_note(command)
+
+    async def change_tags(self, command: OrderTags) -> Done:
+        """Add tags and take tags away."""
+        return await self._orders.change_tags(command)
+
+    async def mark_paid(self, command: OrderMarkPaid) -> Done:
+        """Write down a payment of what is outstanding."""
+        return await self._orders.mark_paid(command)
 
     async def set_stock(self, targets: Sequence[StockSet]) -> list[StockResult]:
         """Set the stock of up to `stock_batch` listings."""

@@ -18,8 +18,11 @@ REQUIRED = (
     "write_merchant_managed_fulfillment_orders",
 )
 
-# Without these less is known: buyers' own changes, and what carriers report after a shipment.
-OPTIONAL = ("read_customers", "read_fulfillments")
+# Without these less is known and less can be asked: buyers' own changes, what carriers report after a shipment; changes
+# of orders, and of products.
+WRITE_ORDERS = "write_orders"
+WRITE_PRODUCTS = "write_products"
+OPTIONAL = ("read_customers", "read_fulfillments", WRITE_ORDERS)
 
 ASKED = tuple(sorted((*REQUIRED, *OPTIONAL)))
 

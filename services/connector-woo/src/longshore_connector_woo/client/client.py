@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from weakref import WeakValueDictionary
 
 from longshore.contracts import FulfillmentCreate, StockSet, Webhook
+from longshore.platforms.commanding import NoActions
 from longshore.platforms.protocols import (
     FetchedEntity,
     FetchRequest,
@@ -23,7 +24,7 @@ from longshore_connector_woo.client.http import StoreHttp
 from longshore_connector_woo.client.reader import Reader
 
 
-class WooClient:
+class WooClient(NoActions):
     """See StoreClient. Credentials: `consumer_key`, `consumer_secret`, `webhook_secret`.
 
     `allow_private_stores` (development only): private addresses and plain http. `tls_ca_file`: a CA besides the usual.

@@ -24,6 +24,18 @@ FORWARDED = (
     Forwarded("GET", "/api/v1/orders/{order_id}", "order-sync", Scope.READ),
     Forwarded("GET", "/api/v1/orders/{order_id}/revisions", "order-sync", Scope.READ),
     Forwarded("POST", "/api/v1/orders/{order_id}/fulfillments", "order-sync", Scope.ORDERS_WRITE),
+    Forwarded("POST", "/api/v1/orders/{order_id}/cancel", "order-sync", Scope.ORDERS_WRITE),
+    Forwarded("POST", "/api/v1/orders/{order_id}/notes", "order-sync", Scope.ORDERS_WRITE),
+    Forwarded("POST", "/api/v1/orders/{order_id}/refunds", "order-sync", Scope.ORDERS_WRITE),
+    Forwarded("POST", "/api/v1/orders/{order_id}/tags", "order-sync", Scope.ORDERS_WRITE),
+    Forwarded("POST", "/api/v1/orders/{order_id}/mark-paid", "order-sync", Scope.ORDERS_WRITE),
+    Forwarded("POST", "/api/v1/orders/{order_id}/status", "order-sync", Scope.ORDERS_WRITE),
+    Forwarded(
+        "POST", "/api/v1/orders/{order_id}/fulfillments/{fulfillment_id}/tracking", "order-sync", Scope.ORDERS_WRITE
+    ),
+    Forwarded(
+        "POST", "/api/v1/orders/{order_id}/fulfillments/{fulfillment_id}/cancel", "order-sync", Scope.ORDERS_WRITE
+    ),
     Forwarded("GET", "/api/v1/customers", "order-sync", Scope.READ),
     Forwarded("POST", "/api/v1/integrations/{id}/sync", "order-sync", Scope.INTEGRATIONS_OPERATE, of_store=True),
     Forwarded("GET", "/api/v1/integrations/{id}/sync-runs", "order-sync", Scope.READ, of_store=True),

@@ -33,6 +33,7 @@ SHOPIFY_SCOPES = (
     "read_products",
     "write_inventory",
     "write_merchant_managed_fulfillment_orders",
+    "write_orders",
 )
 
 LINK_FOR = timedelta(minutes=15)

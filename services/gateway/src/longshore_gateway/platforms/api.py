@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from longshore.contracts import Contract
-from longshore.platforms.declaration import Availability, Capability, Declaration
+from longshore.platforms.declaration import Ability, Availability, Capability, Declaration
 from longshore_gateway.accounts.api import Org
 
 router = APIRouter(prefix="/api/v1/platforms", tags=["platforms"])
@@ -16,7 +16,8 @@ router = APIRouter(prefix="/api/v1/platforms", tags=["platforms"])
 
 class PlatformView(Contract):
     """A platform. `credentials` is the JSON Schema of what connecting one of its stores takes; secrets have the format
-    `password`. `store_url` is an example of an address; null where none is needed."""
+    `password`. `store_url` is an example of an address; null where none is needed. `commands`: what can be asked of its
+    stores."""
 
     platform: str
     name: str
@@ -25,6 +26,7 @@ class PlatformView(Contract):
     credentials: dict[str, Any]
     store_url: str | None
     setup_steps: list[str]
+    commands: list[Ability] = []
 
 
 class PlatformList(Contract):
@@ -51,4 +53,5 @@ def _view(platform: Declaration) -> PlatformView:
         credentials=platform.credentials_schema(),
         store_url=platform.store_url,
         setup_steps=list(platform.setup_steps),
+        commands=sorted(platform.commands),
     )

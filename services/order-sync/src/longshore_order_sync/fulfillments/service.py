@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -18,13 +17,11 @@ from longshore.contracts import (
     CommandOutcome,
     CommandStatus,
     CommandView,
-    EntityFetch,
     Fulfillment,
     FulfillmentCreate,
     FulfillmentRequested,
     FulfillmentSettled,
     FulfillmentState,
-    OrderSnapshot,
 )
 from longshore.idempotency import key_reused
 from longshore.ids import OrgId, uuid7
@@ -37,16 +34,16 @@ from longshore_order_sync.fulfillments.store import (
     NewFulfillment,
     create_fulfillment,
     get_by_key,
-    get_hub_fulfillments,
     get_orders_of,
     settle_fulfillment,
 )
 from longshore_order_sync.metrics import OrderMetrics
 from longshore_order_sync.orders import store
-from longshore_order_sync.orders.canonical import HubFulfillment, as_contract, canonical, status_of
+from longshore_order_sync.orders.canonical import HubFulfillment, as_contract, status_of
 from longshore_order_sync.orders.changes import changed
+from longshore_order_sync.orders.locked import LockedOrder, lock_order, look_again, read_order, touch
 from longshore_order_sync.orders.messages import REPLY_TO, fulfillment_event, order_changed
-from longshore_order_sync.orders.state import Head, Known, facts_of, summary_of
+from longshore_order_sync.orders.state import Head, summary_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +52,6 @@ class Requested:
 
     fulfillment: Fulfillment
     command: CommandView
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """All that is known of one order, read under its lock."""
-
-    head: Head
-    known: Known
-    snapshot: OrderSnapshot
-    fulfillments: Sequence[HubFulfillment]
 
 
 class Fulfillments:
@@ -81,7 +68,7 @@ class Fulfillments:
         Raises Problem: 404 no such order, 409 nothing of the kind is left to ship, 422 wrong lines or key.
         """
         async with self._engine.begin() as conn:
-            order = await _read_locked(conn, order_id)
+            order = await lock_order(conn, order_id)
             if order is None or order.head.org_id != org_id:
                 raise not_found("The order")
             if key is not None and (earlier := await get_by_key(conn, order_id, key)) is not None:
@@ -90,8 +77,8 @@ class Fulfillments:
         self._metrics.fulfillments[FulfillmentState.PENDING].inc()
         return requested
 
-    async def _request(self, conn: AsyncConnection, order: _Order, wanted: Shipment, key: str | None) -> Requested:
-        current = canonical(order.snapshot, facts_of(order.known, order.head.newest, order.fulfillments))
+    async def _request(self, conn: AsyncConnection, order: LockedOrder, wanted: Shipment, key: str | None) -> Requested:
+        current = order.canonical()
         pieces = plan(current, wanted, order.fulfillments)
         now = self._clock()
         command = Command(
@@ -115,7 +102,7 @@ class Fulfillments:
         hub = await create_fulfillment(conn, _new_fulfillment(command, pieces, wanted, key))
         await create_command(conn, order.head.org_id, view)
         await store.mark_shipping(conn, order.head.id, order.head.org_id)
-        await _touch(conn, order.head)
+        await touch(conn, order.head)
         await outbox.add(
             conn, SCHEMA, [fulfillment_event(_requested(command), order.head.external_id), command_message(command)]
         )
@@ -164,7 +151,7 @@ class Fulfillments:
     ) -> list[Message]:
         at = state.finished_at or outcome.at
         await settle_fulfillment(conn, outcome.command_id, status, outcome.fulfillment_external_id, at)
-        order = await _read(conn, order_id)
+        order = await read_order(conn, order_id)
         if order is None:
             return []
         hub = next(each for each in order.fulfillments if each.command_id == outcome.command_id)
@@ -179,8 +166,8 @@ class Fulfillments:
             error=state.error,
             at=at,
         )
-        order_status = status_of(order.snapshot, facts_of(order.known, order.head.newest, order.fulfillments))
-        head = await _touch(conn, replace(order.head, status=order_status.value))
+        order_status = status_of(order.snapshot, order.facts)
+        head = await touch(conn, replace(order.head, status=order_status.value))
         now = self._clock()
         messages = [
             fulfillment_event(event, order.head.external_id),
@@ -190,45 +177,11 @@ class Fulfillments:
                 now,
             ),
         ]
+        # A store that refuses to ship may have the order otherwise than we do: cancelled or deleted, and said nothing.
         # No attempts: the store was not asked (not connected any more, or a rebuild, which calls no store).
         if status is FulfillmentState.FAILED and outcome.attempts:
-            messages.append(command_message(_look_again(order, now)))
+            messages.append(command_message(look_again(order, now)))
         return messages
-
-
-def _look_again(order: _Order, now: datetime) -> Command:
-    """A store that refuses to ship may have the order otherwise than we do: cancelled or deleted, and said nothing."""
-    return Command(
-        id=uuid7(),
-        org_id=order.head.org_id,
-        integration_id=order.head.integration_id,
-        platform=order.snapshot.platform,
-        payload=EntityFetch(resource="order", external_id=order.head.external_id),
-        reply_to=REPLY_TO,
-        created_at=now,
-    )
-
-
-async def _read_locked(conn: AsyncConnection, order_id: UUID) -> _Order | None:
-    await store.lock_orders(conn, [order_id])
-    return await _read(conn, order_id)
-
-
-async def _read(conn: AsyncConnection, order_id: UUID) -> _Order | None:
-    known = (await store.get_known(conn, [order_id])).get(order_id)
-    if known is None or known.head is None:
-        return None
-    head = known.head
-    snapshot = (await store.get_snapshots(conn, {order_id: head.content}))[order_id]
-    fulfillments = await get_hub_fulfillments(conn, [order_id]) if known.has_fulfillments else {}
-    return _Order(head, known, snapshot, fulfillments.get(order_id, ()))
-
-
-async def _touch(conn: AsyncConnection, head: Head) -> Head:
-    """Write the row under its lock, so that a batch that has read it before starts again."""
-    head = replace(head, row_version=head.row_version + 1)
-    await store.write_heads(conn, [head])
-    return head
 
 
 async def _repeat(conn: AsyncConnection, head: Head, hub: HubFulfillment, digest: str, wanted: Shipment) -> Requested:

@@ -103,6 +103,28 @@ async def settle_fulfillment(
     )
 
 
+async def cancel_fulfillment(conn: AsyncConnection, fulfillment_id: UUID, at: datetime) -> bool:
+    """A fulfilment of ours was taken back; whether it was one that stood."""
+    # unscoped: by ids of orders and commands, each of one organisation
+    found = await conn.execute(
+        update(fulfillments)
+        .where(fulfillments.c.id == fulfillment_id, fulfillments.c.status == FulfillmentState.SUCCESS.value)
+        .values(status=FulfillmentState.CANCELLED.value, settled_at=at)
+    )
+    return found.rowcount > 0
+
+
+async def track_fulfillment(conn: AsyncConnection, fulfillment_id: UUID, tracking: Tracking | None) -> bool:
+    """A fulfilment of ours is followed otherwise from now on; whether it is one."""
+    # unscoped: by ids of orders and commands, each of one organisation
+    found = await conn.execute(
+        update(fulfillments)
+        .where(fulfillments.c.id == fulfillment_id)
+        .values(tracking=None if tracking is None else tracking.model_dump(mode="json"))
+    )
+    return found.rowcount > 0
+
+
 def _hub(row: Row[tuple[object, ...]]) -> HubFulfillment:
     return HubFulfillment(
         id=row.id,

@@ -203,13 +203,14 @@ def _match(stores: Sequence[Fulfillment], hubs: Sequence[HubFulfillment]) -> dic
         # Where the connector keeps our id at the store. It counts even if we believe that the store refused.
         if (hub := everything.pop(store.id, None)) is not None:
             matches[id(store)] = hub
-    free = {hub.id: hub for hub in everything.values() if hub.status not in _DEAD}
-    by_external_id = {hub.external_id: hub for hub in free.values() if hub.external_id is not None}
+    # So does the store's id of it: one that was taken back is the same one, whatever the store's last word was.
+    by_external_id = {hub.external_id: hub for hub in everything.values() if hub.external_id is not None}
     for store in stores:
         if id(store) in matches or store.external_id is None:
             continue
         if (hub := by_external_id.pop(store.external_id, None)) is not None:
-            matches[id(store)] = free.pop(hub.id)
+            matches[id(store)] = everything.pop(hub.id)
+    free = {hub.id: hub for hub in everything.values() if hub.status not in _DEAD}
     for store in stores:
         if id(store) in matches or store.status in _DEAD:
             continue

@@ -9,7 +9,13 @@ from datetime import datetime
 from uuid import UUID
 
 from longshore.broker import ORDERS_EVENTS, Message, cloudevent_headers
-from longshore.contracts import FulfillmentRequested, FulfillmentSettled, OrderChanged
+from longshore.contracts import (
+    FulfillmentRequested,
+    FulfillmentSettled,
+    OrderActionRequested,
+    OrderActionSettled,
+    OrderChanged,
+)
 
 REPLY_TO = "order-sync"
 SOURCE = f"/{REPLY_TO}"
@@ -51,6 +57,25 @@ def fulfillment_event(event: FulfillmentRequested | FulfillmentSettled, order_ex
             subject=str(event.order_id),
             id=f"{event.fulfillment_id}:{'requested' if requested else 'settled'}",
             time=event.requested_at if isinstance(event, FulfillmentRequested) else event.at,
+            org_id=event.org_id,
+            integration_id=event.integration_id,
+        ),
+    )
+
+
+def action_event(event: OrderActionRequested | OrderActionSettled, order_external_id: str) -> Message:
+    """A decision about an order, or its end, on orders.events."""
+    requested = isinstance(event, OrderActionRequested)
+    return Message(
+        ORDERS_EVENTS.name,
+        stream_key(event.integration_id, order_external_id),
+        event.to_json(),
+        cloudevent_headers(
+            type=event.event_type,
+            source=SOURCE,
+            subject=str(event.order_id),
+            id=f"{event.command_id}:{'requested' if requested else 'settled'}",
+            time=event.requested_at if isinstance(event, OrderActionRequested) else event.at,
             org_id=event.org_id,
             integration_id=event.integration_id,
         ),

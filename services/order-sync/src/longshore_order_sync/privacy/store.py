@@ -32,7 +32,15 @@ _ORDERS_AMONG = text(_AMONG.format(schema=SCHEMA, table="erased_orders", id="ord
 _CUSTOMERS_AMONG = text(_AMONG.format(schema=SCHEMA, table="erased_customers", id="customer_id"))
 
 # What hangs on an order, and the order last: a stop in between leaves what is found again.
-_OF_ORDERS = ("order_revisions", "order_search", "order_facts", "fulfillments", "commands", "erased_orders")
+_OF_ORDERS = (
+    "order_revisions",
+    "order_search",
+    "order_facts",
+    "fulfillments",
+    "order_actions",
+    "commands",
+    "erased_orders",
+)
 
 
 async def erased_among_orders(conn: AsyncConnection, ids: Iterable[UUID], stores: Iterable[UUID]) -> Erased:

@@ -67,6 +67,7 @@ class Engine:
 
     def execute(self, query: str, variables: Mapping[str, Any], operation_name: str | None = None) -> Node:
         """The whole answer: data, errors, extensions. Never raises for a bad request."""
+        self.shop.jobs.run()
         checked = _checked(query)
         if isinstance(checked, list):
             return {"errors": checked}
@@ -197,6 +198,7 @@ class Engine:
             "refund": lambda args: self._node(args["id"], "Refund"),
             "fulfillment": lambda args: self._node(args["id"], "Fulfillment"),
             "fulfillmentOrder": lambda args: self._node(args["id"], "FulfillmentOrder"),
+            "job": lambda args: self._node(args["id"], "Job"),
             "webhookSubscriptions": self._subscriptions,
             "webhookSubscription": lambda args: self._node(args["id"], "WebhookSubscription"),
             "node": lambda args: self._node(args["id"], None),
@@ -228,6 +230,7 @@ class Engine:
             "FulfillmentOrder": lambda: nodes.fulfillment_order(*shop.fulfillment_orders[number]),
             "Fulfillment": lambda: nodes.fulfillment(*shop.fulfillments[number]),
             "Refund": lambda: nodes.refund(*shop.refunds[number]),
+            "Job": lambda: nodes.job(number),
             "Customer": lambda: nodes.customer(next(c for c in shop.buyers.customers if c.id == number)),
             "WebhookSubscription": lambda: nodes.subscription(shop.webhooks.subscriptions[number]),
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +16,7 @@ from longshore_devkit.stores.shopify.shop import Shop, ShopError
 from longshore_devkit.stores.shopify.webhooks import Subscription, topic_of
 
 MAX_QUANTITY = 1_000_000_000
+MAX_TAG = 40
 
 _REASONS = (
     "correction cycle_count_available damaged movement_created movement_updated movement_received movement_canceled "
@@ -42,6 +43,9 @@ class Mutations:
             "inventoryAdjustQuantities": self.inventory_adjust,
             "orderCancel": self.order_cancel,
             "orderUpdate": self.order_update,
+            "orderMarkAsPaid": self.order_mark_paid,
+            "tagsAdd": self.tags_add,
+            "tagsRemove": self.tags_remove,
         }
 
     def webhook_create(self, args: Args) -> Node:
@@ -159,12 +163,14 @@ class Mutations:
             missing = [_error(["orderId"], "Order does not exist", "NOT_FOUND")]
             return {"job": None, "orderCancelUserErrors": missing, "userErrors": []}
         try:
-            self._shop.cancel(order_id, reason=args["reason"].lower(), restock=args["restock"], refund=refund)
+            self._shop.must_be_cancellable(order_id)
         except ShopError as problem:
             refused = [_error(["orderId"], str(problem), "INVALID")]
             return {"job": None, "orderCancelUserErrors": refused, "userErrors": []}
-        job = {"id": gid("Job", order_id), "done": True, "query": None}
-        return {"job": job, "orderCancelUserErrors": [], "userErrors": []}
+        job = self._shop.jobs.begin(
+            lambda: self._shop.cancel(order_id, reason=args["reason"].lower(), restock=args["restock"], refund=refund)
+        )
+        return {"job": self._nodes.job(job), "orderCancelUserErrors": [], "userErrors": []}
 
     def order_update(self, args: Args) -> Node:
         given = args["input"]
@@ -175,6 +181,36 @@ class Mutations:
             raise GraphQLError("The simulated store updates an order's note, tags and email only.")
         self._shop.annotate(order, note=given.get("note", order.note), tags=given.get("tags", order.tags))
         return {"order": self._nodes.order(order), "userErrors": []}
+
+    def order_mark_paid(self, args: Args) -> Node:
+        order = self._shop.orders.get(number_of(args["input"]["id"]))
+        if order is None:
+            return {"order": None, "userErrors": [_error(["id"], "Order does not exist")]}
+        try:
+            self._shop.mark_paid(order)
+        except ShopError as problem:
+            return {"order": None, "userErrors": [_error(["id"], str(problem))]}
+        return {"order": self._nodes.order(order), "userErrors": []}
+
+    def tags_add(self, args: Args) -> Node:
+        return self._tags(args, add=args["tags"])
+
+    def tags_remove(self, args: Args) -> Node:
+        return self._tags(args, remove=args["tags"])
+
+    def _tags(self, args: Args, add: Sequence[str] = (), remove: Sequence[str] = ()) -> Node:
+        """Of orders only; tags are compared without case, and kept in the order of the alphabet."""
+        order = self._shop.orders.get(number_of(args["id"]))
+        if order is None:
+            return {"node": None, "userErrors": [_error(["id"], "Resource not found")]}
+        if any(len(tag) > MAX_TAG for tag in add):
+            return {"node": None, "userErrors": [_error(["tags"], "Tags exceeds 40 characters limit")]}
+        gone = {tag.casefold() for tag in remove}
+        there = {tag.casefold(): tag for tag in order.tags if tag.casefold() not in gone}
+        tags = sorted((there | {tag.casefold(): tag for tag in add if tag.casefold() not in there}).values())
+        if tags != order.tags:
+            self._shop.annotate(order, note=order.note, tags=tags)
+        return {"node": self._nodes.order(order), "userErrors": []}
 
     def _uri_problem(self, uri: str, topic: str, own_id: int | None) -> Node | None:
         parts = urlsplit(uri)

@@ -269,6 +269,15 @@ class CatalogueNodes:
             "updatedAt": iso(subscription.updated_at),
         }
 
+    def job(self, number: int) -> Node:
+        """A Job. KeyError when there is none."""
+        return {
+            "__typename": "Job",
+            "id": gid("Job", number),
+            "done": self.shop.jobs.is_done(number),
+            "query": None,
+        }
+
     def products(self, args: Args) -> Node:
         found = matches(args.get("query"), _PRODUCT_FIELDS)
         keys = {"UPDATED_AT": lambda p: (p.updated_at, p.id), "CREATED_AT": lambda p: (p.created_at, p.id)}

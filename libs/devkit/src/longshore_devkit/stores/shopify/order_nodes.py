@@ -80,6 +80,7 @@ class OrderNodes(LineNodes):
             "dutiesIncluded": False,
             "requiresShipping": any(line.requires_shipping for line in order.lines),
             "displayFinancialStatus": financial_status(order).upper(),
+            "canMarkAsPaid": order.cancelled_at is None and totals(order).outstanding > 0,
             "displayFulfillmentStatus": _FULFILLMENT_WORDS[fulfillment_status(order)],
             "fulfillable": any(line.fulfillable for line in order.lines),
             "returnStatus": "NO_RETURN",

@@ -18,6 +18,18 @@ from graphql import GraphQLObjectType, GraphQLSchema, build_client_schema
 SCHEMA_ENV = "LONGSHORE_SHOPIFY_SCHEMA"
 """Environment variable with the path of an `admin_<version>.json.gz` to use instead of the npm package's."""
 
+# Which of them a token needs depends on what they are given, so the schema's own list leaves them out.
+_BY_WHAT_THEY_CHANGE = {
+    "Mutation.refundCreate": ("write_orders", "write_marketplace_orders"),
+    "Mutation.tagsAdd": ("write_orders",),
+    "Mutation.tagsRemove": ("write_orders",),
+    "Mutation.fulfillmentCancel": (
+        "write_assigned_fulfillment_orders",
+        "write_merchant_managed_fulfillment_orders",
+        "write_third_party_fulfillment_orders",
+    ),
+}
+
 _IDEMPOTENCY_REQUIRED = "idempotency key is required"
 
 
@@ -37,8 +49,11 @@ def load_admin_schema(version: str = "2026-07") -> GraphQLSchema:
 
 @lru_cache(maxsize=4)
 def required_scopes(version: str = "2026-07") -> Mapping[str, tuple[str, ...]]:
-    """Access scopes by `Type` or `Type.field`; any one of them is enough. What is not listed needs none."""
-    scopes: dict[str, tuple[str, ...]] = {}
+    """Access scopes by `Type` or `Type.field`; any one of them is enough. What is not listed needs none.
+
+    `tagsAdd` and its like change many kinds of thing: here orders.
+    """
+    scopes: dict[str, tuple[str, ...]] = dict(_BY_WHAT_THEY_CHANGE)
     for item in _document(version)["offline_scopes"]["items"]:
         if item["offlineScopes"]:
             field = item.get("fieldName")

@@ -14,6 +14,7 @@ from longshore_devkit.stores.shopify import rest, rest_orders
 from longshore_devkit.stores.shopify.buyers import Buyers, Habits
 from longshore_devkit.stores.shopify.catalogue import Ids, make_locations, make_products
 from longshore_devkit.stores.shopify.grants import Grants
+from longshore_devkit.stores.shopify.jobs import Jobs
 from longshore_devkit.stores.shopify.model import (
     Fulfillment,
     FulfillmentOrder,
@@ -116,6 +117,7 @@ class Shop:
             timeout_s=config.delivery_timeout_s,
         )
         self.grants = Grants(config, self._clock)
+        self.jobs = Jobs(self.ids)
         self.installed = True
         self._number = 1000
 
@@ -193,11 +195,7 @@ class Shop:
 
     def cancel(self, order_id: int, *, reason: str = "customer", restock: bool = True, refund: bool = True) -> Order:
         """Cancel an order that has not shipped; paid ones are refunded when asked."""
-        order = self.order(order_id)
-        if order.cancelled_at is not None:
-            raise ShopError("the order is already cancelled")
-        if any(line.fulfilled for line in order.lines):
-            raise ShopError("the order has fulfillments")
+        order = self.must_be_cancellable(order_id)
         event, now = self.webhooks.event_id(), self.now()
         order.cancelled_at = order.closed_at = now
         order.cancel_reason = reason
@@ -215,6 +213,27 @@ class Shop:
             self._publish("refunds/create", lambda: rest_orders.refund_payload(order, refund_made), event)
         self._send_order(order, ["cancelled", "updated"], event)
         return order
+
+    def must_be_cancellable(self, order_id: int) -> Order:
+        """The order. ShopError when it is cancelled, or has shipped."""
+        order = self.order(order_id)
+        if order.cancelled_at is not None:
+            raise ShopError("the order is already cancelled")
+        if any(line.fulfilled for line in order.lines):
+            raise ShopError("the order has fulfillments")
+        return order
+
+    def mark_paid(self, order: Order) -> None:
+        """The merchant was paid what is outstanding, outside of the shop."""
+        due = totals(order).outstanding
+        if order.cancelled_at is not None or due <= 0:
+            raise ShopError("Order cannot be marked as paid.")
+        transaction = Transaction(self.ids.next("transaction"), "sale", due, self.now(), gateway="manual")
+        order.transactions.append(transaction)
+        if fulfillment_status(order) == "fulfilled":
+            order.closed_at = self.now()
+        self._touch(order)
+        self._send_order(order, ["paid", "updated"], self.webhooks.event_id())
 
     def edit(self, order_id: int) -> Order:
         """A merchant's edit: a unit is removed where a line has several, else another article is added and paid."""
