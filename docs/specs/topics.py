@@ -30,6 +30,8 @@ from longshore.contracts import (
     FulfillmentRequested,
     FulfillmentSettled,
     IntegrationChanged,
+    OrderActionRequested,
+    OrderActionSettled,
     OrderChanged,
     OrderDeleted,
     OrderOversold,
