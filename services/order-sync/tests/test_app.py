@@ -100,12 +100,16 @@ async def test_poison_goes_to_the_dead_letters_and_the_stream_goes_on(client: An
     )
     await send(service, "commerce.orders", shop.snapshot())
     await eventually(lambda: found(client, f"/api/v1/orders/{shop.order_id()}"))
-    metrics = (await client.get("/metrics")).text
-    assert 'longshore_dead_letters_total{group="order-sync.orders",topic="commerce.orders"} 1.0' in metrics
+    counted = 'longshore_dead_letters_total{group="order-sync.orders",topic="commerce.orders"} 1.0'
+    await eventually(lambda: metric(client, counted))
 
 
 async def send(service: Service, topic: str, entity: Any) -> None:
     await service.producer.send(Message(topic, "key", entity.to_json(), {"ce_type": entity.event_type}))
+
+
+async def metric(client: httpx.AsyncClient, line: str) -> bool:
+    return line in (await client.get("/metrics")).text
 
 
 async def found(client: httpx.AsyncClient, path: str, **wanted: Any) -> Any:
