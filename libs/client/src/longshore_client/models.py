@@ -63,7 +63,8 @@ class PlatformState(StrEnum):
 
 
 class PlatformInfo(Contract):
-    """A platform. `credentials` is the JSON Schema of what connecting one of its stores takes."""
+    """A platform. `credentials` is the JSON Schema of what connecting one of its stores takes; `commands` is what its
+    stores can be asked."""
 
     platform: str
     name: str
@@ -72,6 +73,7 @@ class PlatformInfo(Contract):
     credentials: dict[str, Any] = {}
     store_url: str | None = None
     setup_steps: list[str] = []
+    commands: list[str] = []
 
 
 class Platforms(Contract):
