@@ -18,6 +18,9 @@ from longshore_client.cli.session import Session, pass_session
 from longshore_client.models import CommandAccepted
 
 
+__all__ = ["orders"]
+
+
 class Amount(click.ParamType[Money]):
     """12.50EUR: a decimal number and its currency."""
 
