@@ -57,7 +57,7 @@ def hanging_up(code: str) -> Trouble:
 OF_WOO = (
     trouble("down", "connection-lost", down_rate=1),
     trouble("slow", latency_ms=1_500),
-    trouble("a page", "not-json", html_rate=1),
+    trouble("a page", "maintenance", html_rate=1),
     trouble("a warning before the JSON", warning_rate=1),
     trouble("half of the JSON", "broken-json", truncated_rate=1),
     trouble("a wrong content type", wrong_type_rate=1),

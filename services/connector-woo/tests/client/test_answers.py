@@ -65,7 +65,7 @@ class TestErrors:
         ("status", "content", "kind", "code"),
         [
             (200, b"<!DOCTYPE html><html>", StoreUnavailable, "not-json"),
-            (200, b"", StoreUnavailable, "not-json"),
+            (200, b"", StoreUnavailable, "empty"),
             (200, b'[{"id":5},{"id"', StoreUnavailable, "broken-json"),
             (301, b"", StoreRefused, "redirect"),
             (302, b"", StoreUnavailable, "redirect"),

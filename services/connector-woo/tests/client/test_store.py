@@ -73,7 +73,7 @@ class TestCheck:
         woo.faults.html_rate = 1.0
         with pytest.raises(StoreUnavailable) as caught:
             await client.check()
-        assert caught.value.code == "not-json"
+        assert caught.value.code == "maintenance"
 
 
 class TestWebhooks:

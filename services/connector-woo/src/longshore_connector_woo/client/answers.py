@@ -14,9 +14,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from longshore.platforms.protocols import StoreError, StoreRefused, StoreUnauthorized, StoreUnavailable
+from longshore_connector_woo.client import pages
 
 LONGEST_RETRY_AFTER_S = 3600.0
 NO_REST_API = "no-rest-api"
+
+# What plugins say that let people who are logged in use the REST API, and nobody else.
+_CLOSED = frozenset(
+    ("rest_cannot_access", "rest_not_logged_in", "rest_login_required", "rest_disabled", "rest_api_disabled")
+)
 
 _decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=lambda _: None)
 _START = re.compile(r'\{\s*"|\{\s*\}|\[\s*[\{\]]')
@@ -77,9 +83,9 @@ def find_json(text: str) -> tuple[str, Any] | None:
 def read_answer(status: int, headers: Mapping[str, str], content: bytes, now: datetime) -> Answer:
     """The answer, or the StoreError that it is. `headers` by lower-case name."""
     found = find_json(content.decode("utf-8", "replace"))
-    if 200 <= status < 300:
-        if found is None:
-            raise _not_json(content)
+    if found is None and not 300 <= status < 400:
+        raise _without_json(status, headers, content, now)
+    if found is not None and 200 <= status < 300:
         return Answer(status, headers, found[0], found[1])
     error = found[1] if found is not None and isinstance(found[1], dict) else {}
     raise store_error(status, headers, error, now)
@@ -108,20 +114,48 @@ def store_error(status: int, headers: Mapping[str, str], error: Mapping[str, Any
     return StoreRefused(code[:80].replace("_", "-"), message or f"The store refused (HTTP {status}).")
 
 
-def _not_json(content: bytes) -> StoreUnavailable:
-    head = content[:200].lstrip().lower()
-    if head.startswith(b"<"):
-        return StoreUnavailable("not-json", "The store answered with a page instead of JSON (maintenance? a cache?).")
-    if content.lstrip()[:1] in (b"{", b"["):
-        return StoreUnavailable("broken-json", "The store's answer ends in the middle of its JSON.")
+def _without_json(status: int, headers: Mapping[str, str], content: bytes, now: datetime) -> StoreError:
+    """What it means that there is no JSON in an answer."""
+    if status == 401 and headers.get("www-authenticate", "").lower().startswith("basic"):
+        return StoreUnauthorized(
+            "site-password",
+            "The site itself asks for a password before WordPress sees us, as staging sites do: let /wp-json/wc/v3 "
+            "pass without it.",
+        )
+    cause = pages.cause_of(status, headers, content)
+    if cause is not None:
+        return StoreUnavailable(cause.code, cause.detail, retry_after(headers, now))
+    if not 200 <= status < 300:
+        return store_error(status, headers, {}, now)
+    if pages.is_page(content):
+        return StoreUnavailable(
+            "not-json",
+            "The store answered with a page instead of JSON: look at /wp-json/ of it in a browser (a cache? a plugin "
+            "that closes the REST API?).",
+        )
+    if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
+        return StoreUnavailable(
+            "broken-json", "The store's answer ends in the middle of its JSON: PHP ran out of memory or of time there."
+        )
+    if not content.strip():
+        return StoreUnavailable(
+            "empty", "The store answered with nothing: PHP died there, or a cache keeps an empty page."
+        )
     return StoreUnavailable("not-json", "The store answered with something that is not JSON.")
 
 
 def _redirect(status: int, headers: Mapping[str, str]) -> StoreError:
     target = urlsplit(headers.get("location", ""))
+    if "wp-login.php" in target.path:
+        return StoreUnavailable(
+            "login-page", "The store sends us to its login page: let /wp-json/wc/v3 pass without login."
+        )
+    if "captcha" in target.path:
+        return StoreUnavailable("blocked", "The store's host sends us to a captcha: ask it to let /wp-json/wc/v3 pass.")
     where = f"{target.scheme}://{target.hostname}" if target.hostname else "another page"
     detail = (
-        f"The store redirects to {where}; requests with a key are not repeated there. Connect it by its own address."
+        f"The store redirects to {where}; requests with a key are not repeated there. Connect it by the address that "
+        "it redirects to."
     )
     return StoreRefused("redirect", detail) if status in (301, 308) else StoreUnavailable("redirect", detail)
 
@@ -132,11 +166,14 @@ def _unauthorized(code: str, message: str) -> StoreError:
         return StoreUnavailable("nonce", "The store has seen this request before.")
     if "permissions" in message:
         kind = "read-only-key" if "write permissions" in message else "write-only-key"
-        return StoreUnauthorized(kind, f"The store's key lacks a permission: {message}")
+        remedy = "Set it to Read/Write under WooCommerce > Settings > Advanced > REST API."
+        return StoreUnauthorized(kind, f"The store's key lacks a permission: {message} {remedy}")
     if "timestamp" in message.lower():
         return StoreUnauthorized("clock", "The store's clock and ours are more than 15 minutes apart.")
     if code == "woocommerce_rest_authentication_error":
         return StoreUnauthorized("bad-key", f"The store does not accept the key: {message}")
+    if code in _CLOSED:
+        return StoreUnauthorized("rest-api-closed", f"A plugin closes the store's REST API to strangers: {message}")
     detail = message or "The store does not let us in."
     return StoreUnauthorized(
         "not-allowed",

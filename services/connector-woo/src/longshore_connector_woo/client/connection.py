@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from longshore.platforms.protocols import StoreInfo, StoreRefused, StoreUnauthorized, StoreUnavailable
 from longshore_connector_woo.client.answers import NO_REST_API, plain
 from longshore_connector_woo.client.http import StoreHttp
+from longshore_connector_woo.client.pages import NO_WORDPRESS
 
 # Of 2023: the first with High-Performance Order Storage as a rule.
 OLDEST = 8
@@ -20,7 +21,7 @@ async def check(http: StoreHttp, store_url: str) -> StoreInfo:
     try:
         return await _check(http, store_url)
     except StoreUnavailable as error:
-        if error.code == NO_REST_API:
+        if error.code in (NO_REST_API, NO_WORDPRESS):
             # Of a store that has worked it may pass; one that is being connected has another address.
             raise StoreRefused(error.code, error.detail) from None
         raise

@@ -10,16 +10,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
+from aiohttp.http_exceptions import ContentEncodingError
 from yarl import URL
 
 from longshore.platforms.outbound import Lookup, connection_error, store_session, store_url
-from longshore.platforms.protocols import StoreRefused, StoreThrottled
+from longshore.platforms.protocols import StoreRefused, StoreThrottled, StoreUnavailable
 from longshore.platforms.store_clock import clock_ahead_s
-from longshore_connector_woo.client.answers import Answer, read_answer, retry_after
+from longshore_connector_woo.client.answers import NO_REST_API, Answer, read_answer, retry_after
 from longshore_connector_woo.client.oauth import encode, signed_query
 from longshore_connector_woo.client.pace import Pace
 
 API = "/wp-json/wc/v3"
+BEHIND = "/index.php"
 # Four for reading lists (see reader), the others for what must not wait: pushes, shipments, single orders.
 CONNECTIONS = 6
 # WooCommerce answers in 0.1 to 1 s; a batch of 100 products on a small host takes a minute.
@@ -51,6 +53,8 @@ class StoreHttp:
         self._lookup = lookup
         self._pace = Pace()
         self._session: aiohttp.ClientSession | None = None
+        # What stands before /wp-json: where a host has no pretty permalinks, it is behind index.php. None: not known.
+        self._front: str | None = None
         self.clock_ahead_s = 0.0
 
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
@@ -84,7 +88,37 @@ class StoreHttp:
         *,
         with_key: bool = True,
     ) -> Answer:
-        address = f"{store_url(self._store_url, allow_private=self._allow_private)}{path}"
+        """Where the REST API is found behind index.php only, the first answer shows it."""
+        if self._front is not None:
+            return await self._request_at(self._front, method, path, query, body, with_key=with_key)
+        try:
+            answer = await self._request_at("", method, path, query, body, with_key=with_key)
+        except StoreUnavailable as error:
+            if error.code != NO_REST_API:
+                raise
+            try:
+                answer = await self._request_at(BEHIND, method, path, query, body, with_key=with_key)
+            except StoreUnavailable:
+                raise error from None
+            except StoreRefused:
+                self._front = BEHIND
+                raise
+            self._front = BEHIND
+            return answer
+        self._front = ""
+        return answer
+
+    async def _request_at(
+        self,
+        front: str,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Mapping[str, Any] | None,
+        *,
+        with_key: bool,
+    ) -> Answer:
+        address = f"{store_url(self._store_url, allow_private=self._allow_private)}{front}{path}"
         await self._pace.turn()
         headers = {"Accept": "application/json", "User-Agent": "Longshore"}
         text = encode(query)
@@ -125,6 +159,11 @@ class StoreHttp:
                         raise StoreRefused("answer-too-large", "The store's answer is larger than 64 MiB.")
                 answered = {name.lower(): value for name, value in response.headers.items()}
                 return response.status, answered, bytes(received)
+        except aiohttp.ClientPayloadError as error:
+            if isinstance(error.__cause__, ContentEncodingError):
+                detail = "The store's answer is not compressed as it says: look at its cache and compression plugins."
+                raise StoreUnavailable("broken-encoding", detail) from None
+            raise connection_error(error) from None
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
             raise connection_error(error) from None
 
