@@ -108,7 +108,7 @@ def orders(recordings: Any) -> list[dict[str, Any]]:
     return [each for each in bodies if "line_items" in each]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_the_same_in_another_type_is_read_the_same(data: st.DataObject, orders: Any, record: Any) -> None:
     order = data.draw(st.sampled_from(orders))
@@ -125,7 +125,7 @@ def test_the_same_in_another_type_is_read_the_same(data: st.DataObject, orders: 
     assert said(after) == said(before)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_what_cannot_be_read_is_named_and_the_order_arrives(data: st.DataObject, orders: Any, record: Any) -> None:
     order = data.draw(st.sampled_from(orders))
