@@ -84,7 +84,7 @@ async def test_from_snapshot_to_shipped(client: Any, shop: Any) -> None:
         status = await eventually(lambda: found(client, "/internal/status", outbox=0))
         assert {each["group"] for each in status["groups"]} == {
             "order-sync.orders", "order-sync.customers", "order-sync.outcomes", "order-sync.inventory",
-            "order-sync.decisions", "order-sync.syncs",
+            "order-sync.decisions", "order-sync.syncs", "order-sync.repairs",
         }  # fmt: skip
         metrics = (await client.get("/metrics")).text
         assert 'longshore_orders_applied_total{outcome="created"} 1.0' in metrics

@@ -59,7 +59,7 @@ ORG = OrgId(uuid4())
 PLATFORM = Platform.API
 TABLES = (
     f"{SCHEMA}.pgqueuer, {SCHEMA}.pgqueuer_log, {SCHEMA}.stock_targets, {SCHEMA}.done_commands, {SCHEMA}.outbox,"
-    f" {SCHEMA}.sync_runs, {SCHEMA}.sync_items, {SCHEMA}.sync_marks, {VAULT_SCHEMA}.integrations"
+    f" {SCHEMA}.sync_runs, {SCHEMA}.sync_items, {SCHEMA}.sync_marks, {SCHEMA}.heard, {VAULT_SCHEMA}.integrations"
 )
 
 
@@ -99,7 +99,7 @@ class Connector:
         self.shops = Shops()
         self.raw = KeptMessages()
         self.registry = CollectorRegistry()
-        metrics = ConnectorMetrics(self.registry)
+        metrics = self.metrics = ConnectorMetrics(self.registry)
         self.vault = vault or Vault(Sealer([Fernet.generate_key().decode()]))
         self.store = ConnectorStore(SCHEMA)
         self.clients = Clients(self.shops.make_client, metrics)

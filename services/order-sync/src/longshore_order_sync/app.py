@@ -26,6 +26,7 @@ from longshore.contracts import (
     OrderSnapshot,
     Platform,
     SyncRunChanged,
+    WebhooksRepaired,
 )
 from longshore.db import migrations_path
 from longshore.platforms.declaration import find_platforms
@@ -56,7 +57,7 @@ from longshore_order_sync.rebuild import PLAN
 from longshore_order_sync.settings import Settings
 from longshore_order_sync.statehash import state_hash_router
 from longshore_order_sync.syncs.api import syncs_router
-from longshore_order_sync.syncs.consumers import SyncRunsConsumer
+from longshore_order_sync.syncs.consumers import RepairsConsumer, SyncRunsConsumer
 from longshore_order_sync.syncs.service import Syncs
 from longshore_order_sync.syncs.store import past_syncs
 
@@ -131,6 +132,14 @@ def create_app(settings: Settings) -> FastAPI:
         types=[SyncRunChanged.event_type],
         schema=SyncRunChanged,
         description="Progress and ends of sync runs.",
+    )
+    service.subscribe(
+        topics=[INTEGRATIONS_EVENTS],
+        group="order-sync.repairs",
+        apply=rebuilding.after(RepairsConsumer(syncs).apply),
+        types=[WebhooksRepaired.event_type],
+        schema=WebhooksRepaired,
+        description="Webhooks that were put right: what they did not deliver is read.",
     )
     service.outbox(SCHEMA, withhold=rebuilding)
     return service.app(

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
-from longshore.contracts import SyncMode, SyncRun, SyncStatus, SyncTrigger
-from longshore_order_sync.syncs.rules import serving
+from longshore.contracts import (
+    Platform,
+    SyncMode,
+    SyncRun,
+    SyncStatus,
+    SyncTrigger,
+    WebhookRepair,
+    WebhooksRepaired,
+    WebhookStatus,
+)
+from longshore_order_sync.syncs.rules import concerned, repair_run_id, serving
 
 
 def run(resource: str, mode: str) -> SyncRun:
@@ -40,3 +49,33 @@ def test_a_run_serves_who_asks_for_no_more_than_it_reads(under_way: str, asked: 
 
 def test_another_resource_does_not_serve() -> None:
     assert serving([run("products", "full")], "orders", SyncMode.FULL) is None
+
+
+def repaired(*topics: str) -> WebhooksRepaired:
+    return WebhooksRepaired(
+        integration_id=UUID(int=1),
+        org_id=UUID(int=2),
+        platform=Platform.WOOCOMMERCE,
+        webhooks=[WebhookRepair(topic=each, was=WebhookStatus.DISABLED) for each in topics],
+        at=datetime(2026, 11, 28, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize(
+    ("topics", "read"),
+    [
+        (["order.created", "order.updated"], ["orders"]),
+        (["customer.updated", "product.updated"], ["products", "customers"]),
+        (["refunds/create"], ["orders"]),
+        (["INVENTORY_LEVELS_UPDATE", "orders/create"], ["inventory", "orders"]),
+        (["app/uninstalled"], []),
+    ],
+)
+def test_what_may_have_changed_without_a_word(topics: list[str], read: list[str]) -> None:
+    assert concerned(repaired(*topics)) == read
+
+
+def test_an_event_that_comes_again_names_the_same_runs() -> None:
+    event = repaired("order.created")
+    assert repair_run_id(event, "orders") == repair_run_id(event.model_copy(), "orders")
+    assert repair_run_id(event, "orders") != repair_run_id(event, "products")

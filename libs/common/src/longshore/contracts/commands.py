@@ -75,6 +75,7 @@ class SyncStart(Contract):
     type: Literal["sync.start"] = "sync.start"
     resource: Literal["orders", "products", "customers", "inventory"]
     mode: Literal["incremental", "full"]
+    trigger: Literal["request", "repair"] = "request"
 
 
 class SyncCancel(Contract):

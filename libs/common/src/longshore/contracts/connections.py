@@ -39,12 +39,14 @@ class ConnectionTest(Contract):
 
 
 class WebhookStatus(StrEnum):
-    """`wrong`: it is there, but not as it must be (`detail` says how)."""
+    """`wrong`: it is there, but not as it must be (`detail` says how). `silent`: the store calls it active, and polling
+    sees changes that it does not deliver."""
 
     ACTIVE = "active"
     MISSING = "missing"
     DISABLED = "disabled"
     WRONG = "wrong"
+    SILENT = "silent"
 
 
 class Webhook(Contract):
@@ -65,7 +67,8 @@ class WebhookRepair(Contract):
 
 class WebhooksRepaired(Contract):
     """Webhooks of a store were put right: what it had to say meanwhile was not delivered. On `integrations.events`,
-    keyed by integration."""
+    keyed by integration. `heard_at`: the last delivery before, as far as one is known; what has changed since is read
+    by sync runs with the trigger `repair`."""
 
     event_type: ClassVar[str] = "longshore.integration.webhooks_repaired.v1"
 
@@ -73,4 +76,5 @@ class WebhooksRepaired(Contract):
     org_id: UUID
     platform: Platform
     webhooks: list[WebhookRepair]
+    heard_at: UtcDatetime | None = None
     at: UtcDatetime

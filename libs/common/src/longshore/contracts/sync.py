@@ -20,11 +20,12 @@ class SyncMode(StrEnum):
 
 
 class SyncTrigger(StrEnum):
-    """Why a run was begun."""
+    """Why a run was begun. `repair`: the store's webhooks were put right, and had not delivered for a while."""
 
     REQUEST = "request"
     SCHEDULE = "schedule"
     CONNECTION = "connection"
+    REPAIR = "repair"
 
 
 class SyncStatus(StrEnum):

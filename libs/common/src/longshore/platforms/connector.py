@@ -24,6 +24,7 @@ from longshore.platforms.accepting import AcceptCommands, FollowIntegrations
 from longshore.platforms.access import GrantedClients, GrantedTokens
 from longshore.platforms.clients import Clients, MakeClient
 from longshore.platforms.connecting import ConnectStore
+from longshore.platforms.heard import Ears, HeardStore
 from longshore.platforms.inspection import Inspection, inspection_router
 from longshore.platforms.job_runner import JobQueue
 from longshore.platforms.jobs import JobTables, RunningJob
@@ -230,6 +231,7 @@ def _subscribe(
             metrics,
             connector.snapshot_topics,
             rebuilding.translated_before,
+            Ears(platform, service.engine, HeardStore(connector.schema), metrics),
         ).apply,
         description="Exact bytes of the platform, translated into normalized events.",
     )

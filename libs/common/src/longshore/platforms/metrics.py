@@ -43,6 +43,12 @@ class ConnectorMetrics:
             ["platform", "was"],
             registry=registry,
         )
+        self.missed_deliveries = Counter(
+            "longshore_missed_deliveries_total",
+            "Changes of orders and products that polling saw and no delivery of the store's webhooks had brought.",
+            ["platform", "resource"],
+            registry=registry,
+        )
         self.synced = Counter(
             "longshore_synced_entities_total",
             "Orders, products, customers and stock items that sync runs have read into the raw log.",

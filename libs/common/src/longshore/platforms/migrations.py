@@ -1,5 +1,5 @@
 """The migrations of every connector's tables of the kit: its 0001 calls `upgrade`, its 0002 `upgrade_0002`, its 0003
-`upgrade_0003`.
+`upgrade_0003`, its 0004 `upgrade_0004`.
 
 Written out, not made from tables.py: this is what the revisions were, whatever the tables become.
 """
@@ -135,3 +135,22 @@ def downgrade_0003(schema: str) -> None:
     """Back to revision 0002."""
     for name in ("sync_marks", "sync_items", "sync_runs"):
         op.drop_table(name, schema=schema)
+
+
+def upgrade_0004(schema: str) -> None:
+    """When each store was last heard, and how many deliveries were missed since."""
+    op.create_table(
+        "heard",
+        sa.Column("integration_id", sa.Uuid, primary_key=True),
+        sa.Column("resource", sa.Text, primary_key=True),
+        sa.Column("org_id", sa.Uuid, nullable=False),
+        sa.Column("heard_at", sa.DateTime(timezone=True)),
+        sa.Column("missed", sa.Integer, nullable=False),
+        sa.Column("renewed_at", sa.DateTime(timezone=True)),
+        schema=schema,
+    )
+
+
+def downgrade_0004(schema: str) -> None:
+    """Back to revision 0003."""
+    op.drop_table("heard", schema=schema)

@@ -19,6 +19,8 @@ RECEIVED_HEADER = "ce_time"
 RESOURCE_HEADER = "longshore-resource"
 EXTERNAL_ID_HEADER = "longshore-external-id"
 GONE_HEADER = "longshore-gone"
+# What an incremental run read: it is compared with what deliveries brought.
+POLLED_HEADER = "longshore-polled"
 
 RESOURCES = frozenset(get_args(Resource))
 
@@ -78,8 +80,10 @@ def fetched_message(
     entity: FetchedEntity,
     fetched_at: datetime,
     fetch_id: str,
+    *,
+    polled: bool = False,
 ) -> Message:
-    """The raw record of one entity that a connector read from the store."""
+    """The raw record of one entity that a connector read from the store; `polled`: by an incremental run."""
     headers = delivery_headers(
         store_headers(platform, org_id, integration_id, Origin.FETCH),
         topic_name="",
@@ -91,6 +95,8 @@ def fetched_message(
     headers[EXTERNAL_ID_HEADER] = entity.external_id
     if entity.gone:
         headers[GONE_HEADER] = "1"
+    if polled:
+        headers[POLLED_HEADER] = "1"
     return Message(RAW(platform.value).name, stream_key(integration_id, entity.external_id), entity.body, headers)
 
 

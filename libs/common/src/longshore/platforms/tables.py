@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from longshore.contracts import Command, CommandOutcome
 from longshore.outbox import outbox_table
+from longshore.platforms.heard import hearing_table
 from longshore.platforms.sync.tables import past_syncs, sync_tables
 from longshore.pruning import Past
 
@@ -50,6 +51,7 @@ def connector_metadata(schema: str) -> MetaData:
         Index("done_commands_by_age", "done_at"),
     )
     sync_tables(metadata)
+    hearing_table(metadata)
     outbox_table(metadata, schema)
     return metadata
 

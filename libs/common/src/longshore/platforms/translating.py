@@ -28,6 +28,8 @@ from longshore.contracts import (
     ProductSnapshot,
     StockLevel,
 )
+from longshore.platforms.heard import Ears
+from longshore.platforms.hearing import Hearing
 from longshore.platforms.jobs import Lane, NewJob, QueueJobs
 from longshore.platforms.metrics import ConnectorMetrics
 from longshore.platforms.protocols import NormalizedEvent, RawRecord, Translator, Untranslatable
@@ -58,8 +60,10 @@ class TranslateRaw:
         metrics: ConnectorMetrics,
         snapshot_topics: frozenset[str] = frozenset(),
         asked_before: Callable[[Record], bool] = lambda record: False,
+        ears: Ears | None = None,
     ) -> None:
-        """`asked_before`: whether what a record asks for was asked when it was translated first (a rebuild)."""
+        """`asked_before`: whether what a record asks for was asked when it was translated first (a rebuild). `ears`:
+        who is told of deliveries that were missed."""
         self._platform = platform
         self._translator = translator
         self._producer = producer
@@ -68,6 +72,8 @@ class TranslateRaw:
         self._metrics = metrics
         self._repeats = Repeats(snapshot_topics)
         self._asked_before = asked_before
+        self._ears = ears
+        self._hearing = Hearing()
 
     async def apply(self, records: Sequence[Record]) -> Sequence[Rejected]:
         """Publish what the records mean, queue what has to be fetched. Safe to repeat: same records, same events."""
@@ -75,12 +81,16 @@ class TranslateRaw:
         rejected: list[Rejected] = []
         messages: list[Message] = []
         jobs: list[NewJob] = []
+        told: list[tuple[Record, RawRecord, Sequence[NormalizedEvent]]] = []
         fresh = self._repeats.without(records)
         ignored = 0
         for record in fresh:
             try:
                 raw = read_raw(record, self._platform)
                 translation = self._translator.translate(raw)
+                before = self._asked_before(record)
+                if not before:
+                    told.append((record, raw, translation.events))
                 messages.extend(to_message(event, raw, n) for n, event in enumerate(translation.events))
                 jobs.extend(
                     NewJob(
@@ -90,7 +100,7 @@ class TranslateRaw:
                         f"fetch/{raw.ref.topic}/{raw.ref.partition}/{raw.ref.offset}/{n}",
                     )
                     for n, each in enumerate(translation.fetches)
-                    if not self._asked_before(record)
+                    if not before
                 )
             except Untranslatable as error:
                 rejected.append(Rejected(record, str(error), error))
@@ -103,6 +113,8 @@ class TranslateRaw:
         if jobs:
             async with self._engine.begin() as conn:
                 await self._jobs.add(conn, jobs)
+        if self._ears is not None:
+            await self._ears.note(self._hearing.listen(told, records))
         self._repeats.remember(records, [each.record for each in rejected])
         self._count(records, fresh, ignored, rejected, messages, started)
         return rejected

@@ -22,13 +22,14 @@ from longshore.contracts import (
     SyncStart,
     SyncStatus,
     SyncTrigger,
+    WebhooksRepaired,
 )
 from longshore.ids import OrgId, uuid7
 from longshore.paging import Place
 from longshore.problems import not_found
 from longshore_order_sync.database import SCHEMA
 from longshore_order_sync.orders.messages import REPLY_TO
-from longshore_order_sync.syncs.rules import serving
+from longshore_order_sync.syncs.rules import concerned, repair_run_id, serving
 from longshore_order_sync.syncs.store import (
     create_run,
     get_run,
@@ -70,6 +71,34 @@ class Syncs:
                 runs.append(run)
             await outbox.add(conn, SCHEMA, messages)
         return runs
+
+    async def repair(self, event: WebhooksRepaired) -> None:
+        """Webhooks were put right: read what has changed since the last run, of which nothing was delivered.
+
+        What a run under way has read by now may have changed since, and was not delivered: so these are new ones. Where
+        one is queued that is enough.
+        """
+        org_id = OrgId(event.org_id)
+        async with self._engine.begin() as conn:
+            await lock_syncs(conn, event.integration_id)
+            under_way = await open_runs(conn, org_id, event.integration_id)
+            queued = [each for each in under_way if each.status is SyncStatus.QUEUED]
+            for resource in concerned(event):
+                if serving(queued, resource, SyncMode.INCREMENTAL) is not None:
+                    continue
+                run = SyncRun(
+                    id=repair_run_id(event, resource),
+                    integration_id=event.integration_id,
+                    resource=resource,
+                    mode=SyncMode.INCREMENTAL,
+                    trigger=SyncTrigger.REPAIR,
+                    status=SyncStatus.QUEUED,
+                    created_at=self._clock(),
+                )
+                if await create_run(conn, org_id, event.platform, run):
+                    start = SyncStart(resource=resource, mode="incremental", trigger="repair")
+                    command = command_message(_command(run, org_id, event.platform, start))
+                    await outbox.add(conn, SCHEMA, [command])
 
     async def cancel(self, org_id: OrgId, run_id: UUID) -> SyncRun:
         """Ask the connector to end a run; one that has ended stays as it is. Raises Problem 404."""

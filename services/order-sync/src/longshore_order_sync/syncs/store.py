@@ -39,9 +39,11 @@ async def open_runs(conn: AsyncConnection, org_id: UUID, integration_id: UUID) -
     return [_run(row) for row in await conn.execute(query.order_by(sync_runs.c.created_at, sync_runs.c.id))]
 
 
-async def create_run(conn: AsyncConnection, org_id: UUID, platform: Platform, run: SyncRun) -> None:
-    """Write a run that was asked for."""
-    await conn.execute(insert(sync_runs).values(**_values(run), org_id=org_id, platform=platform.value, sequence=0))
+async def create_run(conn: AsyncConnection, org_id: UUID, platform: Platform, run: SyncRun) -> bool:
+    """Write a run that was asked for; False if it is there already."""
+    values = {**_values(run), "org_id": org_id, "platform": platform.value, "sequence": 0}
+    result = await conn.execute(insert(sync_runs).values(**values).on_conflict_do_nothing())
+    return result.rowcount == 1
 
 
 async def upsert_runs(conn: AsyncConnection, events: Sequence[SyncRunChanged]) -> None:

@@ -36,7 +36,7 @@ class BeginSyncs:
                     integration_id=IntegrationId(command.integration_id),
                     resource=payload.resource,
                     mode=SyncMode(payload.mode),
-                    trigger=SyncTrigger.REQUEST,
+                    trigger=SyncTrigger(payload.trigger),
                     status=SyncStatus.QUEUED,
                     created_at=command.created_at,
                     progressed_at=now,

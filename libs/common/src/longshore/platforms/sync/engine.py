@@ -150,7 +150,7 @@ class RunSync:
             except StoreError as error:
                 await self._refused(integration, run, error)
                 return
-            await self._to_raw(integration, page.entities)
+            await self._to_raw(integration, run, page.entities)
             run = await self._checkpoint(integration, run, page, asked_at, time.monotonic() - began)
             more = page.cursor is not None
             if more and page.again_in_s > 0 and not run.cancel:
@@ -219,7 +219,7 @@ class RunSync:
             except StoreError as error:
                 await self._note(run, SyncFailure(request, error.code, error.detail))
                 continue
-            await self._to_raw(integration, entities)
+            await self._to_raw(integration, run, entities)
             async with self._engine.begin() as conn:
                 await self._store.healed(conn, run.id, request)
 
@@ -304,11 +304,14 @@ class RunSync:
         self._told[run.id] = time.monotonic()
         return run
 
-    async def _to_raw(self, integration: Integration, entities: Sequence[FetchedEntity]) -> None:
+    async def _to_raw(self, integration: Integration, run: Run, entities: Sequence[FetchedEntity]) -> None:
+        polled = run.mode is SyncMode.INCREMENTAL
         now = self._clients.at_store(integration, self._clock())
         await self._producer.send_many(
             [
-                fetched_message(self._platform, integration.org_id, integration.id, entity, now, str(uuid7()))
+                fetched_message(
+                    self._platform, integration.org_id, integration.id, entity, now, str(uuid7()), polled=polled
+                )
                 for entity in entities
             ]
         )
