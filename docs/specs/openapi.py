@@ -48,6 +48,13 @@ _FLOW = _NO_PROOF | {
     "502": "The store did not answer as it should",
     "503": "A part of the hub does not answer; try again",
 }
+_SSO = _FLOW | {
+    "400": "The provider has not let them in, or it is not its answer",
+    "403": "It was begun in another browser, or nobody here is this person",
+    "404": "This hub has no provider",
+    "429": "Too many requests; the next one may come after Retry-After seconds",
+    "502": "The provider refuses this hub",
+}
 _NAMED_IN_BODY = {"404": "There is no such thing in the caller's organisation"}
 # Beside what `_causes` sees.
 _OPEN_CAUSES = {
@@ -56,6 +63,9 @@ _OPEN_CAUSES = {
     "/api/v1/auth/login": _NO_PROOF,
     "/api/v1/auth/refresh": _NO_PROOF,
     "/api/v1/auth/accept": _NO_PROOF,
+    "/api/v1/auth/methods": {"429": _SSO["429"]},
+    "/api/v1/auth/oidc/start": {code: _SSO[code] for code in ("404", "429", "502", "503")},
+    "/api/v1/auth/oidc/callback": _SSO,
     "/oauth/shopify/start": _FLOW,
     "/oauth/shopify/callback": _FLOW,
     "/oauth/woocommerce/start": _FLOW,

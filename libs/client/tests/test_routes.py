@@ -29,6 +29,7 @@ NOT_FOR_PROGRAMS = frozenset(
         *(f"GET /oauth/{name}" for name in ("woocommerce/start", "woocommerce/return")),
         "POST /oauth/woocommerce/callback",
         *(f"POST /api/v1/auth/{name}" for name in ("login", "refresh", "logout", "accept")),
+        *(f"GET /api/v1/auth/{name}" for name in ("methods", "oidc/start", "oidc/callback")),
         "POST /api/v1/me/password",
     }
 )

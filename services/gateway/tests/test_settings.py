@@ -8,6 +8,8 @@ import pytest
 from cryptography.fernet import Fernet
 from pydantic import ValidationError
 
+from longshore.settings import explain
+from longshore_gateway.accounts.rules import Role
 from longshore_gateway.settings import GatewaySettings
 
 
@@ -45,3 +47,36 @@ def test_watched_disks_that_make_no_sense(monkeypatch: pytest.MonkeyPatch, text:
     monkeypatch.setenv("LONGSHORE_WATCHED_DISKS", text)
     with pytest.raises(ValidationError):
         GatewaySettings()
+
+
+class TestOidc:
+    @pytest.fixture(autouse=True)
+    def provider(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LONGSHORE_OIDC_ISSUER", "https://id.example/realms/shop")
+        monkeypatch.setenv("LONGSHORE_OIDC_CLIENT_ID", "longshore")
+
+    def test_from_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LONGSHORE_OIDC_SCOPES", "openid email groups")
+        monkeypatch.setenv("LONGSHORE_OIDC_CREATE_DOMAINS", "Shop.example, other.example")
+        monkeypatch.setenv("LONGSHORE_OIDC_ROLES", "cn=staff=operator, bosses=owner,")
+        settings = GatewaySettings()
+        assert settings.oidc_scopes == ("openid", "email", "groups")
+        assert settings.oidc_create_domains == ("shop.example", "other.example")
+        assert settings.oidc_roles == {"cn=staff": Role.OPERATOR, "bosses": Role.OWNER}
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("ISSUER", "http://id.example"),
+            ("CLIENT_ID", ""),
+            ("SCOPES", "email"),
+            ("ROLES", "staff=king"),
+            ("ROLES", "operator"),
+            ("ORG", "mine"),
+        ],
+    )
+    def test_what_makes_no_sense_is_named(self, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+        monkeypatch.setenv(f"LONGSHORE_OIDC_{name}", value)
+        with pytest.raises(ValidationError) as raised:
+            GatewaySettings()
+        assert f"LONGSHORE_OIDC_{name} is " in explain(raised.value)

@@ -143,7 +143,10 @@ def explain(error: ValidationError) -> str:
     for each in error.errors(include_url=False, include_context=False, include_input=False):
         field = str(each["loc"][0]) if each["loc"] else ""
         name = ENV_PREFIX + field.upper()
-        if each["type"] in {"missing", "string_too_short", "too_short"}:
+        if not field:
+            # Of several variables together: it names them itself.
+            parts.append(each["msg"].removeprefix("Value error, "))
+        elif each["type"] in {"missing", "string_too_short", "too_short"}:
             hint = _HINTS.get(field)
             parts.append(f"{name} is not set" + (f" ({hint})" if hint else ""))
         else:

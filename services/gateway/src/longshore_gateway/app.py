@@ -28,6 +28,7 @@ from longshore.db import migrations_path
 from longshore.ops import TraceMiddleware
 from longshore.platforms.declaration import find_platforms
 from longshore.platforms.metrics import ConnectorMetrics
+from longshore.platforms.outbound import trusting
 from longshore.platforms.translating import TranslateRaw
 from longshore.pruning import pruning
 from longshore.rebuild import RebuildPlan
@@ -81,6 +82,13 @@ from longshore_gateway.privacy.api import router as privacy_router
 from longshore_gateway.privacy.service import PrivacyRequests
 from longshore_gateway.published import publish
 from longshore_gateway.settings import GatewaySettings
+from longshore_gateway.sso import store as sso_store
+from longshore_gateway.sso.api import CALLBACK as SSO_CALLBACK
+from longshore_gateway.sso.api import router as sso_router
+from longshore_gateway.sso.provider import WITHIN_S as SSO_WITHIN_S
+from longshore_gateway.sso.provider import Client, Provider
+from longshore_gateway.sso.rules import Policy
+from longshore_gateway.sso.service import SingleSignOn
 from longshore_gateway.system.api import router as system_router
 from longshore_gateway.system.lag import LagReader
 from longshore_gateway.system.service import System
@@ -152,6 +160,7 @@ def build(settings: GatewaySettings, passwords: Passwords | None = None) -> Fast
         *past_sessions(settings.history_days),
         *past_keys(),
         *past_audit(settings.audit_days),
+        *sso_store.past(),
     ]
     service.background("pruning", pruning(service.engine, gone, service.registry))
     service.on_start(fitting_keys(service, sealer))
@@ -167,6 +176,7 @@ def build(settings: GatewaySettings, passwords: Passwords | None = None) -> Fast
     app = service.app(
         platforms_router,
         auth_router,
+        sso_router,
         me_router,
         users_router,
         keys_router,
@@ -185,6 +195,8 @@ def build(settings: GatewaySettings, passwords: Passwords | None = None) -> Fast
     _before_routes(app, settings, accounts, Repeats(service.engine, sealer))
     app.state.accounts = accounts
     app.state.logins = logins
+    app.state.sso = _single_sign_on(service, settings, accounts, logins)
+    app.state.sso_name = settings.oidc_name
     app.state.people = People(service.engine, accounts, logins, passwords)
     app.state.trusted_proxies = settings.trusted_proxies
     app.state.api_keys = ApiKeys(service.engine, accounts)
@@ -228,6 +240,24 @@ def build(settings: GatewaySettings, passwords: Passwords | None = None) -> Fast
     app.state.disks = disks
     publish(app)
     return app
+
+
+def _single_sign_on(service: Service, settings: GatewaySettings, accounts: Accounts, logins: Logins) -> SingleSignOn:
+    """Logins at the provider, where there is one."""
+    provider = None
+    if settings.oidc_issuer is not None and settings.oidc_client_id is not None:
+        http = httpx.AsyncClient(verify=trusting(settings.tls_ca_file), timeout=SSO_WITHIN_S)
+        service.on_stop(http.aclose)
+        client = Client(
+            issuer=settings.oidc_issuer,
+            client_id=settings.oidc_client_id,
+            secret=settings.oidc_client_secret,
+            scopes=settings.oidc_scopes,
+            redirect_uri=settings.public_url.rstrip("/") + SSO_CALLBACK,
+        )
+        provider = Provider(client, http)
+    policy = Policy(settings.oidc_create_domains, settings.oidc_org, settings.oidc_role_claim, settings.oidc_roles)
+    return SingleSignOn(service.engine, accounts, logins, provider, policy)
 
 
 def _custom_channel(service: Service) -> list[str]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from longshore.settings import ServiceSettings
+from longshore_gateway.accounts.rules import Role
 from longshore_gateway.limits.addresses import Network, read_networks
+from longshore_gateway.sso.rules import is_fit
 
 
 class GatewaySettings(ServiceSettings):
@@ -32,6 +35,18 @@ class GatewaySettings(ServiceSettings):
     shopify_client_secrets: Annotated[tuple[str, ...], NoDecode] = Field(default=(), repr=False)
     # Development only: what would go to https://{shop}/... goes to <origin>/{shop}/...
     shopify_admin_origin: str | None = None
+    # People log in at an OpenID Connect provider; without a secret we are a public client there.
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: str | None = Field(default=None, repr=False)
+    oidc_name: str = Field(default="Single sign-on", max_length=60)
+    oidc_scopes: Annotated[tuple[str, ...], NoDecode] = ("openid", "email", "profile")
+    # Who is not known yet is made if the address is of one of these domains (`*`: of any), in this organisation.
+    oidc_create_domains: Annotated[tuple[str, ...], NoDecode] = ()
+    oidc_org: UUID | None = None
+    # With a claim the provider decides on roles, with each login; which value makes what: value=role, with commas.
+    oidc_role_claim: str | None = None
+    oidc_roles: Annotated[dict[str, Role], NoDecode] = Field(default_factory=dict)
     order_sync_url: str = "http://127.0.0.1:8001"
     inventory_url: str = "http://127.0.0.1:8002"
     connector_shopify_url: str = "http://127.0.0.1:8003"
@@ -47,6 +62,35 @@ class GatewaySettings(ServiceSettings):
         if isinstance(value, str):
             return tuple(each.strip() for each in value.split(",") if each.strip())
         return value
+
+    @field_validator("oidc_scopes", "oidc_create_domains", mode="before")
+    @classmethod
+    def _split_words(cls, value: object) -> object:
+        return tuple(value.lower().replace(",", " ").split()) if isinstance(value, str) else value
+
+    @field_validator("oidc_roles", mode="before")
+    @classmethod
+    def _read_roles(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        roles: dict[str, str] = {}
+        for each in filter(None, map(str.strip, value.split(","))):
+            named, separator, role = each.rpartition("=")
+            if not (separator and named and role in set(Role)):
+                raise ValueError("it is value=role, several with commas; roles are owner, operator, viewer")
+            roles[named] = role
+        return roles
+
+    @model_validator(mode="after")
+    def _check_oidc(self) -> GatewaySettings:
+        if self.oidc_issuer is not None:
+            if not is_fit(self.oidc_issuer):
+                raise ValueError("LONGSHORE_OIDC_ISSUER is wrong: it begins with https://")
+            if not self.oidc_client_id:
+                raise ValueError("LONGSHORE_OIDC_CLIENT_ID is not set, beside LONGSHORE_OIDC_ISSUER")
+            if "openid" not in self.oidc_scopes:
+                raise ValueError("LONGSHORE_OIDC_SCOPES is wrong: openid is one of them")
+        return self
 
     @field_validator("cors_origins", mode="before")
     @classmethod

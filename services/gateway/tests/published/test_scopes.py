@@ -34,6 +34,10 @@ PUBLIC = {
     ("POST", "/api/v1/auth/refresh"),
     ("POST", "/api/v1/auth/logout"),
     ("POST", "/api/v1/auth/accept"),
+    # Or at the organisation's provider: before it nobody is known, after it the provider's proof counts.
+    ("GET", "/api/v1/auth/methods"),
+    ("GET", "/api/v1/auth/oidc/start"),
+    ("GET", "/api/v1/auth/oidc/callback"),
     # For balancers, Prometheus and those who write clients.
     ("GET", "/livez"),
     ("GET", "/readyz"),

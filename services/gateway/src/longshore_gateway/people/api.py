@@ -129,13 +129,16 @@ class UserList(Contract):
 async def login(request: Request, response: Response, body: LoginRequest) -> TokenAnswer:
     """Begin a session. 429 after too many failures, of the account or from the address."""
     begun = await _logins(request).login(body.email, body.password.get_secret_value(), _address(request))
-    return _tokens(request, response, begun)
+    set_session(request, response, begun)
+    return token_answer(begun)
 
 
 @auth_router.post("/refresh", response_model=TokenAnswer)
 async def refresh(request: Request, response: Response, longshore_refresh: RefreshCookie = None) -> TokenAnswer:
     """A new access token, and a new token in the cookie. Each is good once; using one again ends the session."""
-    return _tokens(request, response, await _logins(request).refresh(longshore_refresh or ""))
+    refreshed = await _logins(request).refresh(longshore_refresh or "")
+    set_session(request, response, refreshed)
+    return token_answer(refreshed)
 
 
 @auth_router.post("/logout", status_code=204)
@@ -215,6 +218,29 @@ async def invite_user(request: Request, caller: Admin, id: UUID) -> Invitation:
     return Invitation(invitation=await _people(request).invite_again(caller, id))
 
 
+def set_session(request: Request, response: Response, login: Login) -> None:
+    """Give the browser the refresh token of a session, in a cookie that scripts cannot read."""
+    response.set_cookie(
+        COOKIE,
+        login.refresh_token,
+        expires=login.refresh_until,
+        path=COOKIE_PATH,
+        secure=_is_secure(request),
+        httponly=True,
+        samesite="strict",
+    )
+    response.headers["Cache-Control"] = "no-store"
+
+
+def token_answer(login: Login) -> TokenAnswer:
+    """What a login answers."""
+    return TokenAnswer(
+        access_token=login.access_token,
+        expires_in=int(ACCESS_FOR.total_seconds()),
+        user=UserView(**_view(login.user)),
+    )
+
+
 def _logins(request: Request) -> Logins:
     logins: Logins = request.app.state.logins
     return logins
@@ -232,24 +258,6 @@ def _address(request: Request) -> str:
 
 def _is_secure(request: Request) -> bool:
     return str(request.app.state.public_url).startswith("https://")
-
-
-def _tokens(request: Request, response: Response, login: Login) -> TokenAnswer:
-    response.set_cookie(
-        COOKIE,
-        login.refresh_token,
-        expires=login.refresh_until,
-        path=COOKIE_PATH,
-        secure=_is_secure(request),
-        httponly=True,
-        samesite="strict",
-    )
-    response.headers["Cache-Control"] = "no-store"
-    return TokenAnswer(
-        access_token=login.access_token,
-        expires_in=int(ACCESS_FOR.total_seconds()),
-        user=UserView(**_view(login.user)),
-    )
 
 
 def _view(user: User) -> dict[str, Any]:

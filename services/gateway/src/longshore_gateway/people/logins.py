@@ -73,11 +73,18 @@ class Logins:
             again = await store.find_login(conn, email, lock=True)
             if again is None or again[1] != kept or again[0].disabled_at is not None:
                 raise _wrong()
-            user = await store.change_user(conn, user.org_id, user.id, last_login_at=now, password_hash=anew)
+            user = await store.change_user(conn, user.org_id, user.id, password_hash=anew)
             await sessions.take_back_attempts(conn, list(counted.values()), [counted["account"]])
-            with trail.acting_as(f"user:{user.id}", user.email):
-                await trail.record(conn, user.org_id, "user.logged_in", user.id, now)
-            return await self._begin(conn, user, now)
+            return await self.begin(conn, user, now, via="password")
+
+    async def begin(self, conn: AsyncConnection, user: User, now: datetime, *, via: str) -> Login:
+        """Begin a session of somebody who has proven who they are (`via`: how), and who is locked."""
+        user = await store.change_user(conn, user.org_id, user.id, last_login_at=now)
+        with trail.acting_as(f"user:{user.id}", user.email):
+            await trail.record(conn, user.org_id, "user.logged_in", user.id, now, after={"via": via})
+        session_id, until = uuid7(), now + IDLE_FOR
+        await sessions.add_session(conn, user, session_id, now, until)
+        return await self._issue(conn, user, session_id, now, until)
 
     async def refresh(self, refresh_token: str) -> Login:
         """A new pair for a refresh token that was not used yet. One that was ends its session: there is a copy of it.
@@ -135,11 +142,6 @@ class Logins:
                 type="too-many-logins",
                 headers={"Retry-After": str(wait)},
             )
-
-    async def _begin(self, conn: AsyncConnection, user: User, now: datetime) -> Login:
-        session_id, until = uuid7(), now + IDLE_FOR
-        await sessions.add_session(conn, user, session_id, now, until)
-        return await self._issue(conn, user, session_id, now, until)
 
     async def _issue(
         self, conn: AsyncConnection, user: User, session_id: UUID, now: datetime, until: datetime
