@@ -57,7 +57,11 @@ async def start_sso(request: Request, return_to: ReturnTo = None) -> Response:
         return _failed(request, problem)
 
 
-@router.get("/oidc/callback", response_model=TokenAnswer)
+@router.get(
+    "/oidc/callback",
+    response_model=TokenAnswer,
+    responses={303: {"description": "Logged in; on to the path that the login was begun with"}},
+)
 async def end_sso(
     request: Request,
     state: Given = None,
