@@ -19,6 +19,7 @@ from cryptography.fernet import Fernet
 
 from longshore_client import Longshore
 from longshore_devkit.background import LoopThread
+from longshore_devkit.forking import ForkServer
 from longshore_devkit.running import RunningInfra, RunningStack
 from longshore_devkit.stores.woo import SimulatedWoo, WooConfig
 from longshore_devkit.testing import MakeDatabase, eventually, running_stack, unique_prefix
@@ -119,6 +120,7 @@ class _Echo(BaseHTTPRequestHandler):
 @pytest.fixture(scope="package")
 def stack(
     infra: RunningInfra,
+    forks: ForkServer,
     door_database_url: str,
     door_topic_prefix: str,
     encryption_key: str,
@@ -138,7 +140,7 @@ def stack(
         # What is said at this level only must hold no secret either.
         "LONGSHORE_LOG_LEVEL": "debug",
     }
-    with running_stack(infra, door_database_url, environ, tmp_path_factory.mktemp("door")) as stack:
+    with running_stack(infra, forks, door_database_url, environ, tmp_path_factory.mktemp("door")) as stack:
         yield stack
 
 

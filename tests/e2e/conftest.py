@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from longshore_devkit.forking import ForkServer
 from longshore_devkit.ports import free_port
 from longshore_devkit.running import RunningInfra, RunningStack
 from longshore_devkit.testing import MakeDatabase, running_stack
@@ -30,9 +31,10 @@ def stack_environ(shopify_port: int) -> dict[str, str]:
 @pytest.fixture(scope="package")
 def stack(
     infra: RunningInfra,
+    forks: ForkServer,
     make_database: MakeDatabase,
     stack_environ: dict[str, str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RunningStack]:
-    with running_stack(infra, make_database(), stack_environ, tmp_path_factory.mktemp("stack")) as stack:
+    with running_stack(infra, forks, make_database(), stack_environ, tmp_path_factory.mktemp("stack")) as stack:
         yield stack

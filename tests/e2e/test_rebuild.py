@@ -18,7 +18,9 @@ from longshore.contracts import OrderChanged, StockAdjusted
 from longshore_devkit import rebuild
 from longshore_devkit.data_dir import DataDir
 from longshore_devkit.errors import DevkitError
+from longshore_devkit.forking import ForkServer
 from longshore_devkit.ports import free_port
+from longshore_devkit.processes import Spawn
 from longshore_devkit.stack import BEHIND_GATEWAY, GATEWAY, Stack
 from longshore_devkit.stores.shopify.server import SimulatedShopify
 from longshore_devkit.stores.shopify.shop import ShopConfig
@@ -40,14 +42,15 @@ UNDER_WAY = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE '%_rebuild'"
 class Life:
     """A hub that can be stopped and started again on what it has stored."""
 
-    def __init__(self, path: Path, environ: dict[str, str]) -> None:
+    def __init__(self, path: Path, environ: dict[str, str], spawn: Spawn) -> None:
         self.data_dir = DataDir(path)
         self.environ = environ
+        self.spawn = spawn
         self.stack: Any = None
         self.hub: Any = None
 
     async def start(self) -> Hub:
-        self.stack = Stack(self.data_dir, self.environ)
+        self.stack = Stack(self.data_dir, self.environ, spawn=self.spawn)
         await self.stack.start()
         self.hub = Hub(self.stack)
         return self.hub
@@ -112,7 +115,9 @@ async def shopify(shopify_port: int) -> AsyncIterator[SimulatedShopify]:
 
 
 @pytest.fixture
-async def life(infra: Any, database_url: str, stack_environ: dict[str, str], tmp_path: Path) -> AsyncIterator[Life]:
+async def life(
+    infra: Any, forks: ForkServer, database_url: str, stack_environ: dict[str, str], tmp_path: Path
+) -> AsyncIterator[Life]:
     life = Life(
         tmp_path,
         dict(os.environ)
@@ -124,6 +129,7 @@ async def life(infra: Any, database_url: str, stack_environ: dict[str, str], tmp
             "LONGSHORE_ALLOW_PRIVATE_STORES": "1",
         }
         | stack_environ,
+        forks.spawn,
     )
     yield life
     await life.stop()
@@ -212,7 +218,7 @@ class TestRebuild:
         await self.assert_refused_while_services_run(life)
         for lost in (False, True) if long_form else (False,):
             await life.stop()
-            await rebuild.begin(life.data_dir, life.environ)
+            await rebuild.begin(life.data_dir, life.environ, spawn=life.spawn)
             assert await life.count("SELECT count(*) FROM order_sync.orders") == 0
             if lost:
                 # What was decided and believed is known from the log alone.
@@ -240,7 +246,7 @@ class TestRebuild:
         await eventually(pushed, timeout=20)
 
     async def assert_refused_while_services_run(self, life: Life) -> None:
-        stack = Stack(life.data_dir, life.environ, services=())
+        stack = Stack(life.data_dir, life.environ, services=(), spawn=life.spawn)
         await stack.start()
         try:
             # At once: each waits for the service to leave its groups.
@@ -267,9 +273,9 @@ class TestRebuild:
         orders = len(await hub.all("orders"))
         events = await life.events()
         await life.stop()
-        await rebuild.begin(life.data_dir, life.environ)
+        await rebuild.begin(life.data_dir, life.environ, spawn=life.spawn)
         # Only the gateway runs: deliveries are taken.
-        gateway = Stack(life.data_dir, life.environ, services=(GATEWAY,))
+        gateway = Stack(life.data_dir, life.environ, services=(GATEWAY,), spawn=life.spawn)
         await gateway.start()
         try:
             (placed,) = await place(woo.url, sku=sku, quantity=2, status="processing")

@@ -25,6 +25,7 @@ import pytest
 
 from longshore_devkit.background import LoopThread
 from longshore_devkit.data_dir import DataDir
+from longshore_devkit.forking import ForkServer
 from longshore_devkit.loadgen import LoadPlan, LoadResult, run_load
 from longshore_devkit.loadgen.plan import Platform, Requests
 from longshore_devkit.ports import free_port
@@ -96,6 +97,7 @@ def shopify_port() -> int:
 @pytest.fixture(scope="session")
 def make_stack(
     infra: RunningInfra,
+    forks: ForkServer,
     make_database: Callable[[], str],
     shopify_port: int,
     tmp_path_factory: pytest.TempPathFactory,
@@ -128,7 +130,9 @@ def make_stack(
                 ends.append(Ended(event.name, event.detail, time.monotonic()))
 
         with LoopThread() as loop:
-            services = Stack(data_dir, environ, on_event=note, python=(sys.executable, str(INJECTED)), **options)
+            services = Stack(
+                data_dir, environ, on_event=note, python=(sys.executable, str(INJECTED)), spawn=forks.spawn, **options
+            )
             try:
                 loop.call(services.start())
                 yield WatchedStack(services, loop, ends, environ)

@@ -22,7 +22,13 @@ from longshore.platforms.protocols import (
     StoreUnauthorized,
     StoreUnavailable,
 )
-from longshore.platforms.running import FEWEST_TRIES, LONGEST_PAUSE_S, LONGEST_TRY, pause_s
+from longshore.platforms.running import (
+    FEWEST_TRIES,
+    LONGEST_PAUSE_S,
+    LONGEST_RETRY_AFTER_S,
+    LONGEST_TRY,
+    pause_s,
+)
 from longshore.platforms.tables import MOST_TRIED, past
 from longshore.platforms.work import FetchWork
 from longshore.pruning import Pruner
@@ -51,7 +57,7 @@ class TestPause:
 
     @given(st.floats(0, 10_000))
     def test_what_the_store_asked_for_goes_first(self, asked: float) -> None:
-        assert pause_s(3, asked) == min(asked, LONGEST_PAUSE_S)
+        assert pause_s(3, asked) == min(asked, LONGEST_RETRY_AFTER_S)
 
 
 class TestFulfilments:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from longshore_devkit.errors import InfraError
@@ -46,9 +47,27 @@ class ProcessSpec:
     """Open files that it inherits, under the same numbers (a listening socket, say)."""
 
 
-async def spawn(spec: ProcessSpec) -> asyncio.subprocess.Process:
+class Process(Protocol):
+    """A process that was started: asyncio's, or a copy made by `forking.ForkServer`."""
+
+    @property
+    def pid(self) -> int:
+        """Of the process, and of its group."""
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code, negative for a signal; None while it runs."""
+
+    async def wait(self) -> int:
+        """Return its exit code when it has ended."""
+
+
+Spawn = Callable[[ProcessSpec], Awaitable[Process]]
+
+
+async def spawn(spec: ProcessSpec) -> Process:
     """Start the process in a group of its own; its output is appended to its log file."""
-    log = _open_log(spec.log_file)
+    log = open_log(spec.log_file)
     try:
         return await asyncio.create_subprocess_exec(
             *launch_argv(spec.argv, spec.death_signal),
@@ -61,8 +80,7 @@ async def spawn(spec: ProcessSpec) -> asyncio.subprocess.Process:
             pass_fds=spec.pass_fds,
         )
     finally:
-        if log != asyncio.subprocess.DEVNULL:
-            os.close(log)
+        os.close(log)
 
 
 async def run_tool(
@@ -134,8 +152,9 @@ async def http_status(url: str) -> int:
             writer.close()
 
 
-def _open_log(path: Path | None) -> int:
+def open_log(path: Path | None) -> int:
+    """A file to append output to, nowhere for None. Close it."""
     if path is None:
-        return asyncio.subprocess.DEVNULL
+        return os.open(os.devnull, os.O_WRONLY)
     path.parent.mkdir(parents=True, exist_ok=True)
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

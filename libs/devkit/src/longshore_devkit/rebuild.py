@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from longshore_devkit.data_dir import DataDir
+from longshore_devkit.processes import Spawn, spawn
 from longshore_devkit.stack import GATEWAY, SERVICES, Service, Stack
 from longshore_devkit.supervisor import OnEvent
 from longshore_devkit.terminal import StopRequest, say, say_event
@@ -24,9 +25,11 @@ def in_order(services: tuple[Service, ...] = SERVICES) -> list[Service]:
     return sorted(services, key=lambda each: each is not GATEWAY and not each.name.startswith("connector-"))
 
 
-async def begin(data_dir: DataDir, environ: Mapping[str, str], on_event: OnEvent | None = None) -> None:
+async def begin(
+    data_dir: DataDir, environ: Mapping[str, str], on_event: OnEvent | None = None, spawn: Spawn = spawn
+) -> None:
     """Begin every service's rebuild while none of them runs; started, they go on with it. Raises DevkitError."""
-    stack = Stack(data_dir, environ, services=(), on_event=on_event)
+    stack = Stack(data_dir, environ, services=(), on_event=on_event, spawn=spawn)
     try:
         await stack.start()
         for service in in_order():

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 
 from longshore_devkit.data_dir import API_KEY_VARIABLE, DataDir
 from longshore_devkit.errors import DevkitError
 from longshore_devkit.infra import Infra, find_infra
 from longshore_devkit.ports import HOST, PortBook, port_is_free
-from longshore_devkit.processes import ProcessSpec
+from longshore_devkit.processes import ProcessSpec, Spawn, spawn
 from longshore_devkit.supervisor import OnEvent, Supervisor
 
 DEFAULT_HTTP_PORT = 8000
@@ -49,6 +50,7 @@ class Stack:
     to run with it (simulated stores). `python` runs the services. `service_environ`: variables of single services, by
     name, which win over all else (a proxy between one service and Kafka). `processes`: how many of a service, by its
     name; the second is called `gateway-2`. Several share its address, and each has one of its own (`own_urls`).
+    `spawn`: what starts processes (a `ForkServer`'s, say).
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Stack:
         python: Sequence[str] = (sys.executable,),
         service_environ: Mapping[str, Mapping[str, str]] | None = None,
         processes: Mapping[str, int] | None = None,
+        spawn: Spawn = spawn,
     ) -> None:
         self.data_dir = data_dir
         self.http_port = http_port(environ)
@@ -75,6 +78,7 @@ class Stack:
         self._python = tuple(python)
         self._service_environ = dict(service_environ or {})
         self._processes = dict(processes or {})
+        self._spawn = spawn
         self._doors: dict[str, socket.socket] = {}
         self._ports = PortBook(data_dir.path / "ports.json")
         self._infra: Infra | None = None
@@ -122,7 +126,8 @@ class Stack:
             for service in self._services
         }
         services = [self._spec(service, name) for service in self._services for name in self.processes_of(service.name)]
-        self._supervisor = Supervisor([*self._beside, *self._infra.specs, *services], on_event=self._on_event)
+        specs = [*self._beside, *self._infra.specs, *services]
+        self._supervisor = Supervisor(specs, on_event=self._on_event, spawn=self._spawn)
         await self._supervisor.start()
         return time.monotonic() - began
 
@@ -140,20 +145,20 @@ class Stack:
     async def run_once(self, service: Service, *arguments: str) -> None:
         """Run a command of a service (`python -m <module> <arguments>`) to its end, with the variables that it serves
         with. Only after `start`. Raises DevkitError with what it said when it fails."""
-        process = await asyncio.create_subprocess_exec(
-            *self._python,
-            "-m",
-            service.module,
-            *arguments,
-            env={"LONGSHORE_TOPIC_PREFIX": ""} | self._environ | self.infra.environ | self.keys,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        said, _ = await process.communicate()
-        if process.returncode:
-            raise DevkitError(
-                said.decode(errors="replace").strip() or f"{service.name} ended with code {process.returncode}"
+        with tempfile.TemporaryDirectory() as folder:
+            log = Path(folder) / "said"
+            process = await self._spawn(
+                ProcessSpec(
+                    name=service.name,
+                    argv=(*self._python, "-m", service.module, *arguments),
+                    env={"LONGSHORE_TOPIC_PREFIX": ""} | self._environ | self.infra.environ | self.keys,
+                    log_file=log,
+                )
             )
+            code = await process.wait()
+            said = log.read_text(errors="replace").strip()
+        if code:
+            raise DevkitError(said or f"{service.name} ended with code {code}")
 
     def kill(self) -> None:
         """End everything at once (a second Ctrl-C)."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from longshore_devkit.errors import InfraError, StartError
 from longshore_devkit.logfiles import bound_log, tail
-from longshore_devkit.processes import ProcessSpec, is_ready, kill_group, spawn
+from longshore_devkit.processes import Process, ProcessSpec, Spawn, is_ready, kill_group, spawn
 from longshore_devkit.reaper import Reaper
 
 FIRST_BACKOFF_S = 0.2
@@ -43,7 +43,7 @@ OnEvent = Callable[[Event], None]
 class _Child:
     spec: ProcessSpec
     ready: asyncio.Event = field(default_factory=asyncio.Event)
-    process: asyncio.subprocess.Process | None = None
+    process: Process | None = None
     task: asyncio.Task[None] | None = None
     was_ready: bool = False
     failed_starts: int = 0
@@ -56,9 +56,11 @@ class _Child:
 
 
 class Supervisor:
-    """Keeps processes running on the event loop that called `start`; every one is in a process group of its own."""
+    """Keeps processes running on the event loop that called `start`; every one is in a process group of its own.
+    `spawn`: what starts them."""
 
-    def __init__(self, specs: Iterable[ProcessSpec], *, on_event: OnEvent | None = None) -> None:
+    def __init__(self, specs: Iterable[ProcessSpec], *, on_event: OnEvent | None = None, spawn: Spawn = spawn) -> None:
+        self._spawn = spawn
         self._children = {spec.name: _Child(spec) for spec in specs}
         self._on_event = on_event or (lambda _event: None)
         self._levels = _levels([child.spec for child in self._children.values()])
@@ -167,7 +169,7 @@ class Supervisor:
         """One life of the process. Raises StartError when it never was ready and has had its chances."""
         if child.spec.log_file is not None:
             bound_log(child.spec.log_file)
-        process = child.process = await spawn(child.spec)
+        process = child.process = await self._spawn(child.spec)
         self._reaper.watch(process.pid, child.spec.death_signal)
         child.starts += 1
         self._emit(child, "started", f"pid {process.pid}")
@@ -249,7 +251,7 @@ def _levels(specs: Sequence[ProcessSpec]) -> list[tuple[str, ...]]:
     return levels
 
 
-def _send(process: asyncio.subprocess.Process, sig: signal.Signals) -> None:
+def _send(process: Process, sig: signal.Signals) -> None:
     try:
         os.kill(process.pid, sig)
         os.kill(process.pid, signal.SIGCONT)  # a paused process would never see it

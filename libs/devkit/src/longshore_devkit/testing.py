@@ -22,11 +22,12 @@ import pytest
 from longshore_devkit.background import LoopThread
 from longshore_devkit.data_dir import DataDir
 from longshore_devkit.errors import DevkitError
+from longshore_devkit.forking import ForkServer
 from longshore_devkit.infra import find_infra
 from longshore_devkit.infra.postgres import create_database, drop_database, with_database
 from longshore_devkit.ports import free_port
 from longshore_devkit.running import RunningInfra, RunningStack
-from longshore_devkit.stack import Stack
+from longshore_devkit.stack import SERVICES, Stack
 from longshore_devkit.supervisor import Supervisor
 
 T = TypeVar("T")
@@ -82,6 +83,14 @@ def remove_abandoned(folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
+def forks() -> Iterator[ForkServer]:
+    """Starts services: `Stack(..., spawn=forks.spawn)`. To import what they need takes longer than most tests."""
+    server = ForkServer([f"{service.module}.__main__" for service in SERVICES])
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
 def bootstrap_servers(infra: RunningInfra) -> str:
     """Kafka's address, host:port."""
     return infra.bootstrap_servers
@@ -133,18 +142,19 @@ def stack_database_url(make_database: MakeDatabase) -> str:
 @pytest.fixture(scope="module")
 def stack(
     infra: RunningInfra,
+    forks: ForkServer,
     stack_database_url: str,
     stack_environ: dict[str, str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RunningStack]:
     """The five services for one test module: see `running_stack`."""
-    with running_stack(infra, stack_database_url, stack_environ, tmp_path_factory.mktemp("stack")) as stack:
+    with running_stack(infra, forks, stack_database_url, stack_environ, tmp_path_factory.mktemp("stack")) as stack:
         yield stack
 
 
 @contextlib.contextmanager
 def running_stack(
-    infra: RunningInfra, database_url: str, environ: Mapping[str, str], path: Path
+    infra: RunningInfra, forks: ForkServer, database_url: str, environ: Mapping[str, str], path: Path
 ) -> Iterator[RunningStack]:
     """The five services on the session's Kafka and PostgreSQL, with topics, ports and keys of their own; stores may be
     on loopback and plain http. `environ`: more variables, or others."""
@@ -160,7 +170,7 @@ def running_stack(
         | dict(environ)
     )
     with LoopThread() as loop:
-        services = Stack(DataDir(path), whole)
+        services = Stack(DataDir(path), whole, spawn=forks.spawn)
         try:
             loop.call(services.start())
             yield RunningStack(services, loop)

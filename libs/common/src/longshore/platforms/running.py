@@ -63,7 +63,10 @@ from longshore.vault import Vault
 
 log = structlog.get_logger(__name__)
 
-LONGEST_PAUSE_S = 300.0
+# Between two tries: a store that is back is told after so long at most. (While it is down, its breaker spares it.)
+LONGEST_PAUSE_S = 60.0
+# What a store may ask for.
+LONGEST_RETRY_AFTER_S = 300.0
 # For so long a store may be away, or in trouble with one thing, before what was asked of it is given up; and so often
 # it is asked at least, however old the command was when its turn came.
 LONGEST_TRY = timedelta(days=2)
@@ -80,7 +83,7 @@ Poll = Callable[[Integration, IntegrationStatus], Awaitable[None]]
 def pause_s(attempts: int, retry_after: float | None = None, chance: float | None = None) -> float:
     """How long to wait after the `attempts`-th failed try: what the store asked for, else doubling with jitter."""
     if retry_after is not None:
-        return min(retry_after, LONGEST_PAUSE_S)
+        return min(retry_after, LONGEST_RETRY_AFTER_S)
     chance = random.random() if chance is None else chance  # noqa: S311  (jitter, not a secret)
     return min(0.5 * 2.0 ** min(attempts, 12), LONGEST_PAUSE_S) * (0.75 + 0.5 * chance)
 
