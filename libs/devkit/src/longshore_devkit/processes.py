@@ -65,7 +65,7 @@ class Process(Protocol):
 Spawn = Callable[[ProcessSpec], Awaitable[Process]]
 
 
-async def spawn(spec: ProcessSpec) -> Process:
+async def spawn(spec: ProcessSpec) -> asyncio.subprocess.Process:
     """Start the process in a group of its own; its output is appended to its log file."""
     log = open_log(spec.log_file)
     try:
