@@ -205,6 +205,7 @@ async def eventually(check: Callable[[], object], *, timeout: float = 10.0, inte
     An AssertionError raised by it counts as "not yet". After `timeout` seconds (of a quick machine: see PATIENCE) it
     raises AssertionError with the last value or the last assertion."""
     deadline = time.monotonic() + timeout * PATIENCE
+    pause = interval
     while True:
         failed: AssertionError | None = None
         value: object = None
@@ -220,4 +221,6 @@ async def eventually(check: Callable[[], object], *, timeout: float = 10.0, inte
             if failed is not None:
                 raise AssertionError(f"not within {timeout:g} s: {failed}") from failed
             raise AssertionError(f"not within {timeout:g} s; the last value was {value!r}")
-        await asyncio.sleep(interval)
+        # Rarer the longer it takes, so that looking does not slow what is waited for.
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.1, interval * 10)
