@@ -23,7 +23,7 @@ from .shipping import (
 
 pytestmark = pytest.mark.e2e
 
-EACH = 16
+EACH = 12
 VICTIMS = ("connector-woo", "connector-shopify", "order-sync")
 CALM = {"latency_ms": 0, "drop_after_write_rate": 0.0}
 ROUGH = {"latency_ms": 60, "drop_after_write_rate": 0.25}

@@ -40,12 +40,12 @@ class TestFrozen:
     ) -> None:
         store = await mute("woocommerce", SKUS)
         progress = store.progress()
-        frozen_s = 30.0 if long_form else 3.0
+        frozen_s = 30.0 if long_form else 1.0
         starts = infra.starts("kafka")
-        orders = range(int(RATE * (frozen_s + 6)))
+        orders = range(int(RATE * (frozen_s + 5)))
 
         async def freeze() -> None:
-            await progress.reached(300)
+            await progress.reached(100)
             await asyncio.to_thread(infra.signal, signal.SIGSTOP, "kafka")
             try:
                 await eventually(lambda: refused(store, PROBE), timeout=30)
@@ -100,7 +100,7 @@ class TestRefusedByKafka:
         await woo.deliver(range(20), pair=False)
         await oldest_taken("raw.woocommerce", 0)
         await eventually(lambda: refused(woo, 20), timeout=30)
-        orders = range(RATE * (40 if long_form else 4))
+        orders = range(RATE * (40 if long_form else 2))
         # The other topic goes by the same producer, whose client is replaced at each refusal: its deliveries may have
         # to come again, as Shopify sends them.
         others, waiting = await asyncio.gather(

@@ -57,7 +57,7 @@ class TestAnyLine:
         self, network: Network, mute: Any, account: Any, untouched: Any, seed: int, long_form: bool
     ) -> None:
         chance = random.Random(seed)
-        rounds, longest_s, each = (40, 20.0, 20_000) if long_form else (8, 2.0, 1_200)
+        rounds, longest_s, each = (40, 20.0, 20_000) if long_form else (6, 1.5, 600)
         stores = [await mute("woocommerce", SKUS), await mute("shopify", SKUS)]
         done = asyncio.Event()
 
@@ -130,16 +130,16 @@ class TestKafka:
         store = await mute("shopify", SKUS)
         lines = [line for name, line in network.kafka.items() if name != "gateway"]
         for number, kind in enumerate(("cut", "black_hole")):
-            orders = range(500 * number, 500 * (number + 1))
+            orders = range(200 * number, 200 * (number + 1))
             for line in lines:
                 getattr(line, kind)()
             # The gateway has a line of its own: every delivery is taken, on the first attempt.
             await store.deliver(orders, pair=False)
-            await asyncio.sleep(30.0 if long_form else 3.0)
+            await asyncio.sleep(30.0 if long_form else 2.0)
             network.heal()
         untouched()
         await account.assert_nothing_lost_on_the_way()
-        await account.assert_exactly(store, range(1_000))
+        await account.assert_exactly(store, range(400))
 
     async def test_a_slow_line_costs_time_and_nothing_else(
         self, network: Network, mute: Any, account: Any, untouched: Any, long_form: bool
@@ -147,7 +147,7 @@ class TestKafka:
         store = await mute("woocommerce", SKUS)
         for line in network.kafka.values():
             line.slow(latency_s=0.1)
-        orders = range(12_000 if long_form else 800)
+        orders = range(12_000 if long_form else 300)
         result = await run_load(store.plan(orders, rate=RATE, pair=False, connections=200))
         assert result.status_counts == {"200": len(orders)}, result.as_dict()
         assert result.latency.p50_ms >= 200, "the line was not slow"
@@ -163,7 +163,7 @@ class TestPostgres:
         stores = [await mute("woocommerce", SKUS), await mute("shopify", SKUS)]
         for line in network.postgres.values():
             line.slow(latency_s=0.05, bytes_per_s=1_000_000)
-        orders = range(6_000 if long_form else 120)
+        orders = range(6_000 if long_form else 60)
         results = await asyncio.gather(
             *[run_load(store.plan(orders, rate=RATE / 2, pair=False, connections=200)) for store in stores]
         )
@@ -182,14 +182,14 @@ class TestPostgres:
         await store.deliver(range(20), pair=False)
         for line in network.postgres.values():
             line.black_hole()
-        await store.deliver(range(20, 600), pair=False)
+        await store.deliver(range(20, 200), pair=False)
         # Long: past the time-out of statements (60 s), so that connections are given up.
-        await asyncio.sleep(90.0 if long_form else 4.0)
-        await store.deliver(range(600, 700), pair=False)
+        await asyncio.sleep(90.0 if long_form else 2.0)
+        await store.deliver(range(200, 250), pair=False)
         network.heal()
         untouched()
         await account.assert_nothing_lost_on_the_way()
-        await account.assert_exactly(store, range(700))
+        await account.assert_exactly(store, range(250))
 
 
 class TestBehindTheGateway:

@@ -13,7 +13,7 @@ from longshore_devkit.testing import eventually
 
 pytestmark = pytest.mark.e2e
 
-RATE = 250
+RATE = 200
 PROBES = range(50_000, 50_100)
 
 
@@ -24,12 +24,12 @@ class TestKafka:
         store = await mute("woocommerce", plenty)
         progress = store.progress()
         probes = iter(PROBES)
-        orders = range(1_700)
+        orders = range(1_000)
 
         async def faults() -> None:
-            await progress.reached(200)
+            await progress.reached(100)
             await asyncio.to_thread(infra.kill_and_wait, "kafka")
-            await progress.reached(1_000)
+            await progress.reached(500)
             # A broker that hangs is worse than one that is gone: connections stand, nothing answers.
             await asyncio.to_thread(infra.signal, signal.SIGSTOP, "kafka")
 
@@ -73,10 +73,10 @@ class TestPostgres:
     ) -> None:
         woo, shopify = await mute("woocommerce", plenty), await mute("shopify", plenty)
         progress = woo.progress()
-        orders = range(800)
+        orders = range(400)
 
         async def faults() -> None:
-            for moment in (100, 300, 500):
+            for moment in (50, 150, 250):
                 await progress.reached(moment)
                 await asyncio.to_thread(infra.kill_and_wait, "postgres")
 

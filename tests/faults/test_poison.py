@@ -163,7 +163,7 @@ class TestBroken:
     """Signed deliveries with broken content among good ones, through all of it (test_broken_deliveries.py has the same
     in process, by the hundred thousand)."""
 
-    EACH = 1_500 if os.environ.get("LONGSHORE_FAULTS") == "long" else 150
+    EACH = 1_500 if os.environ.get("LONGSHORE_FAULTS") == "long" else 60
 
     @pytest.mark.parametrize("platform", sorted(CONNECTORS))
     async def test_each_is_an_order_or_ignored_or_a_dead_letter_and_no_neighbour_is_lost(

@@ -46,7 +46,7 @@ class Storm:
     every_s: float
 
 
-SHORT = Storm(messages=8_000, members=3, partitions=6, changes=5, kills=0, every_s=0.8)
+SHORT = Storm(messages=4_000, members=3, partitions=6, changes=4, kills=0, every_s=0.8)
 LONG = Storm(messages=100_000, members=8, partitions=16, changes=60, kills=4, every_s=2.0)
 
 

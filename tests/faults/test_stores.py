@@ -77,7 +77,7 @@ OF_SHOPIFY = (
     trouble("other JSON", "no-data", wrong_json_rate=1),
     trouble("5xx", "store-error", error_rate_5xx=1),
 )
-SHORT_OF_WOO = ("down", "a page", "other JSON", "429 without", "hangs up after the write", "a warning before the JSON")
+SHORT_OF_WOO = ("down", "a page", "429 without", "hangs up after the write")
 SHORT_OF_SHOPIFY = ("throttled on a 200", "hangs up after the write")
 
 
