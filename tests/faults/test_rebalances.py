@@ -6,7 +6,7 @@ The test to beat is taskbroker's (integration_tests/test_consumer_rebalancing.py
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import os
 import random
 import signal
 import sys
@@ -21,6 +21,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from longshore.broker import Message, Producer, TopicSpec, ensure_topics
+from longshore_devkit.forking import ForkServer
+from longshore_devkit.processes import Process, ProcessSpec, kill_group
 from longshore_devkit.testing import eventually
 
 from .storm_process import KEYS, TABLES
@@ -53,29 +55,29 @@ LONG = Storm(messages=100_000, members=8, partitions=16, changes=60, kills=4, ev
 class Members:
     """The processes of the group."""
 
-    def __init__(self, *args: str) -> None:
+    def __init__(self, forks: ForkServer, *args: str) -> None:
+        self._forks = forks
         self._args = args
         self._count = 0
-        self.alive: dict[str, asyncio.subprocess.Process] = {}
+        self.alive: dict[str, Process] = {}
         self.codes: list[int] = []
 
     async def join(self) -> str:
         self._count += 1
         name = f"member-{self._count}"
-        self.alive[name] = await asyncio.create_subprocess_exec(sys.executable, str(PROGRAM), *self._args, name)
+        self.alive[name] = await self._forks.spawn(ProcessSpec(name, (sys.executable, str(PROGRAM), *self._args, name)))
         return name
 
     async def leave(self, name: str, *, kill: bool) -> None:
         process = self.alive.pop(name)
-        process.kill() if kill else process.terminate()
+        os.kill(process.pid, signal.SIGKILL if kill else signal.SIGTERM)
         code = await asyncio.wait_for(process.wait(), 30)
         if not kill:
             self.codes.append(code)
 
     async def close(self) -> None:
         for process in self.alive.values():
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+            kill_group(process.pid)
             await process.wait()
 
 
@@ -93,9 +95,11 @@ def storm(long_form: bool) -> Storm:
 
 
 @pytest.fixture
-async def members(storm: Storm, bootstrap_servers: str, topic_prefix: str, database_url: str) -> AsyncIterator[Members]:
+async def members(
+    storm: Storm, forks: ForkServer, bootstrap_servers: str, topic_prefix: str, database_url: str
+) -> AsyncIterator[Members]:
     await ensure_topics(bootstrap_servers, topic_prefix, [TOPIC], storm.partitions)
-    members = Members(bootstrap_servers, topic_prefix, database_url, TOPIC.name, GROUP)
+    members = Members(forks, bootstrap_servers, topic_prefix, database_url, TOPIC.name, GROUP)
     yield members
     await members.close()
 
