@@ -14,7 +14,7 @@ class Breaker:
 
     threshold: int = 5
     pause_s: float = 2.0
-    longest_pause_s: float = 120.0
+    longest_pause_s: float = 30.0
     clock: Callable[[], float] = monotonic
     failures: int = 0
     _pause: float = field(default=0.0, init=False)
