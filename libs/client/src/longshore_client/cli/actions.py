@@ -17,7 +17,6 @@ from longshore_client.cli.output import show_one
 from longshore_client.cli.session import Session, pass_session
 from longshore_client.models import CommandAccepted
 
-
 __all__ = ["orders"]
 
 
