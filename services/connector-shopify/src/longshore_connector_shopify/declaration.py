@@ -63,7 +63,5 @@ PLATFORM = Declaration(
     read_store=read_store,
     webhook_path="/webhooks/shopify",
     # A note at Shopify never reaches the buyer, and an order has no status of its own to set.
-    commands=frozenset(
-        {Ability.FULFIL, Ability.CANCEL_ORDER, Ability.ADD_NOTE, Ability.CHANGE_TAGS, Ability.MARK_PAID}
-    ),
+    commands=frozenset(Ability) - {Ability.NOTE_TO_CUSTOMER, Ability.SET_ORDER_STATUS},
 )

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from longshore.contracts import (
+    FulfillmentCancel,
     FulfillmentCreate,
+    FulfillmentTracking,
     OrderCancel,
     OrderMarkPaid,
     OrderNote,
+    OrderRefund,
     OrderTags,
+    PriceSet,
+    ProductPublish,
+    ProductUnpublish,
     StockSet,
     SyncResource,
     Webhook,
@@ -28,6 +34,9 @@ from longshore.platforms.protocols import (
 from longshore_connector_shopify.client import fetching, importing, setup, syncing
 from longshore_connector_shopify.client.admin_api import AdminApi
 from longshore_connector_shopify.client.ordering import OrderChanger, Turns
+from longshore_connector_shopify.client.parcels import ParcelChanger
+from longshore_connector_shopify.client.refunding import Refunder
+from longshore_connector_shopify.client.selling import ProductChanger
 from longshore_connector_shopify.client.shipping import Shipper
 from longshore_connector_shopify.client.stock import BATCH, StockSetter
 from longshore_connector_shopify.client.syncing import BULK_FROM
@@ -44,6 +53,9 @@ class ShopifyClient(NoActions):
         self._stock = StockSetter(api)
         turns = Turns()
         self._orders = OrderChanger(api, turns)
+        self._refunds = Refunder(api, turns)
+        self._parcels = ParcelChanger(api, turns)
+        self._products = ProductChanger(api)
 
     async def check(self) -> StoreInfo:
         """Reach, authenticate, and compare access scopes with what we need."""
@@ -85,6 +97,18 @@ class ShopifyClient(NoActions):
         """Add a paragraph to the order's note."""
         return await self._orders.add_note(command)
 
+    async def refund_order(self, command: OrderRefund) -> Done:
+        """Pay back, once."""
+        return await self._refunds.refund(command)
+
+    async def update_tracking(self, command: FulfillmentTracking) -> Done:
+        """Set how a shipment is followed."""
+        return await self._parcels.track(command)
+
+    async def cancel_fulfillment(self, command: FulfillmentCancel) -> Done:
+        """Take a shipment back."""
+        return await self._parcels.take_back(command)
+
     async def change_tags(self, command: OrderTags) -> Done:
         """Add tags and take tags away."""
         return await self._orders.change_tags(command)
@@ -92,6 +116,14 @@ class ShopifyClient(NoActions):
     async def mark_paid(self, command: OrderMarkPaid) -> Done:
         """Write down a payment of what is outstanding."""
         return await self._orders.mark_paid(command)
+
+    async def publish_product(self, command: ProductPublish | ProductUnpublish) -> Done:
+        """Put a product on the shelf, or take it off."""
+        return await self._products.publish(command)
+
+    async def set_price(self, command: PriceSet) -> Done:
+        """Set what a variant costs."""
+        return await self._products.set_price(command)
 
     async def set_stock(self, targets: Sequence[StockSet]) -> list[StockResult]:
         """Set the stock of up to `stock_batch` listings."""

@@ -22,13 +22,14 @@ REQUIRED = (
 # of orders, and of products.
 WRITE_ORDERS = "write_orders"
 WRITE_PRODUCTS = "write_products"
-OPTIONAL = ("read_customers", "read_fulfillments", WRITE_ORDERS)
+OPTIONAL = ("read_customers", "read_fulfillments", WRITE_ORDERS, WRITE_PRODUCTS)
 
 ASKED = tuple(sorted((*REQUIRED, *OPTIONAL)))
 
 # With it orders older than 60 days can be read; without it they look as if they were gone.
 ALL_ORDERS = "read_all_orders"
 READ_FULFILLMENT_ORDERS = "read_merchant_managed_fulfillment_orders"
+WRITE_FULFILLMENT_ORDERS = "write_merchant_managed_fulfillment_orders"
 
 
 def with_implied(granted: Iterable[str]) -> frozenset[str]:

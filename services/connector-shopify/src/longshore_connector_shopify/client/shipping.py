@@ -50,17 +50,21 @@ class Shipped:
     created_at: datetime | None
     numbers: frozenset[str]
     pieces: Counter[str]
+    # The location that it left; None where the store does not say.
+    at: str | None = None
 
 
 @dataclass(slots=True)
 class Waiting:
-    """Pieces of a line that a fulfilment order waits to ship."""
+    """Pieces of a line that a fulfilment order waits to ship. `location` tells parcels apart, `at` is its id where it
+    has one."""
 
     fulfillment_order: str
     location: str
     item: str
     line: str
     remaining: int
+    at: str | None = None
 
 
 @dataclass(slots=True)
@@ -242,11 +246,13 @@ async def _read_shipped(api: AdminApi, node: dict[str, Any], order: Order) -> No
         for entry in lines[each]:
             pieces[_number(entry["lineItem"]["id"])] += entry.get("quantity") or 0
         numbers = frozenset(info["number"] for info in head.get("trackingInfo") or () if info.get("number"))
-        order.shipped.append(Shipped(each, _moment(head.get("createdAt")), numbers, pieces))
+        at = (head.get("location") or {}).get("id")
+        order.shipped.append(Shipped(each, _moment(head.get("createdAt")), numbers, pieces, at))
 
 
 async def _read_waiting(api: AdminApi, node: dict[str, Any], order: Order) -> None:
-    location = ((node.get("assignedLocation") or {}).get("location") or {}).get("id") or node["id"]
+    at = ((node.get("assignedLocation") or {}).get("location") or {}).get("id")
+    location = at or node["id"]
     lines, after = nodes_of(node.get("lineItems"))
     while after is not None:
         more = (await api.query("fulfillment_order", {"id": node["id"], "after": after})).data
@@ -255,7 +261,7 @@ async def _read_waiting(api: AdminApi, node: dict[str, Any], order: Order) -> No
     for each in lines:
         line, remaining = _number(each["lineItem"]["id"]), int(each.get("remainingQuantity") or 0)
         if node.get("status") in _SHIPPABLE:
-            order.waiting.append(Waiting(node["id"], location, each["id"], line, remaining))
+            order.waiting.append(Waiting(node["id"], location, each["id"], line, remaining, at))
         elif node.get("status") in {"ON_HOLD", "SCHEDULED"}:
             order.held[line] += remaining
 

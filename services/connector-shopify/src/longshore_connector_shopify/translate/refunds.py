@@ -7,6 +7,7 @@ is not a refund.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +23,7 @@ RESTOCKED = frozenset({"return", "cancel", "legacy_restock"})
 _REMOVED_BY_EDIT = frozenset({"no_restock", "cancel", "legacy_restock"})
 _FAILED = frozenset({"failure", "error"})
 _MONEY_IS_BACK = frozenset({"refunded", "partially_refunded"})
+_MARK = re.compile(r"\s*\[?Longshore [0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\]?$")
 
 
 @dataclass(slots=True)
@@ -78,7 +80,7 @@ def read_refunds(order: Json, amounts: Amounts, notes: Notes, *, cancelled: bool
         pieces = [_piece(each, amounts, notes, inner) for inner, each in notes.nodes(node, "refund_line_items", at)]
         record = RefundRecord(
             external_id,
-            notes.text(node, "note", at),
+            _reason(notes.text(node, "note", at)),
             notes.moment(node, "created_at", at),
             [piece for piece in pieces if piece is not None],
         )
@@ -143,6 +145,11 @@ def refund_parts(
         if not record.removal
     ]
     return by_id(parts)
+
+
+def _reason(note: str | None) -> str | None:
+    """What people said of a refund, without the mark by which the client knows its own (client/refunding.py)."""
+    return None if note is None else _MARK.sub("", note) or None
 
 
 def _piece(node: Json, amounts: Amounts, notes: Notes, at: str) -> RefundPiece | None:

@@ -34,6 +34,7 @@ SHOPIFY_SCOPES = (
     "write_inventory",
     "write_merchant_managed_fulfillment_orders",
     "write_orders",
+    "write_products",
 )
 
 LINK_FOR = timedelta(minutes=15)

@@ -47,6 +47,7 @@ class Variant:
     updated_at: datetime
     taxable: bool = True
     position: int = 1
+    compare_at: int | None = None
     levels: dict[int, Level] = field(default_factory=dict)
 
     @property
@@ -241,7 +242,7 @@ class Refund:
     shipping_tax: int = 0
     duty_parts: list[tuple[int, int]] = field(default_factory=list)
     adjustment: int = 0
-    transaction: Transaction | None = None
+    transactions: list[Transaction] = field(default_factory=list)
 
     @property
     def duties(self) -> int:
@@ -270,6 +271,8 @@ class Fulfillment:
     tracking_company: str | None
     notify_customer: bool
     fulfillment_order_ids: list[int] = field(default_factory=list)
+    status: Literal["success", "cancelled"] = "success"
+    updated_at: datetime | None = None
 
 
 @dataclass

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from graphql import GraphQLError
 
 from longshore_devkit.stores.shopify.model import FulfillmentOrder, FulfillmentOrderLine, Order, Variant
 from longshore_devkit.stores.shopify.nodes import Args, Node, iso, number_of
+from longshore_devkit.stores.shopify.order_mutations import OrderMutations, user_error
 from longshore_devkit.stores.shopify.order_nodes import OrderNodes
 from longshore_devkit.stores.shopify.rest import gid
 from longshore_devkit.stores.shopify.shop import Shop, ShopError
 from longshore_devkit.stores.shopify.webhooks import Subscription, topic_of
 
 MAX_QUANTITY = 1_000_000_000
-MAX_TAG = 40
 
 _REASONS = (
     "correction cycle_count_available damaged movement_created movement_updated movement_received movement_canceled "
@@ -27,24 +26,28 @@ _REASONS = (
 Part = tuple[FulfillmentOrder, FulfillmentOrderLine, int]
 
 
-class Mutations:
+class Mutations(OrderMutations):
     """Carries out mutations on one shop; each method takes the field's arguments and returns its payload."""
 
     def __init__(self, shop: Shop, nodes: OrderNodes, can_fulfil: Callable[[], bool]) -> None:
-        self._shop = shop
-        self._nodes = nodes
+        super().__init__(shop, nodes)
         self._can_fulfil = can_fulfil
         self.by_name: dict[str, Callable[[Args], Node]] = {
             "webhookSubscriptionCreate": self.webhook_create,
             "webhookSubscriptionUpdate": self.webhook_update,
             "webhookSubscriptionDelete": self.webhook_delete,
             "fulfillmentCreate": self.fulfillment_create,
+            "fulfillmentTrackingInfoUpdate": self.tracking_update,
+            "fulfillmentCancel": self.fulfillment_cancel,
             "inventorySetQuantities": self.inventory_set,
             "inventoryAdjustQuantities": self.inventory_adjust,
             "orderCancel": self.order_cancel,
             "orderUpdate": self.order_update,
             "orderMarkAsPaid": self.order_mark_paid,
             "tagsAdd": self.tags_add,
+            "refundCreate": self.refund_create,
+            "productUpdate": self.product_update,
+            "productVariantsBulkUpdate": self.variants_update,
             "tagsRemove": self.tags_remove,
         }
 
@@ -64,7 +67,10 @@ class Mutations:
     def webhook_update(self, args: Args) -> Node:
         found = self._shop.webhooks.subscriptions.get(number_of(args["id"]))
         if found is None:
-            return {"webhookSubscription": None, "userErrors": [_error(["id"], "Webhook subscription does not exist")]}
+            return {
+                "webhookSubscription": None,
+                "userErrors": [user_error(["id"], "Webhook subscription does not exist")],
+            }
         given = args["webhookSubscription"]
         uri = given.get("uri") or given.get("callbackUrl") or found.uri
         problem = self._uri_problem(uri, found.topic, found.id)
@@ -77,26 +83,35 @@ class Mutations:
 
     def webhook_delete(self, args: Args) -> Node:
         found = self._shop.webhooks.subscriptions.pop(number_of(args["id"]), None)
-        errors = [] if found else [_error(["id"], "Webhook subscription does not exist")]
+        errors = [] if found else [user_error(["id"], "Webhook subscription does not exist")]
         return {"deletedWebhookSubscriptionId": args["id"] if found else None, "userErrors": errors}
 
     def fulfillment_create(self, args: Args) -> Node:
         given = args["fulfillment"]
         problem, order, parts = self._parts(given["lineItemsByFulfillmentOrder"])
         if problem or order is None:
-            return {"fulfillment": None, "userErrors": [_error(["fulfillment"], problem)]}
-        tracking = given.get("trackingInfo") or {}
-        numbers = tracking.get("numbers") or ([tracking["number"]] if tracking.get("number") else [])
-        urls = tracking.get("urls") or ([tracking["url"]] if tracking.get("url") else [])
+            return {"fulfillment": None, "userErrors": [user_error(["fulfillment"], problem)]}
         made = self._shop.fulfil(
-            order,
-            parts,
-            numbers=numbers,
-            urls=urls,
-            company=tracking.get("company"),
-            notify=bool(given.get("notifyCustomer")),
+            order, parts, notify=bool(given.get("notifyCustomer")), **_tracking(given.get("trackingInfo") or {})
         )
         return {"fulfillment": self._nodes.fulfillment(order, made), "userErrors": []}
+
+    def tracking_update(self, args: Args) -> Node:
+        found = self._shop.fulfillments.get(number_of(args["fulfillmentId"])) if self._can_fulfil() else None
+        if found is None:
+            return {"fulfillment": None, "userErrors": [user_error(["fulfillmentId"], "Fulfillment does not exist.")]}
+        self._shop.track(*found, notify=bool(args.get("notifyCustomer")), **_tracking(args["trackingInfoInput"]))
+        return {"fulfillment": self._nodes.fulfillment(*found), "userErrors": []}
+
+    def fulfillment_cancel(self, args: Args) -> Node:
+        found = self._shop.fulfillments.get(number_of(args["id"])) if self._can_fulfil() else None
+        if found is None:
+            return {"fulfillment": None, "userErrors": [user_error(["id"], "Fulfillment does not exist.")]}
+        try:
+            self._shop.cancel_fulfillment(*found)
+        except ShopError as problem:
+            return {"fulfillment": None, "userErrors": [user_error(["id"], str(problem))]}
+        return {"fulfillment": self._nodes.fulfillment(*found), "userErrors": []}
 
     def inventory_set(self, args: Args) -> Node:
         given = args["input"]
@@ -120,12 +135,12 @@ class Mutations:
             expected = entry["changeFromQuantity"]
             if expected is not None and expected != current:
                 message = "The changeFromQuantity argument no longer matches the persisted quantity."
-                errors.append(_error([*path, "changeFromQuantity"], message, "CHANGE_FROM_QUANTITY_STALE"))
+                errors.append(user_error([*path, "changeFromQuantity"], message, "CHANGE_FROM_QUANTITY_STALE"))
             errors += _range_errors(quantity, [*path, "quantity"])
             found.append((variant, location, quantity))
         if len({(variant.id, location) for variant, location, _ in found}) < len(found):
             message = "The combination of inventoryItemId and locationId must be unique."
-            errors.append(_error(["input", "quantities"], message, "NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR"))
+            errors.append(user_error(["input", "quantities"], message, "NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR"))
         if errors:
             return {"inventoryAdjustmentGroup": None, "userErrors": errors}
         return self._apply(given, name, found)
@@ -149,80 +164,23 @@ class Mutations:
             current = variant.levels[location].available
             if entry["changeFromQuantity"] not in (None, current):
                 message = "The changeFromQuantity argument no longer matches the persisted quantity."
-                errors.append(_error([*path, "changeFromQuantity"], message, "CHANGE_FROM_QUANTITY_STALE"))
+                errors.append(user_error([*path, "changeFromQuantity"], message, "CHANGE_FROM_QUANTITY_STALE"))
             found.append((variant, location, current + entry["delta"]))
         if errors:
             return {"inventoryAdjustmentGroup": None, "userErrors": errors}
         return self._apply(given, "available", found)
-
-    def order_cancel(self, args: Args) -> Node:
-        wanted = args.get("refundMethod") or {}
-        refund = bool(wanted.get("originalPaymentMethodsRefund") or args.get("refund"))
-        order_id = number_of(args["orderId"])
-        if order_id not in self._shop.orders:
-            missing = [_error(["orderId"], "Order does not exist", "NOT_FOUND")]
-            return {"job": None, "orderCancelUserErrors": missing, "userErrors": []}
-        try:
-            self._shop.must_be_cancellable(order_id)
-        except ShopError as problem:
-            refused = [_error(["orderId"], str(problem), "INVALID")]
-            return {"job": None, "orderCancelUserErrors": refused, "userErrors": []}
-        job = self._shop.jobs.begin(
-            lambda: self._shop.cancel(order_id, reason=args["reason"].lower(), restock=args["restock"], refund=refund)
-        )
-        return {"job": self._nodes.job(job), "orderCancelUserErrors": [], "userErrors": []}
-
-    def order_update(self, args: Args) -> Node:
-        given = args["input"]
-        order = self._shop.orders.get(number_of(given["id"]))
-        if order is None:
-            return {"order": None, "userErrors": [_error(["id"], "Order does not exist")]}
-        if given.keys() - {"id", "note", "tags", "email"}:
-            raise GraphQLError("The simulated store updates an order's note, tags and email only.")
-        self._shop.annotate(order, note=given.get("note", order.note), tags=given.get("tags", order.tags))
-        return {"order": self._nodes.order(order), "userErrors": []}
-
-    def order_mark_paid(self, args: Args) -> Node:
-        order = self._shop.orders.get(number_of(args["input"]["id"]))
-        if order is None:
-            return {"order": None, "userErrors": [_error(["id"], "Order does not exist")]}
-        try:
-            self._shop.mark_paid(order)
-        except ShopError as problem:
-            return {"order": None, "userErrors": [_error(["id"], str(problem))]}
-        return {"order": self._nodes.order(order), "userErrors": []}
-
-    def tags_add(self, args: Args) -> Node:
-        return self._tags(args, add=args["tags"])
-
-    def tags_remove(self, args: Args) -> Node:
-        return self._tags(args, remove=args["tags"])
-
-    def _tags(self, args: Args, add: Sequence[str] = (), remove: Sequence[str] = ()) -> Node:
-        """Of orders only; tags are compared without case, and kept in the order of the alphabet."""
-        order = self._shop.orders.get(number_of(args["id"]))
-        if order is None:
-            return {"node": None, "userErrors": [_error(["id"], "Resource not found")]}
-        if any(len(tag) > MAX_TAG for tag in add):
-            return {"node": None, "userErrors": [_error(["tags"], "Tags exceeds 40 characters limit")]}
-        gone = {tag.casefold() for tag in remove}
-        there = {tag.casefold(): tag for tag in order.tags if tag.casefold() not in gone}
-        tags = sorted((there | {tag.casefold(): tag for tag in add if tag.casefold() not in there}).values())
-        if tags != order.tags:
-            self._shop.annotate(order, note=order.note, tags=tags)
-        return {"node": self._nodes.order(order), "userErrors": []}
 
     def _uri_problem(self, uri: str, topic: str, own_id: int | None) -> Node | None:
         parts = urlsplit(uri)
         field = ["webhookSubscription", "callbackUrl"]
         loopback = parts.hostname in {"127.0.0.1", "localhost", "::1"}
         if not parts.hostname:
-            return _error(field, "Address is invalid")
+            return user_error(field, "Address is invalid")
         if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
-            return _error(field, f"Address protocol {parts.scheme}:// is not supported")
+            return user_error(field, f"Address protocol {parts.scheme}:// is not supported")
         for other in self._shop.webhooks.subscriptions.values():
             if (other.topic, other.uri) == (topic, uri) and other.id != own_id:
-                return _error(field, "Address for this topic has already been taken")
+                return user_error(field, "Address for this topic has already been taken")
         return None
 
     def _parts(self, groups: list[Args]) -> tuple[str, Order | None, list[Part]]:
@@ -253,13 +211,13 @@ class Mutations:
         location = number_of(entry["locationId"])
         if variant is None:
             message = "The specified inventory item could not be found."
-            return [_error([*path, "inventoryItemId"], message, "INVALID_INVENTORY_ITEM")], None
+            return [user_error([*path, "inventoryItemId"], message, "INVALID_INVENTORY_ITEM")], None
         if all(place.id != location for place in self._shop.locations):
             message = "The specified location could not be found."
-            return [_error([*path, "locationId"], message, "INVALID_LOCATION")], None
+            return [user_error([*path, "locationId"], message, "INVALID_LOCATION")], None
         if location not in variant.levels:
             message = "The specified inventory item is not stocked at the location."
-            return [_error([*path, "locationId"], message, "ITEM_NOT_STOCKED_AT_LOCATION")], None
+            return [user_error([*path, "locationId"], message, "ITEM_NOT_STOCKED_AT_LOCATION")], None
         return [], variant
 
     def _apply(self, given: Args, name: str, found: list[tuple[Variant, int, int]]) -> Node:
@@ -296,6 +254,15 @@ class Mutations:
         ]
 
 
+def _tracking(given: Args) -> Args:
+    """`FulfillmentTrackingInput`, which takes one of each or several."""
+    return {
+        "numbers": given.get("numbers") or ([given["number"]] if given.get("number") else []),
+        "urls": given.get("urls") or ([given["url"]] if given.get("url") else []),
+        "company": given.get("company"),
+    }
+
+
 def _chosen(fulfillment_order: FulfillmentOrder, asked: list[Args]) -> tuple[str, list[Part]]:
     if not asked:
         return "", [(fulfillment_order, part, part.remaining) for part in fulfillment_order.lines if part.remaining]
@@ -316,20 +283,16 @@ def _naming_errors(name: str, reason: str, names: tuple[str, ...]) -> list[Node]
     errors = []
     if name not in names:
         errors.append(
-            _error(["input", "name"], f"The quantity name must be one of: {', '.join(names)}.", "INVALID_NAME")
+            user_error(["input", "name"], f"The quantity name must be one of: {', '.join(names)}.", "INVALID_NAME")
         )
     if reason not in _REASONS:
-        errors.append(_error(["input", "reason"], "The specified reason is invalid.", "INVALID_REASON"))
+        errors.append(user_error(["input", "reason"], "The specified reason is invalid.", "INVALID_REASON"))
     return errors
 
 
 def _range_errors(quantity: int, path: list[str]) -> list[Node]:
     if quantity > MAX_QUANTITY:
-        return [_error(path, "The total quantity can't be higher than 1,000,000,000.", "INVALID_QUANTITY_TOO_HIGH")]
+        return [user_error(path, "The total quantity can't be higher than 1,000,000,000.", "INVALID_QUANTITY_TOO_HIGH")]
     if quantity < 0:
-        return [_error(path, "The quantity can't be negative.", "INVALID_QUANTITY_NEGATIVE")]
+        return [user_error(path, "The quantity can't be negative.", "INVALID_QUANTITY_NEGATIVE")]
     return []
-
-
-def _error(field: list[str] | None, message: str, code: str | None = None) -> dict[str, Any]:
-    return {"field": field, "message": message, "code": code}

@@ -172,7 +172,9 @@ class CatalogueNodes:
             "sku": variant.sku,
             "barcode": None,
             "price": rest_amount(variant.price, self.shop.config.currency),
-            "compareAtPrice": None,
+            "compareAtPrice": None
+            if variant.compare_at is None
+            else rest_amount(variant.compare_at, self.shop.config.currency),
             "position": variant.position,
             "taxable": variant.taxable,
             "availableForSale": variant.available > 0,

@@ -16,8 +16,9 @@ from longshore_devkit.stores.shopify.model import (
     RefundLine,
 )
 from longshore_devkit.stores.shopify.money import share
-from longshore_devkit.stores.shopify.nodes import Args, Node, address_node, counted, iso
+from longshore_devkit.stores.shopify.nodes import Args, Node, address_node, counted, iso, number_of
 from longshore_devkit.stores.shopify.pricing import financial_status, fulfillment_status, tax_lines, totals
+from longshore_devkit.stores.shopify.refunding import payments, suggest, to_shop
 from longshore_devkit.stores.shopify.rest import gid
 from longshore_devkit.stores.shopify.search import connection, matches
 
@@ -80,7 +81,7 @@ class OrderNodes(LineNodes):
             "dutiesIncluded": False,
             "requiresShipping": any(line.requires_shipping for line in order.lines),
             "displayFinancialStatus": financial_status(order).upper(),
-            "canMarkAsPaid": order.cancelled_at is None and totals(order).outstanding > 0,
+            "canMarkAsPaid": order.cancelled_at is None and financial_status(order) in {"pending", "partially_paid"},
             "displayFulfillmentStatus": _FULFILLMENT_WORDS[fulfillment_status(order)],
             "fulfillable": any(line.fulfillable for line in order.lines),
             "returnStatus": "NO_RETURN",
@@ -110,6 +111,7 @@ class OrderNodes(LineNodes):
             "fulfillments": lambda args: [
                 self.fulfillment(order, done) for done in order.fulfillments[: args.get("first")]
             ],
+            "suggestedRefund": lambda args: self.suggested_refund(order, args),
             "fulfillmentsCount": {"count": len(order.fulfillments), "precision": "EXACT"},
             "fulfillmentOrders": lambda args: connection(
                 filter(matches(args.get("query"), _FO_FIELDS), order.fulfillment_orders),
@@ -129,10 +131,10 @@ class OrderNodes(LineNodes):
             "id": gid("Fulfillment", done.id),
             "legacyResourceId": str(done.id),
             "name": done.name,
-            "status": "SUCCESS",
-            "displayStatus": "FULFILLED",
+            "status": done.status.upper(),
+            "displayStatus": "CANCELED" if done.status == "cancelled" else "FULFILLED",
             "createdAt": iso(done.created_at),
-            "updatedAt": iso(done.created_at),
+            "updatedAt": iso(done.updated_at or done.created_at),
             "deliveredAt": None,
             "estimatedDeliveryAt": None,
             "inTransitAt": None,
@@ -243,7 +245,7 @@ class OrderNodes(LineNodes):
 
     def refund(self, order: Order, refund: Refund) -> Node:
         """A Refund."""
-        paid = refund.transaction.amount if refund.transaction else 0
+        paid = sum(each.amount for each in refund.transactions)
         duties = {duty.id: duty for line in order.lines for duty in line.duties}
         return {
             "__typename": "Refund",
@@ -287,7 +289,7 @@ class OrderNodes(LineNodes):
                 },
             ),
             "transactions": lambda args: connection(
-                [refund.transaction] if refund.transaction else [],
+                refund.transactions,
                 args,
                 lambda t: (t.id, t.id),
                 lambda t: transaction_node(order, t),
@@ -295,6 +297,44 @@ class OrderNodes(LineNodes):
             "refundLineItems": lambda args: connection(
                 refund.lines, args, lambda line: (line.id, line.id), lambda line: self._refund_line(order, line)
             ),
+        }
+
+    def suggested_refund(self, order: Order, args: Args) -> Node:
+        """A SuggestedRefund."""
+        wanted = [
+            (line, entry["quantity"])
+            for entry in args.get("refundLineItems") or ()
+            for line in order.lines
+            if line.id == number_of(entry["lineItemId"])
+        ]
+        shipping = None if args.get("refundShipping") else to_shop(order, args.get("shippingAmount") or 0)
+        found = suggest(order, wanted, shipping, full=bool(args.get("suggestFullRefund")))
+        duties = {duty.id: duty for line in order.lines for duty in line.duties}
+        return {
+            "__typename": "SuggestedRefund",
+            "amountSet": bag(order, found.amount),
+            "maximumRefundableSet": bag(order, found.maximum),
+            "refundDuties": [
+                {
+                    "amountSet": bag(order, amount),
+                    "originalDuty": {"__typename": "Duty", "id": gid("Duty", duty_id)}
+                    | {"price": bag(order, duties[duty_id].amount), "taxLines": []},
+                }
+                for duty_id, amount in found.duties
+                if amount
+            ],
+            "suggestedTransactions": [
+                {
+                    "gateway": sale.gateway,
+                    "formattedGateway": sale.gateway.title(),
+                    "kind": "SUGGESTED_REFUND",
+                    "amountSet": bag(order, min(found.amount, rest)),
+                    "maximumRefundableSet": bag(order, rest),
+                    "parentTransaction": transaction_node(order, sale),
+                }
+                for sale, rest in payments(order)
+                if rest > 0
+            ],
         }
 
     def _refund_line(self, order: Order, line: RefundLine) -> Node:

@@ -179,7 +179,7 @@ def _variant(variant: Variant, currency: str) -> Json:
         "price": rest_amount(variant.price, currency),
         "position": variant.position,
         "inventory_policy": "deny",
-        "compare_at_price": None,
+        "compare_at_price": None if variant.compare_at is None else rest_amount(variant.compare_at, currency),
         "option1": variant.title,
         "option2": None,
         "option3": None,

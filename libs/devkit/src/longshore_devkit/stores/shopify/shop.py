@@ -29,12 +29,14 @@ from longshore_devkit.stores.shopify.model import (
     Variant,
 )
 from longshore_devkit.stores.shopify.money import exponent
-from longshore_devkit.stores.shopify.pricing import fulfillment_status, totals
+from longshore_devkit.stores.shopify.pricing import financial_status, fulfillment_status, totals
+from longshore_devkit.stores.shopify.refunding import Piece, Suggestion
 from longshore_devkit.stores.shopify.stock import (
     Stock,
     close_if_done,
     drop_from_fulfillment_orders,
     open_fulfillment_orders,
+    reopen,
 )
 from longshore_devkit.stores.shopify.webhooks import Webhooks
 
@@ -226,7 +228,7 @@ class Shop:
     def mark_paid(self, order: Order) -> None:
         """The merchant was paid what is outstanding, outside of the shop."""
         due = totals(order).outstanding
-        if order.cancelled_at is not None or due <= 0:
+        if order.cancelled_at is not None or financial_status(order) not in {"pending", "partially_paid"}:
             raise ShopError("Order cannot be marked as paid.")
         transaction = Transaction(self.ids.next("transaction"), "sale", due, self.now(), gateway="manual")
         order.transactions.append(transaction)
@@ -306,6 +308,42 @@ class Shop:
         self._send_order(order, ["fulfilled" if done else "partially_fulfilled", "updated"], event)
         return fulfillment
 
+    def track(
+        self,
+        order: Order,
+        fulfillment: Fulfillment,
+        *,
+        numbers: Sequence[str],
+        urls: Sequence[str],
+        company: str | None,
+        notify: bool,
+    ) -> None:
+        """Change how a shipment is followed."""
+        fulfillment.tracking_numbers, fulfillment.tracking_urls = list(numbers), list(urls)
+        fulfillment.tracking_company, fulfillment.notify_customer = company, notify
+        self._shipment_changed(order, fulfillment)
+
+    def cancel_fulfillment(self, order: Order, fulfillment: Fulfillment) -> None:
+        """Take a shipment back: its units wait to be shipped again. ShopError when it was taken back before."""
+        if fulfillment.status == "cancelled":
+            raise ShopError("The fulfillment is already cancelled.")
+        fulfillment.status = "cancelled"
+        for _, line, units in fulfillment.lines:
+            line.fulfilled -= units
+            self.stock.unship(line, units)
+        units = [(line, count) for _, line, count in fulfillment.lines]
+        made = reopen(order, fulfillment.location_id, units, self.ids, self.now())
+        self.fulfillment_orders[made.id] = (order, made)
+        order.closed_at = order.cancelled_at
+        self._shipment_changed(order, fulfillment)
+
+    def _shipment_changed(self, order: Order, fulfillment: Fulfillment) -> None:
+        event = self.webhooks.event_id()
+        fulfillment.updated_at = self.now()
+        self._touch(order)
+        self._publish("fulfillments/update", lambda: rest_orders.fulfillment_payload(order, fulfillment), event)
+        self._send_order(order, ["updated"], event)
+
     def annotate(self, order: Order, *, note: str | None, tags: list[str]) -> None:
         """Change an order's note and tags."""
         order.note, order.tags = note, list(tags)
@@ -360,13 +398,51 @@ class Shop:
             amount += sum(line.tax for line in refund.lines) + refund.shipping_tax
         sale = next((t for t in order.transactions if t.kind == "sale"), None)
         if sale is not None and amount:
-            refund.transaction = Transaction(
-                self.ids.next("transaction"), "refund", amount, refund.created_at, parent_id=sale.id
-            )
-            order.transactions.append(refund.transaction)
+            self._pay_back(order, refund, sale, amount)
         order.refunds.append(refund)
         self.refunds[refund.id] = (order, refund)
         return refund
+
+    def pay_back(
+        self,
+        order: Order,
+        pieces: Sequence[Piece],
+        suggestion: Suggestion | None,
+        transactions: Sequence[tuple[Transaction, int]],
+        note: str | None,
+    ) -> Refund:
+        """Exactly these pieces, the suggestion's shipping and duties, and this money. The caller has checked them."""
+        event = self.webhooks.event_id()
+        refund = Refund(self.ids.next("refund"), self.now(), note, [])
+        for each in pieces:
+            waiting = min(each.units, each.line.fulfillable) if each.kind != "return" else 0
+            for units, kind in ((waiting, "cancel"), (each.units - waiting, "return")):
+                if units:
+                    restock = each.kind != "no_restock"
+                    refund.lines.append(self._refund_line(order, refund, each.line, units, kind, restock, event))
+        if suggestion is not None:
+            refund.shipping, refund.shipping_tax = suggestion.shipping, suggestion.shipping_tax
+            if order.shipping:
+                order.shipping[0].refunded += suggestion.shipping
+                order.shipping[0].tax_refunded += suggestion.shipping_tax
+        cost = sum(line.subtotal for line in refund.lines) + refund.shipping + refund.duties
+        if not order.taxes_included:
+            cost += sum(line.tax for line in refund.lines) + refund.shipping_tax
+        paid = sum(amount for _, amount in transactions)
+        refund.adjustment = paid - cost if transactions else 0
+        for sale, amount in transactions:
+            self._pay_back(order, refund, sale, amount)
+        order.refunds.append(refund)
+        self.refunds[refund.id] = (order, refund)
+        self._touch(order)
+        self._publish("refunds/create", lambda: rest_orders.refund_payload(order, refund), event)
+        self._send_order(order, ["updated"], event)
+        return refund
+
+    def _pay_back(self, order: Order, refund: Refund, sale: Transaction, amount: int) -> None:
+        made = Transaction(self.ids.next("transaction"), "refund", amount, refund.created_at, sale.id, sale.gateway)
+        refund.transactions.append(made)
+        order.transactions.append(made)
 
     def _refund_line(
         self, order: Order, refund: Refund, line: Line, units: int, kind: str, restock: bool, event: str

@@ -42,6 +42,10 @@ class Stock:
         """Units leave: what was committed is no longer on hand, what is available stays."""
         self._move(line, 0, -units, "")
 
+    def unship(self, line: Line, units: int) -> None:
+        """A shipment was cancelled: its units are on hand again, and committed to their order."""
+        self._move(line, 0, units, "")
+
     def take_back(self, line: Line, units: int, event: str) -> None:
         """Shipped units return to the shelf."""
         self._move(line, units, 0, event)
@@ -96,6 +100,16 @@ def open_fulfillment_orders(order: Order, lines: Sequence[Line], ids: Ids, now: 
         ]
         made.append(FulfillmentOrder(ids.next("fulfillment_order"), order.id, location_id, now, now, parts))
     order.fulfillment_orders += made
+    return made
+
+
+def reopen(
+    order: Order, location_id: int, units: Sequence[tuple[Line, int]], ids: Ids, now: datetime
+) -> FulfillmentOrder:
+    """Units wait to be shipped again, in a fulfilment order of their own."""
+    parts = [FulfillmentOrderLine(ids.next("fulfillment_order_line"), line, count, count) for line, count in units]
+    made = FulfillmentOrder(ids.next("fulfillment_order"), order.id, location_id, now, now, parts)
+    order.fulfillment_orders.append(made)
     return made
 
 
