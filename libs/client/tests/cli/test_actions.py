@@ -64,3 +64,19 @@ def test_an_amount_has_a_currency(run: Run, amount: str) -> None:
     result, wire = run("orders", "refund", ID, "--amount", amount)
     assert result.exit_code == 2
     assert wire.requests == []
+
+
+PRODUCTS: list[tuple[list[str], str, str, dict[str, object] | None]] = [
+    (["publish", ID, ID], "POST", f"products/{ID}/publish", {"integration_id": ID}),
+    (["unpublish", ID, ID], "DELETE", f"products/{ID}/publish/{ID}", None),
+    (["price", ID, "12.50EUR"], "POST", f"listings/{ID}/price", {"price": EURO, "end_reduction": False}),
+]
+
+
+@pytest.mark.parametrize(("arguments", "method", "path", "sent"), PRODUCTS, ids=[each[0][0] for each in PRODUCTS])
+def test_products(run: Run, arguments: list[str], method: str, path: str, sent: dict[str, object] | None) -> None:
+    result, wire = run("products", *arguments, answers=[httpx.Response(202, json=ACCEPTED)])
+    assert result.exit_code == 0, result.output
+    (request,) = wire.requests
+    assert (request.method, request.url.path) == (method, f"/api/v1/{path}")
+    assert (json.loads(request.content) if request.content else None) == sent

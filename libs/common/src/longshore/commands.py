@@ -10,14 +10,14 @@ from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import BaseModel
-from sqlalchemy import Row, Table, select, tuple_
+from sqlalchemy import Row, Select, Table, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from longshore.broker import COMMANDS, Message, cloudevent_headers
 from longshore.contracts import Command, CommandError, CommandStatus, CommandView
 from longshore.db import for_org
 from longshore.internal import OrgDep
-from longshore.paging import DEFAULT_LIMIT, Cursor, Limit, page, read_cursor, write_cursor
+from longshore.paging import DEFAULT_LIMIT, Cursor, Limit, Place, page, read_cursor, write_cursor
 
 
 class CommandPage(BaseModel):
@@ -50,7 +50,7 @@ def command_view(row: Row[Any], type: str | None = None) -> CommandView:
     return CommandView(
         id=row.id,
         type=type or row.type,
-        order_id=None if type else row.order_id,
+        order_id=getattr(row, "order_id", None),
         integration_id=row.integration_id,
         status=CommandStatus(row.status),
         attempts=row.attempts,
@@ -60,8 +60,11 @@ def command_view(row: Row[Any], type: str | None = None) -> CommandView:
     )
 
 
-def commands_router(engine: AsyncEngine, commands: Table, type: str | None = None) -> APIRouter:
-    """Routes of commands, for the gateway, which merges its services' lists. `type` as for `command_view`."""
+def commands_router(
+    engine: AsyncEngine, commands: Table, type: str | None = None, more: Table | None = None
+) -> APIRouter:
+    """Routes of commands, for the gateway, which merges its services' lists. `type` as for `command_view`; `more`: a
+    second table, of commands of several types and of no order."""
     router = APIRouter(prefix="/api/v1/commands", tags=["commands"])
 
     @router.get("", summary="List commands to stores")
@@ -77,19 +80,39 @@ def commands_router(engine: AsyncEngine, commands: Table, type: str | None = Non
         after = read_cursor(cursor)
         if order_id is not None and type is not None:
             return CommandPage(items=[], next_cursor=None)
-        query = for_org(select(commands), commands, org_id)
-        if order_id is not None:
-            query = query.where(commands.c.order_id == order_id)
-        if integration_id is not None:
-            query = query.where(commands.c.integration_id == integration_id)
-        if status is not None:
-            query = query.where(commands.c.status == status.value)
-        if after is not None:
-            query = query.where(tuple_(commands.c.created_at, commands.c.id) < tuple_(*after))
-        query = query.order_by(commands.c.created_at.desc(), commands.c.id.desc()).limit(limit + 1)
         async with engine.connect() as conn:
-            found = [command_view(row, type) for row in await conn.execute(query)]
+            found = [
+                command_view(row, type)
+                for row in await conn.execute(
+                    _query(commands, org_id, order_id, integration_id, status, after).limit(limit + 1)
+                )
+            ]
+            if more is not None:
+                query = _query(more, org_id, None, integration_id, status, after).limit(limit + 1)
+                found += [command_view(row) for row in await conn.execute(query)]
+                found.sort(key=lambda each: (each.created_at, each.id), reverse=True)
+                del found[limit + 1 :]
         items, following = page(found, limit, lambda each: write_cursor(each.created_at, each.id))
         return CommandPage(items=items, next_cursor=following)
 
     return router
+
+
+def _query(
+    commands: Table,
+    org_id: UUID,
+    order_id: UUID | None,
+    integration_id: UUID | None,
+    status: CommandStatus | None,
+    after: Place | None,
+) -> Select[Any]:
+    query = for_org(select(commands), commands, org_id)
+    if order_id is not None:
+        query = query.where(commands.c.order_id == order_id)
+    if integration_id is not None:
+        query = query.where(commands.c.integration_id == integration_id)
+    if status is not None:
+        query = query.where(commands.c.status == status.value)
+    if after is not None:
+        query = query.where(tuple_(commands.c.created_at, commands.c.id) < tuple_(*after))
+    return query.order_by(commands.c.created_at.desc(), commands.c.id.desc())

@@ -8,6 +8,7 @@ from longshore.broker import COMMANDS, INVENTORY_EVENTS
 from longshore.commands import commands_router
 from longshore.contracts import Platform
 from longshore.db import migrations_path
+from longshore.platforms.declaration import find_platforms
 from longshore.pruning import pruning
 from longshore.runtime import Service
 from longshore_inventory import __version__
@@ -26,6 +27,10 @@ from longshore_inventory.pushes.rules import STOCK_SET
 from longshore_inventory.pushes.service import Pushes
 from longshore_inventory.pushes.store import past
 from longshore_inventory.rebuild import rebuild_plan
+from longshore_inventory.selling.api import selling_router
+from longshore_inventory.selling.models import product_commands
+from longshore_inventory.selling.service import Selling
+from longshore_inventory.selling.store import past as past_product_commands
 from longshore_inventory.settings import Settings
 from longshore_inventory.stock.api import inventory_router
 from longshore_inventory.stock.consumers import settling, subscribe_stock
@@ -46,6 +51,8 @@ def create_app(settings: Settings) -> FastAPI:
     reports = Reports(engine, metrics, settings.stock_settle_s)
     ledger = Ledger(engine, metrics, variant_ids)
 
+    selling = Selling(engine, {each.id: each.commands for each in find_platforms().values()})
+
     service.migrations(migrations_path(__file__), SCHEMA)
     service.topics(INVENTORY_EVENTS, *(COMMANDS(each.value) for each in (Platform.SHOPIFY, Platform.WOOCOMMERCE)))
     rebuilding = service.rebuilding(rebuild_plan(metrics))
@@ -55,14 +62,18 @@ def create_app(settings: Settings) -> FastAPI:
     subscribe_fulfillments(service, stock)
     subscribe_products(service, Catalogue(engine, metrics, variant_ids))
     subscribe_stock(service, reports)
-    subscribe_outcomes(service, Pushes(engine, metrics), rebuilding)
+    subscribe_outcomes(service, Pushes(engine, metrics), selling, rebuilding)
     subscribe_integrations(service, Channels(engine, metrics))
-    service.background("pruning", pruning(engine, past(settings.history_days), service.registry))
+    service.background(
+        "pruning",
+        pruning(engine, past(settings.history_days) + past_product_commands(settings.history_days), service.registry),
+    )
     service.background("settling", settling(reports, settings.stock_settle_s, rebuilding.over))
     return service.app(
         inventory_router(engine, ledger, variant_ids),
         catalogue_router(engine),
-        commands_router(engine, commands, STOCK_SET),
+        selling_router(selling),
+        commands_router(engine, commands, STOCK_SET, product_commands),
         system_router(engine),
         title="Longshore inventory",
         dependencies=[rebuilding.refuse_changes],

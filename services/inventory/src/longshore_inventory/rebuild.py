@@ -41,7 +41,7 @@ REBUILT = (
     "order_lines",
     "fulfillments",
 )
-KEPT = ("channels", "commands", "alerts", "outbox")
+KEPT = ("channels", "commands", "product_commands", "alerts", "outbox")
 
 CHUNK = 500
 

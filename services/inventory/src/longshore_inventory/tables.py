@@ -7,6 +7,7 @@ from longshore_inventory.database import SCHEMA, metadata, outbox
 from longshore_inventory.listings.models import listings, products, variants
 from longshore_inventory.orders.models import fulfillments, order_lines, orders
 from longshore_inventory.pushes.models import commands
+from longshore_inventory.selling.models import product_commands
 from longshore_inventory.stock.models import alerts, levels, movements, reports, store_levels
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "order_lines",
     "orders",
     "outbox",
+    "product_commands",
     "products",
     "reports",
     "store_levels",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from longshore.money import Money
 from longshore_client.aio.transport import AsyncConnection, AsyncPages
-from longshore_client.models import Adjusted, Alert, Level, Listing, Movement, Product
+from longshore_client.models import Adjusted, Alert, CommandAccepted, Level, Listing, Movement, Product
 
 
 class AsyncInventory:
@@ -70,6 +71,24 @@ class AsyncProducts:
             Product, "/api/v1/products", integration_id=integration_id, limit=limit, cursor=cursor
         )
 
+    async def publish(
+        self, product_id: UUID | str, integration_id: UUID | str, *, idempotency_key: str | None = None
+    ) -> CommandAccepted:
+        """Put a product on its store's shelf."""
+        return await self._connection.post(
+            CommandAccepted,
+            "/api/v1/products/{product_id}/publish",
+            {"product_id": product_id},
+            body={"integration_id": integration_id},
+            idempotency_key=idempotency_key,
+        )
+
+    async def unpublish(self, product_id: UUID | str, integration_id: UUID | str) -> CommandAccepted:
+        """Take a product off the shelf: it stays in the store, and nobody can buy it."""
+        path = "/api/v1/products/{product_id}/publish/{integration_id}"
+        names = {"product_id": product_id, "integration_id": integration_id}
+        return await self._connection.withdraw(CommandAccepted, path, names)
+
 
 class AsyncListings:
     """What each store lists, and which SKU it is."""
@@ -88,4 +107,24 @@ class AsyncListings:
         """Listings, of one SKU or of one store."""
         return self._connection.pages(
             Listing, "/api/v1/listings", sku=sku, integration_id=integration_id, limit=limit, cursor=cursor
+        )
+
+    async def set_price(
+        self,
+        listing_id: UUID | str,
+        price: Money,
+        *,
+        compare_at_price: Money | None = None,
+        end_reduction: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> CommandAccepted:
+        """Set what a listing costs, in its store's currency. `compare_at_price`: the price before a reduction;
+        `end_reduction`: there is none any more; neither: that stays as it is."""
+        body = {"price": price, "compare_at_price": compare_at_price, "end_reduction": end_reduction}
+        return await self._connection.post(
+            CommandAccepted,
+            "/api/v1/listings/{listing_id}/price",
+            {"listing_id": listing_id},
+            body=body,
+            idempotency_key=idempotency_key,
         )

@@ -60,6 +60,10 @@ class AsyncConnection:
         """Change one thing."""
         return _read(model, await self._send("PATCH", path, names, {}, body))
 
+    async def withdraw(self, model: type[M], path: str, names: Mapping[str, object] | None = None, /) -> M:
+        """Undo one thing, in the background: a DELETE with an answer."""
+        return _read(model, await self._send("DELETE", path, names, {}))
+
     async def delete(self, path: str, names: Mapping[str, object] | None = None, /, **query: object) -> None:
         """Remove one thing."""
         await self._send("DELETE", path, names, query)

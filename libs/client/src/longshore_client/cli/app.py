@@ -15,6 +15,7 @@ from longshore_client.cli.inventory import inventory
 from longshore_client.cli.keys import keys
 from longshore_client.cli.machine import admin
 from longshore_client.cli.people import audit, users
+from longshore_client.cli.products import products
 from longshore_client.cli.session import HubGroup, Session
 from longshore_client.cli.status import status
 from longshore_client.cli.sync import sync
@@ -58,6 +59,7 @@ for each in (
     integrations,
     sync,
     orders,
+    products,
     commands,
     inventory,
     dead_letters,

@@ -61,6 +61,10 @@ class Connection:
         """Change one thing."""
         return _read(model, self._send("PATCH", path, names, {}, body))
 
+    def withdraw(self, model: type[M], path: str, names: Mapping[str, object] | None = None, /) -> M:
+        """Undo one thing, in the background: a DELETE with an answer."""
+        return _read(model, self._send("DELETE", path, names, {}))
+
     def delete(self, path: str, names: Mapping[str, object] | None = None, /, **query: object) -> None:
         """Remove one thing."""
         self._send("DELETE", path, names, query)

@@ -138,6 +138,7 @@ class ProductPublish(Contract):
     type: Literal["product.publish"] = "product.publish"
     product_id: UUID
     product_external_id: str
+    parent_external_id: str | None = None
 
 
 class ProductUnpublish(Contract):
@@ -146,6 +147,7 @@ class ProductUnpublish(Contract):
     type: Literal["product.unpublish"] = "product.unpublish"
     product_id: UUID
     product_external_id: str
+    parent_external_id: str | None = None
 
 
 class PriceSet(Contract):

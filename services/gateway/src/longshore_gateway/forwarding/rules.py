@@ -47,7 +47,10 @@ FORWARDED = (
     Forwarded("GET", "/api/v1/inventory/alerts", "inventory", Scope.READ),
     Forwarded("DELETE", "/api/v1/inventory/alerts/{alert_id}", "inventory", Scope.INVENTORY_WRITE),
     Forwarded("GET", "/api/v1/listings", "inventory", Scope.READ),
+    Forwarded("POST", "/api/v1/listings/{listing_id}/price", "inventory", Scope.PRODUCTS_WRITE),
     Forwarded("GET", "/api/v1/products", "inventory", Scope.READ),
+    Forwarded("POST", "/api/v1/products/{product_id}/publish", "inventory", Scope.PRODUCTS_WRITE),
+    Forwarded("DELETE", "/api/v1/products/{product_id}/publish/{integration_id}", "inventory", Scope.PRODUCTS_WRITE),
 )
 
 _BY_ROUTE = {(route.method, route.path): route for route in FORWARDED}

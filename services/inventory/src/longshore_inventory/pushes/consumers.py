@@ -10,18 +10,21 @@ from longshore.rebuild import Rebuilding
 from longshore.runtime import Service
 from longshore_inventory.pushes.rules import STOCK_SET
 from longshore_inventory.pushes.service import Pushes
+from longshore_inventory.selling.service import Selling
 from longshore_inventory.stock.closing import REPLY_TO
 
 _TYPES = {CommandOutcome.event_type: CommandOutcome}
 
 
-def subscribe_outcomes(service: Service, pushes: Pushes, rebuilding: Rebuilding) -> None:
-    """What became of the pushes that we asked for."""
+def subscribe_outcomes(service: Service, pushes: Pushes, selling: Selling, rebuilding: Rebuilding) -> None:
+    """What became of the pushes that we asked for, and of what else stores were asked about their products."""
 
     async def apply_outcomes(records: Sequence[Record]) -> list[Rejected]:
         rejected: list[Rejected] = []
         outcomes = [each for _, each in read_contracts(records, _TYPES, rejected)]
-        await pushes.apply([each for each in outcomes if each.reply_to == REPLY_TO and each.type == STOCK_SET])
+        ours = [each for each in outcomes if each.reply_to == REPLY_TO]
+        await pushes.apply([each for each in ours if each.type == STOCK_SET])
+        await selling.settle([each for each in ours if each.type != STOCK_SET])
         return rejected
 
     service.subscribe(

@@ -331,8 +331,8 @@ class Shop:
         for _, line, units in fulfillment.lines:
             line.fulfilled -= units
             self.stock.unship(line, units)
-        units = [(line, count) for _, line, count in fulfillment.lines]
-        made = reopen(order, fulfillment.location_id, units, self.ids, self.now())
+        back = [(line, count) for _, line, count in fulfillment.lines]
+        made = reopen(order, fulfillment.location_id, back, self.ids, self.now())
         self.fulfillment_orders[made.id] = (order, made)
         order.closed_at = order.cancelled_at
         self._shipment_changed(order, fulfillment)
