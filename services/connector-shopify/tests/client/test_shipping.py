@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -150,9 +151,54 @@ async def test_an_order_that_ships_from_two_places(store: Any) -> None:
 async def test_held_pieces_are_not_shipped(store: Any) -> None:
     order = store.shop.place_order(SKUS)
     order.fulfillment_orders[0].status = "on_hold"
-    with pytest.raises(StoreRefused, match="on-hold"):
+    order.fulfillment_orders[0].hold = "Awaiting payment"
+    with pytest.raises(StoreRefused, match=r"on-hold.*Awaiting payment.*Release the hold"):
         await store.client.create_fulfillment(store.ship(order, {0: 1}))
     assert order.fulfillments == []
+
+
+async def test_pieces_that_are_to_ship_later_are_held(store: Any) -> None:
+    order = store.shop.place_order(SKUS)
+    order.fulfillment_orders[0].status = "scheduled"
+    with pytest.raises(StoreRefused, match="on-hold"):
+        await store.client.create_fulfillment(store.ship(order, {0: 1}))
+
+
+async def test_a_line_that_was_split_ships_from_all_its_parts(store: Any) -> None:
+    """The merchant has split the fulfilment order, and moved a part to another location: its first one is closed."""
+    order = store.shop.place_order([("LS-0001", 3)])
+    (whole,) = order.fulfillment_orders
+    for number, (place, count) in enumerate(zip(store.shop.locations, (2, 1), strict=True), start=1):
+        (part,) = whole.lines
+        moved = replace(
+            whole,
+            id=whole.id + number,
+            location_id=place.id,
+            lines=[replace(part, id=part.id + number, total=count, remaining=count)],
+        )
+        order.fulfillment_orders.append(moved)
+        store.shop.fulfillment_orders[moved.id] = (order, moved)
+    whole.status = "closed"
+    whole.lines[0].remaining = 0
+    await store.client.create_fulfillment(store.ship(order, {0: 3}))
+    assert shipped(order) == {0: 3}
+    assert sorted(each.location_id for each in order.fulfillments) == sorted(each.id for each in store.shop.locations)
+
+
+async def test_what_a_fulfilment_service_ships_is_told_from_nothing_to_do(open_store: Any) -> None:
+    """Such a fulfilment order is hidden from us, and the store does not say so."""
+    store = await open_store(scopes=frozenset(ASKED))
+    order = store.shop.place_order(SKUS)
+    order.fulfillment_orders[0].third_party = True
+    with pytest.raises(StoreRefused, match="shipped-elsewhere"):
+        await store.client.create_fulfillment(store.ship(order, {0: 1}))
+
+
+async def test_a_cancelled_order_says_so(store: Any) -> None:
+    order = store.shop.place_order(SKUS)
+    store.shop.cancel(order.id)
+    with pytest.raises(StoreRefused, match="order-cancelled"):
+        await store.client.create_fulfillment(store.ship(order, {0: 1}))
 
 
 async def test_more_than_remains_is_refused_whole(store: Any) -> None:

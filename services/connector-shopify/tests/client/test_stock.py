@@ -99,11 +99,39 @@ async def test_the_location_that_stocks_the_item_is_taken(open_store: Any) -> No
     assert variant.levels[last].available == 9
 
 
-async def test_an_item_that_is_stocked_nowhere(store: Any) -> None:
+async def test_an_item_that_is_stocked_nowhere_is_stocked_at_the_primary_location(store: Any) -> None:
+    """Once there is something to sell; an answer that is lost changes nothing."""
     variant = store.shop.variant_by_sku("LS-0001")
     variant.levels = {}
-    (result,) = await store.client.set_stock([store.set_to(variant, 9, expected=0)])
-    assert (result.code, result.retry) == ("not-stocked", False)
+    (result,) = await store.client.set_stock([store.set_to(variant, 0, expected=0)])
+    assert (result.error, result.quantity, variant.levels) == (None, 0, {})
+    target = store.set_to(variant, 9, expected=0)
+    store.sim.faults.drop_after_write_rate = 1.0
+    with pytest.raises(StoreUnavailable):
+        await store.client.set_stock([target])
+    store.sim.faults.drop_after_write_rate = 0.0
+    (result,) = await store.again().set_stock([target])
+    assert (result.error, result.quantity) == (None, 9)
+    assert {place: level.available for place, level in variant.levels.items()} == {store.shop.locations[0].id: 9}
+
+
+async def test_an_item_is_stocked_at_the_location_that_is_named(store: Any) -> None:
+    variant = store.shop.variant_by_sku("LS-0001")
+    first, second = (place.id for place in store.shop.locations)
+    del variant.levels[second]
+    (result,) = await store.client.set_stock([store.set_to(variant, 4, location_external_id=str(second))])
+    assert (result.error, result.quantity) == (None, 4)
+    assert (variant.levels[first].available, variant.levels[second].available) == (100, 4)
+
+
+async def test_an_item_that_has_moved_is_looked_for_anew(store: Any) -> None:
+    """What a location no longer stocks is refused there: it is set where it is stocked now."""
+    variant = store.shop.variant_by_sku("LS-0001")
+    first, second = (place.id for place in store.shop.locations)
+    await store.client.set_stock([store.set_to(variant, 9, expected=100)])
+    variant.levels = {second: variant.levels[first]}
+    (result,) = await store.client.set_stock([store.set_to(variant, 8, expected=9, sequence=2)])
+    assert (result.error, variant.levels[second].available) == (None, 8)
 
 
 async def test_a_full_batch_is_one_mutation(open_store: Any) -> None:

@@ -27,7 +27,7 @@ API_VERSION = "2026-07"
 _DOMAIN = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]*\.myshopify\.(com|io)")
 
 # An oversold piece costs more than a late look.
-_URGENT = frozenset({"stock_set", "levels_now", "locations", "fulfillment_create"})
+_URGENT = frozenset({"stock_set", "stock_activate", "levels_now", "locations", "fulfillment_create"})
 
 # How often a throttled request is repeated here before the job is put back.
 _THROTTLED_TRIES = 4

@@ -69,11 +69,13 @@ class Waiting:
 
 @dataclass(slots=True)
 class Order:
-    """What of an order has been shipped and what waits; `held`: pieces that may not be shipped now."""
+    """What of an order has shipped and what waits; `held`: pieces that may not be shipped now, and `reasons` why."""
 
     shipped: list[Shipped] = field(default_factory=list)
     waiting: list[Waiting] = field(default_factory=list)
     held: Counter[str] = field(default_factory=Counter)
+    reasons: list[str] = field(default_factory=list)
+    cancelled: bool = False
     told_fulfillment_orders: bool = False
 
 
@@ -108,7 +110,7 @@ class Shipper:
             done = _shipped_by_others(order, ours, rest)
             if done is not None:
                 return FulfillmentResult(_number(done.gid), existed=True)
-            raise await self._why_not(order, rest)
+            raise await self._why_not(command.order_external_id, order, rest)
         made = [await self._ship(parcel, command) for parcel in parcels]
         return FulfillmentResult(_number(ours[0].gid if ours else made[0]), existed=bool(ours))
 
@@ -166,13 +168,40 @@ class Shipper:
             self._made.popitem(last=False)
         return made
 
-    async def _why_not(self, order: Order, rest: Counter[str]) -> StoreRefused:
+    async def _why_not(self, order_external_id: str, order: Order, rest: Counter[str]) -> StoreRefused:
         if not order.told_fulfillment_orders and READ_FULFILLMENT_ORDERS not in await granted(self._api):
             # The store hides what we may not see: an empty list, not an error (PLATFORMS.md).
             return StoreUnauthorized("missing-scope", f"The access token lacks {READ_FULFILLMENT_ORDERS}.")
+        if order.cancelled:
+            return StoreRefused("order-cancelled", "The order is cancelled at the store.")
         if any(order.held[line] for line in rest):
-            return StoreRefused("on-hold", "The store holds these pieces back from shipping.")
+            why = f" ({'; '.join(order.reasons)})" if order.reasons else ""
+            return StoreRefused(
+                "on-hold",
+                f"The store holds these pieces back from shipping{why}. Release the hold in Shopify, then ask again.",
+            )
+        seen = order.held + sum((Counter({each.line: each.remaining}) for each in order.waiting), Counter[str]())
+        unshipped = await self._unshipped(order_external_id)
+        if any(unshipped[line] > seen[line] and quantity > seen[line] for line, quantity in rest.items()):
+            # Of a fulfilment order that we may not see the store tells nothing either.
+            return StoreRefused(
+                "shipped-elsewhere",
+                "Some of these pieces are at a location that another app or a fulfilment service ships from: have it "
+                "ship them, or move them to one of the shop's own locations in Shopify.",
+            )
         return StoreRefused("nothing-to-ship", "The store has fewer of these pieces left to ship.")
+
+    async def _unshipped(self, order_external_id: str) -> Counter[str]:
+        """Pieces by line that have not shipped, whoever is to ship them."""
+        found, after, first = Counter[str](), None, True
+        while first or after is not None:
+            variables = {"id": gid("Order", order_external_id), "after": after}
+            node = (await self._api.query("unshipped", variables)).data.get("order") or {}
+            lines, after = nodes_of(node.get("lineItems"))
+            for each in lines:
+                found[_number(each["id"])] += int(each.get("unfulfilledQuantity") or 0)
+            first = False
+        return found
 
 
 async def look(api: AdminApi, order_external_id: str) -> Order:
@@ -185,6 +214,7 @@ async def look(api: AdminApi, order_external_id: str) -> Order:
         if node is None:
             raise StoreRefused("order-not-found", "The store has no such order.")
         if first:
+            order.cancelled = node.get("cancelledAt") is not None
             await _read_shipped(api, node, order)
         nodes, after = nodes_of(node.get("fulfillmentOrders"))
         for each in nodes:
@@ -264,6 +294,9 @@ async def _read_waiting(api: AdminApi, node: dict[str, Any], order: Order) -> No
             order.waiting.append(Waiting(node["id"], location, each["id"], line, remaining, at))
         elif node.get("status") in {"ON_HOLD", "SCHEDULED"}:
             order.held[line] += remaining
+    if node.get("status") == "ON_HOLD":
+        reasons = [str(each.get("displayReason")) for each in node.get("fulfillmentHolds") or ()]
+        order.reasons += [each for each in reasons if each not in order.reasons]
 
 
 def _moment(value: Any) -> datetime | None:

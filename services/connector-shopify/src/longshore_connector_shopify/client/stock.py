@@ -5,6 +5,9 @@ in that difference. Its result says what the store has now; the hub decides anew
 is the level read first and set from that.
 
 `inventorySetQuantities` changes all or nothing: what it complains of is taken out, and the rest is sent again.
+
+An item that is stocked at no location (a variant that was made without stock) is stocked at the primary one, once there
+is something of it to sell.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ _READ_AT_ONCE = 50
 # Rounds of one call: each takes at least one item out.
 _ROUNDS = 6
 _STALE = frozenset({"CHANGE_FROM_QUANTITY_STALE", "COMPARE_QUANTITY_STALE"})
+_NOT_STOCKED = frozenset({"ITEM_NOT_STOCKED_AT_LOCATION", "INVALID_LOCATION"})
 _CODES = {
     "INVALID_INVENTORY_ITEM": ("unknown-item", "The store has no such inventory item."),
     "INVALID_LOCATION": ("unknown-location", "The store has no such location."),
@@ -79,10 +83,8 @@ class StockSetter:
         await self._read(blind)
         waiting = []
         for each in pushes:
-            if each.sold_at is None:
-                results.append(each.failed("not-stocked", "The item is not stocked at any active location."))
-            elif each.known is None:
-                results.append(each.failed("not-stocked", "The item is not stocked at the location."))
+            if each.sold_at is None or each.known is None:
+                results.append(await self._activate(each))
             else:
                 waiting.append(each)
         while waiting:
@@ -109,13 +111,22 @@ class StockSetter:
                 salt = uuid4().hex
                 continue
             stale = [left[n] for n, error in faulty.items() if error.get("code") in _STALE]
+            # Where it was stocked when we looked, it is no more.
+            moved = [
+                left[n]
+                for n, error in faulty.items()
+                if error.get("code") in _NOT_STOCKED and left[n].target.location_external_id is None
+            ]
             results += [
                 left[n].failed(*_CODES.get(str(error.get("code")), ("refused", str(error.get("message"))[:200])))
                 for n, error in faulty.items()
-                if error.get("code") not in _STALE
+                if error.get("code") not in _STALE and left[n] not in moved
             ]
             settled, again = await self._after_stale(stale)
             results += settled
+            settled, found = await self._look_anew(moved)
+            results += settled
+            again += found
             left = [each for n, each in enumerate(left) if n not in faulty] + again
         return results + [each.failed("contended", "The level keeps changing.", retry=True) for each in left]
 
@@ -129,13 +140,42 @@ class StockSetter:
                 # An earlier try whose answer was lost.
                 results.append(each.done(each.quantity))
             elif each.known is None:
-                results.append(each.failed("not-stocked", "The item is not stocked at the location."))
+                results.append(await self._activate(each))
             elif each.target.expected is None:
                 again.append(each)
             else:
                 words = "The store's level is not what was expected; it was left as it is."
                 results.append(each.failed(STALE, words, quantity=each.known))
         return results, again
+
+    async def _look_anew(self, moved: Sequence[Push]) -> tuple[list[StockResult], list[Push]]:
+        """Where items are stocked now; stocked where they are nowhere."""
+        for each in moved:
+            each.sold_at = None
+            self._sold_at.pop(each.item, None)
+        await self._read(moved)
+        results = [await self._activate(each) for each in moved if each.sold_at is None]
+        return results, [each for each in moved if each.sold_at is not None]
+
+    async def _activate(self, push: Push) -> StockResult:
+        """Stock an item where it is to be sold and is not: at the location that was named, or the primary one."""
+        if push.quantity == 0:
+            # Nothing of it can be sold there as it is.
+            return push.done(0)
+        location = push.sold_at or await self._primary_location()
+        change = (str(push.target.listing_id), push.target.sequence, location, push.quantity)
+        variables = {
+            "item": gid("InventoryItem", push.item),
+            "location": gid("Location", location),
+            "available": push.quantity,
+            "key": sha256(repr(("activate", change)).encode()).hexdigest(),
+        }
+        payload = (await self._api.query("stock_activate", variables)).data.get("inventoryActivate") or {}
+        errors = [each for each in payload.get("userErrors") or () if isinstance(each, dict)]
+        if not errors and payload.get("inventoryLevel"):
+            self._sold_at[push.item] = location
+            return push.done(push.quantity)
+        return push.failed("not-stocked", f"The item is not stocked at any location: {_words(errors)}")
 
     async def _send(self, pushes: Sequence[Push], salt: str) -> list[dict[str, Any]]:
         """The errors of one try. Its key is made of the change: a try repeated after a lost answer changes nothing."""

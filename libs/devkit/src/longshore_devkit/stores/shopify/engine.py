@@ -42,6 +42,7 @@ THROTTLED_ERROR: Node = {
 }
 
 _READ_FULFILLMENT_ORDERS = "read_merchant_managed_fulfillment_orders"
+_READ_OTHERS = "read_third_party_fulfillment_orders"
 _WRITE_FULFILLMENT_ORDERS = "write_merchant_managed_fulfillment_orders"
 
 
@@ -56,6 +57,7 @@ class Engine:
         self.nodes = OrderNodes(shop)
         self._schema = load_admin_schema(API_VERSION)
         self._scopes = _granted(shop.config.scopes)
+        self.nodes.sees_others = self._may(_READ_OTHERS)
         self._keys = IdempotencyKeys(idempotent_mutations(API_VERSION))
         self._mutations = Mutations(shop, self.nodes, lambda: self._may(_WRITE_FULFILLMENT_ORDERS))
         self.bulk = BulkOperations(self._schema, self._slice, lambda: shop.ids.next("bulk_operation"), shop.now)

@@ -291,7 +291,10 @@ class FulfillmentOrder:
     created_at: datetime
     updated_at: datetime
     lines: list[FulfillmentOrderLine]
-    status: Literal["open", "in_progress", "closed", "cancelled", "on_hold"] = "open"
+    status: Literal["open", "in_progress", "closed", "cancelled", "on_hold", "scheduled"] = "open"
+    hold: str | None = None
+    # At a fulfilment service's location: hidden from an app that may not ship for others.
+    third_party: bool = False
 
 
 @dataclass

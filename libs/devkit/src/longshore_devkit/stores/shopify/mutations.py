@@ -41,6 +41,7 @@ class Mutations(OrderMutations):
             "fulfillmentCancel": self.fulfillment_cancel,
             "inventorySetQuantities": self.inventory_set,
             "inventoryAdjustQuantities": self.inventory_adjust,
+            "inventoryActivate": self.inventory_activate,
             "orderCancel": self.order_cancel,
             "orderUpdate": self.order_update,
             "orderMarkAsPaid": self.order_mark_paid,
@@ -169,6 +170,22 @@ class Mutations(OrderMutations):
         if errors:
             return {"inventoryAdjustmentGroup": None, "userErrors": errors}
         return self._apply(given, "available", found)
+
+    def inventory_activate(self, args: Args) -> Node:
+        """Where it is stocked already nothing changes, and a quantity is refused: that would overwrite one."""
+        variant = self._shop.variant_by_item(number_of(args["inventoryItemId"]))
+        location = number_of(args["locationId"])
+        if variant is None:
+            problem = user_error(["inventoryItemId"], "The inventory item couldn't be found.")
+        elif all(place.id != location for place in self._shop.locations):
+            problem = user_error(["locationId"], "The location couldn't be found.")
+        elif location in variant.levels and args.get("available") is not None:
+            problem = user_error(["available"], "Not allowed to set available quantity when the item is active.")
+        else:
+            if location not in variant.levels:
+                self._shop.activate(variant, location, int(args.get("available") or 0))
+            return {"inventoryLevel": self._nodes.level(variant, location), "userErrors": []}
+        return {"inventoryLevel": None, "userErrors": [problem]}
 
     def _uri_problem(self, uri: str, topic: str, own_id: int | None) -> Node | None:
         parts = urlsplit(uri)

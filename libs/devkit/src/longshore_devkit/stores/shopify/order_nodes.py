@@ -27,7 +27,9 @@ _FULFILLMENT_WORDS = {None: "UNFULFILLED", "partial": "PARTIALLY_FULFILLED", "fu
 
 
 class OrderNodes(LineNodes):
-    """Adds orders to the nodes of one shop."""
+    """Adds orders to the nodes of one shop. `sees_others`: whether the token may see what fulfilment services ship."""
+
+    sees_others = True
 
     def orders(self, args: Args) -> Node:
         """The `orders` connection."""
@@ -114,7 +116,10 @@ class OrderNodes(LineNodes):
             "suggestedRefund": lambda args: self.suggested_refund(order, args),
             "fulfillmentsCount": {"count": len(order.fulfillments), "precision": "EXACT"},
             "fulfillmentOrders": lambda args: connection(
-                filter(matches(args.get("query"), _FO_FIELDS), order.fulfillment_orders),
+                filter(
+                    matches(args.get("query"), _FO_FIELDS),
+                    [each for each in order.fulfillment_orders if self.sees_others or not each.third_party],
+                ),
                 args,
                 lambda fo: (fo.id, fo.id),
                 lambda fo: self.fulfillment_order(order, fo),
@@ -192,7 +197,9 @@ class OrderNodes(LineNodes):
                 "presentedName": None,
                 "serviceCode": None,
             },
-            "fulfillmentHolds": [],
+            "fulfillmentHolds": [{"displayReason": found.hold or "Other", "reason": "OTHER", "reasonNotes": None}]
+            if found.status == "on_hold"
+            else [],
             "supportedActions": [
                 {"action": action, "externalUrl": None}
                 for action in (("CREATE_FULFILLMENT", "HOLD", "SPLIT") if open_ else ())

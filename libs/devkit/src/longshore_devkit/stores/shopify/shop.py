@@ -356,6 +356,15 @@ class Shop:
         """Set available or on-hand stock; returns the change. Nothing is sent when nothing changes."""
         return self.stock.set_quantity(variant, location_id, quantity, name, event or self.webhooks.event_id())
 
+    def activate(self, variant: Variant, location_id: int, available: int) -> None:
+        """Begin to stock an item at a location."""
+        level = variant.levels[location_id] = Level(available, 0, self.now())
+        event = self.webhooks.event_id()
+        self._publish(
+            "inventory_levels/connect", lambda: rest.inventory_level_payload(variant, location_id, level), event
+        )
+        self._stock_changed(variant, location_id, level, event)
+
     def uninstall(self) -> None:
         """The merchant removes the app: one last webhook, then no subscriptions and a dead token."""
         payload = {"id": self.id, "domain": self.config.domain, "myshopify_domain": self.config.domain}
