@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -213,6 +214,47 @@ class TestFulfilments:
         assert state["twice"] == []
         for each in placed:
             assert len(state["orders"][str(each["id"])]["tracking_items"]) == 1
+
+
+class TestActions:
+    async def test_what_people_ask_of_a_store_comes_back_with_the_order(self, hub: Any, stores: Any) -> None:
+        (placed,) = await place(stores.shopify.url, sku=first_sku(stores), quantity=3, plain=True)
+        order = await known(hub, stores.shopify_integration, placed["id"])
+        path, line = f"orders/{order['id']}", order["lines"][0]["id"]
+        await ship(hub, order, "TRACK-9")
+        shipped = await becomes(hub, path, lambda now: now["status"] == "fulfilled")
+        (parcel,) = shipped["fulfillments"]
+
+        await hub.post(f"{path}/fulfillments/{parcel['id']}/tracking", {"number": "TRACK-10"}, 202)
+        await becomes(hub, path, lambda now: now["fulfillments"][0]["tracking"]["number"] == "TRACK-10")
+        await hub.post(f"{path}/fulfillments/{parcel['id']}/cancel", {}, 202)
+        await becomes(hub, path, lambda now: now["status"] == "processing")
+        await hub.post(f"{path}/refunds", {"lines": [{"line_id": line, "quantity": 1}], "reason": "Broken"}, 202)
+        back = await becomes(hub, path, lambda now: now["totals"]["refunded"]["amount"] > 0)
+        assert [(each["reason"], each["lines"][0]["quantity"]) for each in back["refunds"]] == [("Broken", 1)]
+        assert back["reconciled"]
+        await hub.post(f"{path}/notes", {"text": "Buyer rang."}, 202)
+        await becomes(hub, path, lambda now: [each["text"] for each in now["notes"]] == ["Buyer rang."])
+        await hub.post(f"{path}/cancel", {"refund": True}, 202)
+        gone = await becomes(hub, path, lambda now: now["status"] == "cancelled")
+        await hub.post(f"{path}/cancel", {}, 409)
+
+        commands = (await hub.get("commands", order_id=order["id"]))["items"]
+        assert {each["type"] for each in commands} == {
+            "fulfillment.create", "fulfillment.tracking", "fulfillment.cancel",
+            "order.refund", "order.note", "order.cancel",
+        }  # fmt: skip
+        assert gone["financial_status"] == "refunded"
+
+
+async def becomes(hub: Any, path: str, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The order, as soon as it is as wanted."""
+
+    async def look() -> dict[str, Any] | None:
+        now: dict[str, Any] = await hub.get(path)
+        return now if wanted(now) else None
+
+    return await eventually(look, timeout=30) or {}
 
 
 class TestStock:
