@@ -16,10 +16,12 @@ from longshore.contracts import (
     EntityFetch,
     IntegrationChanged,
     IntegrationStatus,
+    OrderStatusSet,
     Platform,
     StockSet,
 )
 from longshore.platforms.accepting import FollowIntegrations
+from longshore.platforms.outcomes import outcome_of
 from longshore.platforms.work import CommandWork, ConnectWork, DisconnectWork, StockWork, WatchWork, Work, read_work
 
 from .conftest import ORG, PLATFORM, SCHEMA, Connector, command, fulfilment, stock
@@ -63,6 +65,27 @@ class TestCommands:
         with pytest.raises(ValueError, match="Command"):
             await connector.accept.apply([good, broken])
         assert await jobs(connector) == []
+
+    async def test_what_is_superseded_has_ended_and_is_told_of_once(self, connector: Connector) -> None:
+        """One that waits for another try must not undo what was asked for later; one that was done stays so."""
+        older, newer, done = (
+            command(STORE, OrderStatusSet(order_id=uuid4(), order_external_id="29", status="on-hold")) for _ in range(3)
+        )
+        async with connector.engine.begin() as conn:
+            told = outcome_of(done, CommandStatus.SUCCEEDED, attempts=1, at=NOW)
+            await connector.store.record_done(conn, told, NOW)
+        newer = newer.model_copy(update={"supersedes": [older.id, done.id]})
+        for _ in range(2):
+            await connector.accept.apply(connector.records(older, newer))
+        outcomes = await connector.outcomes()
+        assert [(each.command_id, each.status) for each in outcomes] == [(older.id, CommandStatus.SUPERSEDED)]
+        async with connector.engine.connect() as conn:
+            ended = {each.id: await connector.store.done(conn, each.id) for each in (older, newer, done)}
+        assert {id: each.status if each else None for id, each in ended.items()} == {
+            older.id: CommandStatus.SUPERSEDED,
+            newer.id: None,
+            done.id: CommandStatus.SUCCEEDED,
+        }
 
     async def test_targets_jobs_and_outcomes_are_one_transaction(self, connector: Connector) -> None:
         """The job cannot be queued: so there is no target and no outcome either."""

@@ -109,7 +109,10 @@ async def test_on_the_shelf_and_off_it(client: httpx.AsyncClient, world: World) 
     path = f"/api/v1/products/{product['id']}/publish"
     assert (await client.post(path, json={"integration_id": str(store.id)})).status_code == 202
     assert (await client.delete(f"{path}/{store.id}")).status_code == 202
-    assert [each.payload.type for each in await sent(world, "product.")] == ["product.publish", "product.unpublish"]
+    put, taken = await sent(world, "product.")
+    assert [each.payload.type for each in (put, taken)] == ["product.publish", "product.unpublish"]
+    # The newest word counts, whatever has become of the one before.
+    assert (put.supersedes, taken.supersedes) == ([], [put.id])
     other = await client.post(path, json={"integration_id": str(uuid4())})
     assert (other.status_code, other.json()["type"]) == (409, "/problems/product-of-another-store")
 

@@ -12,7 +12,14 @@ import pytest
 from longshore.broker import Record
 from longshore.contracts import CommandError, CommandStatus, EntityFetch, FulfillmentState, OrderStatus
 from longshore.problems import Problem
-from longshore_order_sync.actions.requests import AddNote, CancelFulfillment, CancelOrder, RefundOrder, UpdateTracking
+from longshore_order_sync.actions.requests import (
+    AddNote,
+    CancelFulfillment,
+    CancelOrder,
+    RefundOrder,
+    SetStatus,
+    UpdateTracking,
+)
 from longshore_order_sync.fulfillments.rules import Shipment
 from longshore_order_sync.orders.listing import get_order
 
@@ -73,6 +80,14 @@ class TestRequest:
         with pytest.raises(Problem):
             await ask(hub, shop, "order.cancel", CancelOrder(), "k1")
         assert await hub.count("order_actions") == await hub.count("commands") == 0
+
+    async def test_the_newest_word_counts(self, hub: Any, shop: Any) -> None:
+        """A status that waits for another try must not undo what was asked for later."""
+        await hub.deliver(shop.snapshot())
+        first = await ask(hub, shop, "order.status", SetStatus(status="on-hold"))
+        await ask(hub, shop, "order.note", NOTE)
+        await ask(hub, shop, "order.status", SetStatus(status="completed"))
+        assert [each.supersedes for each in await hub.commands()] == [[], [], [first.id]]
 
 
 class TestOutcome:

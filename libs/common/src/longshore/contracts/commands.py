@@ -92,7 +92,11 @@ CommandPayload = Annotated[
 
 
 class Command(Contract):
-    """Something to do at a store; on `commands.<platform>`, keyed by integration. `reply_to`: who asked."""
+    """Something to do at a store; on `commands.<platform>`, keyed by integration. `reply_to`: who asked.
+
+    `supersedes`: earlier commands of the same sender that set the same thing and are needless now, whatever has become
+    of them: one that waits for another try must not undo this one.
+    """
 
     event_type: ClassVar[str] = "longshore.command.v1"
 
@@ -103,6 +107,7 @@ class Command(Contract):
     payload: CommandPayload
     reply_to: str
     created_at: UtcDatetime
+    supersedes: list[UUID] = []
 
 
 class CommandStatus(StrEnum):

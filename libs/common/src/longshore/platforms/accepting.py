@@ -11,6 +11,7 @@ from longshore.broker import Record
 from longshore.clock import Clock, utc_now
 from longshore.contracts import (
     Command,
+    CommandOutcome,
     CommandStatus,
     IntegrationChanged,
     IntegrationStatus,
@@ -48,7 +49,7 @@ class AcceptCommands:
 
     async def apply(self, records: Sequence[Record]) -> None:
         """One transaction: stock becomes targets (the newest of each listing), syncs become runs, the rest becomes
-        jobs."""
+        jobs; what a command supersedes has ended."""
         commands = [(record, Command.from_json(record.value)) for record in records]
         async with self._engine.begin() as conn:
             jobs = await self._accept_stock(conn, [each for each in commands if isinstance(each[1].payload, StockSet)])
@@ -62,10 +63,31 @@ class AcceptCommands:
                 for _, command in commands
                 if not isinstance(command.payload, StockSet | SyncStart | SyncCancel)
             ]
+            await self._supersede(conn, [command for _, command in commands if command.supersedes])
             await self._jobs.add(conn, jobs)
             for _, command in commands:
                 if isinstance(command.payload, SyncStart | SyncCancel):
                     await self._syncs.accept(conn, command, self._clock())
+
+    async def _supersede(self, conn: AsyncConnection, commands: Sequence[Command]) -> None:
+        """End what is needless now: its job finds that when its turn comes."""
+        now = self._clock()
+        ended = [
+            CommandOutcome(
+                command_id=each,
+                type=command.payload.type,
+                org_id=command.org_id,
+                integration_id=command.integration_id,
+                reply_to=command.reply_to,
+                status=CommandStatus.SUPERSEDED,
+                attempts=0,
+                at=now,
+            )
+            for command in commands
+            for each in command.supersedes
+        ]
+        told = [each for each in ended if await self._store.end_once(conn, each, now)]
+        await outbox.add(conn, self._schema, [outcome_message(each) for each in told])
 
     async def _accept_stock(self, conn: AsyncConnection, commands: Sequence[tuple[Record, Command]]) -> list[NewJob]:
         newest: dict[object, Command] = {}

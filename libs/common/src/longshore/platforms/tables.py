@@ -259,10 +259,14 @@ class ConnectorStore:
 
     async def record_done(self, conn: AsyncConnection, outcome: CommandOutcome, now: datetime) -> None:
         """Remember that a command is carried out: a repeated one is answered, not done again."""
-        await conn.execute(
+        await self.end_once(conn, outcome, now)
+
+    async def end_once(self, conn: AsyncConnection, outcome: CommandOutcome, now: datetime) -> bool:
+        """As `record_done`; whether the command had not ended before."""
+        ended = await conn.execute(
             text(
                 f"INSERT INTO {self._schema}.done_commands (command_id, org_id, outcome, done_at)"  # noqa: S608
-                " VALUES (:id, :org, :outcome, :now) ON CONFLICT DO NOTHING"
+                " VALUES (:id, :org, :outcome, :now) ON CONFLICT DO NOTHING RETURNING command_id"
             ),
             {
                 "id": outcome.command_id,
@@ -271,3 +275,4 @@ class ConnectorStore:
                 "now": now,
             },
         )
+        return ended.one_or_none() is not None

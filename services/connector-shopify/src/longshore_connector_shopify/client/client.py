@@ -55,7 +55,7 @@ class ShopifyClient(NoActions):
         self._orders = OrderChanger(api, turns)
         self._refunds = Refunder(api, turns)
         self._parcels = ParcelChanger(api, turns)
-        self._products = ProductChanger(api)
+        self._products = ProductChanger(api, turns)
 
     async def check(self) -> StoreInfo:
         """Reach, authenticate, and compare access scopes with what we need."""

@@ -13,6 +13,7 @@ from longshore.contracts import PriceSet, ProductPublish, ProductUnpublish
 from longshore.money import Money, parse_decimal
 from longshore.platforms.protocols import Done, StoreRefused
 from longshore_connector_shopify.client.admin_api import AdminApi, gid
+from longshore_connector_shopify.client.ordering import Turns
 from longshore_connector_shopify.client.permissions import WRITE_PRODUCTS
 from longshore_connector_shopify.client.writing import refused, write
 
@@ -20,11 +21,21 @@ from longshore_connector_shopify.client.writing import refused, write
 class ProductChanger:
     """Changes what is sold at one store."""
 
-    def __init__(self, api: AdminApi) -> None:
+    def __init__(self, api: AdminApi, turns: Turns) -> None:
         self._api = api
+        self._turns = turns
 
     async def publish(self, command: ProductPublish | ProductUnpublish) -> Done:
         """Put a product on the shelf, or take it off. Raises StoreError."""
+        async with self._turns.of(f"product/{command.product_external_id}"):
+            return await self._publish(command)
+
+    async def set_price(self, command: PriceSet) -> Done:
+        """Set what a variant costs. Raises StoreError."""
+        async with self._turns.of(f"variant/{command.variant_external_id}"):
+            return await self._set_price(command)
+
+    async def _publish(self, command: ProductPublish | ProductUnpublish) -> Done:
         product = gid("Product", command.product_external_id)
         found = (await self._api.query("product_now", {"id": product})).data.get("product")
         if not isinstance(found, dict):
@@ -39,8 +50,7 @@ class ProductChanger:
             raise refused("product-refused", "change the product", errors)
         return Done(command.product_external_id)
 
-    async def set_price(self, command: PriceSet) -> Done:
-        """Set what a variant costs. Raises StoreError."""
+    async def _set_price(self, command: PriceSet) -> Done:
         variant = gid("ProductVariant", command.variant_external_id)
         found = (await self._api.query("price_now", {"id": variant})).data.get("productVariant")
         if not isinstance(found, dict):

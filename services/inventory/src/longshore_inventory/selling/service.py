@@ -20,6 +20,10 @@ from longshore_inventory.selling import rules, store
 from longshore_inventory.selling.rules import SetPrice
 from longshore_inventory.stock.closing import REPLY_TO
 
+# What sets the same thing as the other: of these the newest word counts.
+_SHELF = ("product.publish", "product.unpublish")
+_SAME = dict.fromkeys(_SHELF, _SHELF) | {"product.price": ("product.price",)}
+
 
 class Selling:
     """Use cases of what is sold. `abilities`: what each platform can be asked, by its id."""
@@ -79,6 +83,7 @@ class Selling:
             payload=payload,
             reply_to=REPLY_TO,
             created_at=self._clock(),
+            supersedes=await store.open_commands(conn, org_id, about.id, _SAME[payload.type]),
         )
         if not await store.add_command(conn, command, about.id, key, digest):
             assert key is not None  # noqa: S101  (only a key stands in the way)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -55,6 +56,17 @@ async def find_listing(conn: AsyncConnection, org_id: OrgId, listing_id: UUID) -
         price=None if row.price is None else Money(**row.price),
         active=row.active,
     )
+
+
+async def open_commands(conn: AsyncConnection, org_id: OrgId, subject_id: UUID, types: Sequence[str]) -> list[UUID]:
+    """Commands about a subject that have not ended, oldest first; the subject is locked until the transaction ends."""
+    await conn.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(str(subject_id), 0))))
+    query = for_org(select(product_commands.c.id), product_commands, org_id).where(
+        product_commands.c.subject_id == subject_id,
+        product_commands.c.type.in_(types),
+        product_commands.c.status.not_in(_FINAL),
+    )
+    return [row.id for row in await conn.execute(query.order_by(product_commands.c.created_at))]
 
 
 async def add_command(conn: AsyncConnection, command: Command, subject_id: UUID, key: str | None, digest: str) -> bool:

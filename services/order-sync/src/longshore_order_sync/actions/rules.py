@@ -94,6 +94,18 @@ def asked_of(payload: OrderAction) -> dict[str, Any]:
     return {}
 
 
+def superseded(payload: OrderAction, before: Iterable[Asked]) -> list[UUID]:
+    """What was asked for earlier, set the same thing and is under way: the newest word counts."""
+    if isinstance(payload, FulfillmentTracking):
+        fulfillment_id: UUID | None = payload.fulfillment_id
+    elif isinstance(payload, OrderStatusSet):
+        fulfillment_id = None
+    else:
+        return []
+    same = [each for each in before if (each.action, each.fulfillment_id) == (payload.type, fulfillment_id)]
+    return [each.command_id for each in same if each.under_way]
+
+
 def plan(
     order: Order,
     wanted: Wanted,

@@ -31,7 +31,7 @@ from longshore.ids import OrgId, uuid7
 from longshore.platforms.declaration import Ability
 from longshore.problems import not_found
 from longshore_order_sync.actions.requests import ActionType, Wanted
-from longshore_order_sync.actions.rules import Asked, asked_of, plan
+from longshore_order_sync.actions.rules import Asked, asked_of, plan, superseded
 from longshore_order_sync.actions.store import (
     NewAction,
     create_action,
@@ -86,21 +86,28 @@ class Actions:
                 raise not_found("The order")
             if key is not None and (earlier := await get_by_key(conn, order_id, action, key)) is not None:
                 return await _repeat(conn, order, *earlier, digest)
+            before = await get_actions(conn, order_id)
             payload = plan(
                 order.canonical(),
                 wanted,
-                await get_actions(conn, order_id),
+                before,
                 id=uuid7(),
                 abilities=self._abilities.get(order.snapshot.platform.value, frozenset()),
                 observed_at=order.head.newest.observed_at,
                 fulfillment_id=fulfillment_id,
             )
-            view = await self._request(conn, order, payload, key, digest)
+            view = await self._request(conn, order, payload, key, digest, superseded(payload, before))
         self._metrics.actions.labels(action, CommandStatus.PENDING.value).inc()
         return view
 
     async def _request(
-        self, conn: AsyncConnection, order: LockedOrder, payload: OrderAction, key: str | None, digest: str
+        self,
+        conn: AsyncConnection,
+        order: LockedOrder,
+        payload: OrderAction,
+        key: str | None,
+        digest: str,
+        supersedes: list[UUID],
     ) -> CommandView:
         now = self._clock()
         command = Command(
@@ -111,6 +118,7 @@ class Actions:
             payload=payload,
             reply_to=REPLY_TO,
             created_at=now,
+            supersedes=supersedes,
         )
         view = CommandView(
             id=command.id,
