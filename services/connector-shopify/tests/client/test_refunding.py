@@ -25,6 +25,12 @@ def refund(store: Any, order: Any, pieces: dict[int, int] | None = None, *, rest
     return store.about(OrderRefund, order, refund_id=uuid4(), lines=lines, **more)
 
 
+def with_shipping(store: Any) -> Any:
+    """An order whose shipping costs something."""
+    placed = (store.shop.place_order(SKUS, plain=True) for _ in range(50))
+    return next(each for each in placed if each.shipping[0].net > 100)
+
+
 def everything(store: Any, order: Any, **more: Any) -> Any:
     left = {place: line.current_quantity for place, line in enumerate(order.lines) if line.current_quantity}
     return refund(store, order, left, full=True, shipping=True, **more)
@@ -120,9 +126,7 @@ async def test_more_than_the_store_holds_is_refused(store: Any) -> None:
 
 
 async def test_shipping_or_a_part_of_it(store: Any) -> None:
-    order = next(
-        each for each in (store.shop.place_order(SKUS, plain=True) for _ in range(20)) if each.shipping[0].net > 100
-    )
+    order = with_shipping(store)
     shipping = order.shipping[0]
     await store.client.refund_order(refund(store, order, shipping_amount=shop_money(order, 100)))
     assert order.refunds[0].shipping == shipping.refunded == 100
@@ -132,12 +136,14 @@ async def test_shipping_or_a_part_of_it(store: Any) -> None:
 
 
 async def test_in_the_buyers_currency(store: Any) -> None:
-    order = store.shop.place_order(SKUS, plain=True)
+    order = with_shipping(store)
     order.presentment = ("JPY", 2)
     await store.client.refund_order(refund(store, order, amount=shop_money(order, 250)))
     await store.client.refund_order(refund(store, order, {0: 1}))
     assert [each.amount for each in order.refunds[0].transactions] == [250]
     assert order.refunds[1].adjustment == 0
+    await store.client.refund_order(refund(store, order, shipping_amount=shop_money(order, 100)))
+    assert order.refunds[2].shipping == 100
 
 
 async def test_several_payments(store: Any) -> None:

@@ -41,19 +41,27 @@ class Refunder:
             restocking = any(each.restock for each in pieces)
             order = await look(self._api, command.order_external_id) if restocking else Order()
             lines = restocked(pieces, order)
-            node = await self._look(command, lines)
+            of_shipping = None if command.shipping_amount is None else command.shipping_amount.decimal()
+            node = await self._look(command, lines, of_shipping)
+            if (
+                command.shipping_amount is not None
+                and node.get("presentmentCurrencyCode") != command.shipping_amount.currency
+            ):
+                most = (node.get("suggestedRefund") or {}).get("maximumRefundableSet") or {}
+                of_shipping = _shown(command.shipping_amount, most)
+                node = await self._look(command, lines, of_shipping)
             mark = mark_of(command)
             made = next((each for each in node.get("refunds") or () if mark in str(each.get("note") or "")), None)
             if made is not None:
                 return Done(_number(str(made["id"])), existed=True)
-            return Done(await self._pay(refund_input(command, node, lines)))
+            return Done(await self._pay(refund_input(command, node, lines, of_shipping)))
 
-    async def _look(self, command: OrderRefund, lines: Sequence[Json]) -> Json:
+    async def _look(self, command: OrderRefund, lines: Sequence[Json], of_shipping: Decimal | None) -> Json:
         variables = {
             "id": gid("Order", command.order_external_id),
             "lines": None if command.full else [*lines],
             "shipping": command.shipping,
-            "shippingAmount": None if command.shipping_amount is None else str(command.shipping_amount.decimal()),
+            "shippingAmount": None if of_shipping is None else str(of_shipping),
             "full": command.full,
         }
         node = (await self._api.query("refund_now", variables)).data.get("order")
@@ -103,7 +111,9 @@ def restocked(pieces: Sequence[RefundPieces], order: Order) -> list[Json]:
     return lines
 
 
-def refund_input(command: OrderRefund, node: Mapping[str, Any], lines: Sequence[Json]) -> Json:
+def refund_input(
+    command: OrderRefund, node: Mapping[str, Any], lines: Sequence[Json], of_shipping: Decimal | None
+) -> Json:
     """What `refundCreate` is given. `node` is the order as refund_now.graphql asks for it.
 
     Money moves in the buyer's currency. Raises StoreRefused where the store holds less than is to be paid back.
@@ -120,8 +130,8 @@ def refund_input(command: OrderRefund, node: Mapping[str, Any], lines: Sequence[
     }
     if command.shipping:
         given["shipping"] = {"fullRefund": True}
-    elif command.shipping_amount is not None:
-        given["shipping"] = {"amount": str(command.shipping_amount.decimal())}
+    elif of_shipping is not None:
+        given["shipping"] = {"amount": str(of_shipping)}
     duties = [each["originalDuty"]["id"] for each in suggested.get("refundDuties") or () if each.get("originalDuty")]
     if command.full and duties:
         given["refundDuties"] = [{"dutyId": each, "refundType": "FULL"} for each in duties]
