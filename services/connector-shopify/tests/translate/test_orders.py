@@ -185,6 +185,21 @@ def test_a_refund_leaves_quantity_and_total(make: Any, translated: Any) -> None:
     assert order.reconciled
 
 
+@pytest.mark.parametrize(
+    ("note", "reason"),
+    [
+        ("broken [Longshore 01979c2a-0000-7000-8000-000000000001]", "broken"),
+        ("Longshore 01979c2a-0000-7000-8000-000000000001", None),
+        ("Longshore sent it back", "Longshore sent it back"),
+    ],
+)
+def test_the_mark_of_a_refund_of_ours_is_no_reason(make: Any, translated: Any, note: str, reason: str | None) -> None:
+    body = make.order()
+    line = body["line_items"][0]
+    body["refunds"] = [make.refund(8, [make.refund_line(line, 1, "9.50", "0.20")], "9.70", note=note)]
+    assert translated(body).refunds[0].reason == reason
+
+
 def test_an_edit_takes_pieces_out(make: Any, translated: Any) -> None:
     """Without a refund record: the removed piece's share of discount and tax goes with it."""
     body = make.order(current_total_price_set=make.bag("19.20"), current_total_tax="0.20")
