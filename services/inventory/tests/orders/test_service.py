@@ -12,15 +12,21 @@ import pytest
 from sqlalchemy import text
 
 from longshore import ids
+from longshore.broker import Record
 from longshore.contracts import (
     AvailabilityChanged,
+    CommandLine,
     Fulfillment,
+    FulfillmentRequested,
+    FulfillmentSettled,
     FulfillmentState,
+    OrderActionSettled,
     OrderOversold,
     OrderStatus,
     Platform,
 )
 from longshore_inventory.orders.changes import OrderRow
+from longshore_inventory.orders.consumers import apply_fulfillments
 from longshore_inventory.stock.views import AlertView, list_alerts
 
 from ..conftest import Store, World, at, line  # noqa: TID252  (tests are no package of their own)
@@ -311,3 +317,35 @@ async def forget_orders(world: World) -> None:
             "listings",
         ):
             await conn.execute(text(f"DELETE FROM inventory.{table} WHERE org_id = :org"), {"org": world.org})
+
+    async def test_a_shipment_that_was_taken_back_is_on_hand_and_owed_again(
+        self, world: World, stores: tuple[Store, Store]
+    ) -> None:
+        """However often and with whatever else it is told, and though the store lists no shipment at all."""
+        _, b = stores
+        await world.order(b, "1", [line("1", "HAT", 3)])
+        order = ids.order_id(ids.IntegrationId(b.id), "1")
+        about: dict[str, Any] = {"order_id": order, "org_id": world.org, "integration_id": b.id}
+        asked = FulfillmentRequested(
+            **about,
+            order_external_id="1",
+            fulfillment_id=uuid4(),
+            command_id=uuid4(),
+            lines=[CommandLine(line_id=ids.line_id(order, "1"), external_id="1", quantity=2)],
+            requested_at=at(200),
+        )
+        parcel: dict[str, Any] = about | {"fulfillment_id": asked.fulfillment_id, "command_id": uuid4()}
+        shipped = FulfillmentSettled(**parcel, succeeded=True, external_id="f-1", at=at(201))
+        followed = OrderActionSettled(**parcel, action="fulfillment.tracking", succeeded=True, at=at(202))
+        refused = OrderActionSettled(**parcel, action="fulfillment.cancel", succeeded=False, at=at(203))
+        for event in (asked, shipped, followed, refused):
+            assert await apply_fulfillments(world.orders, [_record(event, b)]) == []
+        assert await world.figures("HAT") == (8, 1, 7)
+        taken_back = refused.model_copy(update={"succeeded": True})
+        for events in ([taken_back], [taken_back], [asked, shipped, followed, refused, taken_back]):
+            await apply_fulfillments(world.orders, [_record(each, b) for each in events])
+            assert await world.figures("HAT") == (10, 3, 7)
+
+
+def _record(event: Any, store: Store) -> Record:
+    return Record("orders.events", 0, 0, 0, f"{store.id}:1", event.to_json(), {"ce_type": event.event_type})

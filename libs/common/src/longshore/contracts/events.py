@@ -92,7 +92,10 @@ class OrderActionRequested(Contract):
 
 
 class OrderActionSettled(Contract):
-    """The store did it, or refused it for good. `external_id`: the store's id of what was made (a refund, a note)."""
+    """The store did it, or refused it for good. `external_id`: the store's id of what was made (a refund, a note).
+
+    `fulfillment.cancel` that succeeded: the shipment of that id, which had succeeded before, has not left after all.
+    """
 
     event_type: ClassVar[str] = "longshore.order.action_settled.v1"
 
@@ -101,6 +104,7 @@ class OrderActionSettled(Contract):
     integration_id: UUID
     command_id: UUID
     action: str
+    fulfillment_id: UUID | None = None
     succeeded: bool
     external_id: str | None = None
     error: CommandError | None = None

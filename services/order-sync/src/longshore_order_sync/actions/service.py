@@ -191,6 +191,7 @@ class Actions:
             integration_id=order.head.integration_id,
             command_id=outcome.command_id,
             action=outcome.type,
+            fulfillment_id=asked.fulfillment_id,
             succeeded=succeeded,
             external_id=outcome.made_external_id,
             error=state.error,
