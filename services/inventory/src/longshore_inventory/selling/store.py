@@ -106,8 +106,8 @@ async def find_by_key(
 
 async def settle(conn: AsyncConnection, outcome: CommandOutcome) -> None:
     """Write what became of a command; one that has ended stays as it is, tries only count up."""
-    # unscoped: by ids of commands that were ours to send
     error = outcome.error if outcome.status is not CommandStatus.SUCCEEDED else None
+    # unscoped: by ids of commands that were ours to send
     await conn.execute(
         update(product_commands)
         .where(
