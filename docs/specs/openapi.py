@@ -60,6 +60,9 @@ _NAMED_IN_BODY = {"404": "There is no such thing in the caller's organisation"}
 _OPEN_CAUSES = {
     "/api/v1/privacy/erasures": _NAMED_IN_BODY,
     "/api/v1/privacy/exports": _NAMED_IN_BODY,
+    "/api/v1/products/{product_id}/publish/{integration_id}": {
+        "409": "The product is another store's, or stores of its platform cannot be asked this"
+    },
     "/api/v1/auth/login": _NO_PROOF,
     "/api/v1/auth/refresh": _NO_PROOF,
     "/api/v1/auth/accept": _NO_PROOF,

@@ -194,13 +194,14 @@ def _furnish(store: SimulatedWoo, hub: Longshore) -> dict[str, Any]:
         _sim(store, "orders", {"sku": SKU, "quantity": quantity, "status": "processing", "force": True})
     orders = until(lambda: found if len(found := list(hub.orders.list())) == 3 else None)
     shipped, fulfillable = [each for each in orders if each.lines[0].quantity == 1]
-    hub.orders.fulfil(shipped.id)
+    parcel = hub.orders.fulfil(shipped.id).fulfillment
     # Signed, JSON, and no order.
     poison = {"id": 987_654, "line_items": 7, "billing": {"email": BUYER_EMAIL, "phone": BUYER_PHONE}}
     deliver(hub.integrations.get(connected.id).webhook_url or "", poison)
     letter = until(lambda: next(iter(hub.dead_letters.list()), None))
     alert = until(lambda: next(iter(hub.inventory.alerts()), None))
     channel = hub.integrations.create("api", "Door's own channel")
+    listing = next(iter(hub.listings.list(sku=SKU)))
     key = hub.api_keys.create("one to look at", ["read"])
     until(lambda: hub.system.state().settled, 60)
     person = hub.users.create("someone@door.example", "viewer", name="Someone")
@@ -210,6 +211,10 @@ def _furnish(store: SimulatedWoo, hub: Longshore) -> dict[str, Any]:
         "/api/v1/integrations/{id}": str(connected.id),
         "/api/v1/ingest/{integration_id}": str(channel.id),
         "/api/v1/orders/{order_id}": str(shipped.id),
+        "/api/v1/orders/{order_id}/fulfillments/{fulfillment_id}": str(parcel.id),
+        "/api/v1/listings/{listing_id}": str(listing.id),
+        "/api/v1/products/{product_id}": str(listing.product_id),
+        "/api/v1/products/{product_id}/publish/{integration_id}": str(connected.id),
         "/api/v1/dead-letters/{id}": str(letter.id),
         "/api/v1/inventory/alerts/{alert_id}": str(alert.id),
         "/api/v1/api-keys/{id}": str(key.id),

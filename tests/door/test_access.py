@@ -54,6 +54,10 @@ ALSO = {"POST /api/v1/users": ["read"]}
 # Bodies that the least example is not enough for.
 BODIES: dict[str, Any] = {
     "POST /api/v1/inventory/adjustments": {"sku": SKU, "delta": 1, "reason": "access"},
+    "POST /api/v1/listings/{listing_id}/price": {"price": {"amount": 1, "currency": "EUR", "exponent": 2}},
+    "POST /api/v1/orders/{order_id}/refunds": {"full": True},
+    "POST /api/v1/orders/{order_id}/tags": {"add": ["access"]},
+    "POST /api/v1/orders/{order_id}/fulfillments/{fulfillment_id}/tracking": {"number": "ACCESS"},
     "POST /api/v1/dead-letters/replay": {"ids": [NOBODYS]},
     # Nobody can give what they do not have.
     "POST /api/v1/api-keys": {"name": "made by the access test", "scopes": ["admin"]},
