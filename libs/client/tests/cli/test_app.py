@@ -10,6 +10,7 @@ from typing import Any
 import click
 import httpx
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
 
 from longshore_client.cli.app import app
@@ -266,6 +267,18 @@ def test_completion(run: Run, shell: str) -> None:
     assert "_LONGSHORE_COMPLETE" in result.stdout
 
 
+def test_completion_knows_sub_commands_options_and_choices() -> None:
+    complete = ShellComplete(app, {}, "longshore", "_LONGSHORE_COMPLETE")
+
+    def words(arguments: list[str], incomplete: str = "") -> set[str]:
+        return {each.value for each in complete.get_completions(arguments, incomplete)}
+
+    assert words([]) >= {"login", "integrations", "sync", "orders", "dlq", "keys", "privacy", "status"}
+    assert words(["privacy"], "er") == {"erase", "erase-store"}
+    assert "--json" in words(["orders", "list"], "--")
+    assert words(["users", "invite", "--role"]) == {"owner", "operator", "viewer"}
+
+
 class TestConnections:
     def test_a_test_that_found_something_to_do_is_no_success(self, run: Run) -> None:
         check = {"name": "tls", "status": "ok", "detail": "fine", "remedy": None}
@@ -289,6 +302,48 @@ class TestConnections:
             result, wire = run(*line)
             assert result.exit_code == ExitCode.USAGE
             assert wire.requests == []
+
+
+class TestPrivacy:
+    REQUEST = {
+        "id": ID, "integration_id": ID, "kind": "erase_buyer", "source": "api", "received_at": "2026-11-28T00:00:00Z",
+        "done_at": "2026-11-28T00:00:01Z", "outcome": {"orders": 2},
+    }  # fmt: skip
+
+    def test_nobody_is_erased_unasked_or_unnamed(self, run: Run) -> None:
+        for line in (["erase", ID, "--yes"], ["export", ID]):
+            result, wire = run("privacy", *line)
+            assert (result.exit_code, wire.requests) == (ExitCode.USAGE, [])
+        for line in (["erase", ID, "--email", "a@b.example"], ["erase-store", ID]):
+            result, wire = run("privacy", *line, typed="n\n")
+            assert (result.exit_code, wire.requests) == (1, [])
+
+    def test_erase(self, run: Run) -> None:
+        line = ["privacy", "erase", ID, "--customer", "7", "--order", "1", "--order", "2", "--yes"]
+        result, wire = run(*line, answers=[httpx.Response(201, json=self.REQUEST)])
+        assert result.exit_code == 0, result.output
+        assert "orders=2" in result.stdout
+        (request,) = wire.requests
+        assert request.url.path == "/api/v1/privacy/erasures"
+        sent = json.loads(request.content)
+        assert (sent["customer_external_id"], sent["order_external_ids"]) == ("7", ["1", "2"])
+        begun, wire = run("privacy", "erase-store", ID, "--yes", answers=[httpx.Response(202, json=self.REQUEST)])
+        assert (begun.exit_code, wire.requests[0].method) == (0, "DELETE")
+
+    def test_what_is_handed_out_is_shown_to_those_who_ask_for_it_only(self, run: Run) -> None:
+        found = {"request": self.REQUEST, "customers": [{"email": "a@b.example"}], "orders": [{}, {}]}
+        for line in (["export", ID, "--email", "a@b.example"], ["answer", ID]):
+            shown, _ = run("privacy", *line, answers=[httpx.Response(200, json=found)])
+            assert (shown.exit_code, "a@b.example" in shown.stdout) == (0, False)
+            in_json, _ = run("privacy", *line, "--json", answers=[httpx.Response(200, json=found)])
+            assert json.loads(in_json.stdout)["customers"] == found["customers"]
+
+    def test_requests_that_wait(self, run: Run) -> None:
+        waiting = self.REQUEST | {"done_at": None, "kind": "export"}
+        page = httpx.Response(200, json={"items": [self.REQUEST, waiting], "next_cursor": None})
+        for options, kinds in (((), ["erase_buyer", "export"]), (("--open",), ["export"])):
+            result, _ = run("privacy", "list", "--json", *options, answers=[page])
+            assert [each["kind"] for each in json.loads(result.stdout)] == kinds
 
 
 class TestOnTheMachine:

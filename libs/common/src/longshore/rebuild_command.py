@@ -1,9 +1,13 @@
-"""`python -m longshore_<service> rebuild`: begin a rebuild while the service is stopped (see longshore.rebuild)."""
+"""`python -m longshore_<service> rebuild`: begin a rebuild while the service is stopped (see longshore.rebuild).
+
+A log that has lost its beginning makes less than what is there: then it refuses, unless `--from-what-is-left` is given.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 
 from aiokafka.errors import KafkaError
 from sqlalchemy import text
@@ -20,16 +24,22 @@ from longshore.settings import ServiceSettings
 # A process that was stopped with an instance id of its own leaves its group when its session has run out.
 LEAVE_WITHIN_S = 15.0
 DRAIN_WITHIN_S = 120.0
+FROM_WHAT_IS_LEFT = "--from-what-is-left"
 
 
 class NotPossible(Exception):
     """Why a rebuild cannot begin; a sentence for a person."""
 
 
-def rebuild_command(name: str, settings: ServiceSettings, plan: RebuildPlan) -> int:
+def asks_for_rebuild(arguments: Sequence[str]) -> bool:
+    """Whether these arguments of a service's command are for `rebuild_command`."""
+    return list(arguments) in (["rebuild"], ["rebuild", FROM_WHAT_IS_LEFT])
+
+
+def rebuild_command(name: str, settings: ServiceSettings, plan: RebuildPlan, arguments: Sequence[str] = ()) -> int:
     """Begin, and say what comes next; the exit code."""
     try:
-        asyncio.run(begin(name, settings, plan))
+        asyncio.run(begin(name, settings, plan, incomplete=FROM_WHAT_IS_LEFT in arguments))
     except (NotPossible, KafkaError, SQLAlchemyError, OSError, TimeoutError) as error:
         reason = str(error) if isinstance(error, NotPossible) else describe(error)
         sys.stderr.write(f"{name}: the rebuild did not begin. {reason}\n")
@@ -38,10 +48,11 @@ def rebuild_command(name: str, settings: ServiceSettings, plan: RebuildPlan) -> 
     return 0
 
 
-async def begin(name: str, settings: ServiceSettings, plan: RebuildPlan) -> None:
+async def begin(name: str, settings: ServiceSettings, plan: RebuildPlan, *, incomplete: bool = False) -> None:
     """Set the service's groups back and empty its tables. Raises NotPossible.
 
-    May be repeated, also while a rebuild is under way: that begins it anew, with what was set aside at first.
+    `incomplete`: also from a log that has lost its beginning, which brings back only what is left in it. May be
+    repeated, also while a rebuild is under way: that begins it anew, with what was set aside at first.
     """
     engine = make_engine(settings, f"longshore-{name}-rebuild")
     try:
@@ -49,7 +60,7 @@ async def begin(name: str, settings: ServiceSettings, plan: RebuildPlan) -> None
             for group in plan.groups:
                 if not await offsets.empty(group, LEAVE_WITHIN_S):
                     raise NotPossible(f"A process is in the group {group}: stop {name} first.")
-            boundary = await (_translated(engine, offsets, plan) if plan.translates else _raw_ends(offsets))
+            boundary = await (_translated(engine, offsets, plan) if plan.translates else raw_ends(offsets, incomplete))
             if not plan.translates:
                 await _drain_outbox(name, engine, settings, plan)
             # First the groups: a crash before the mark leaves a service that reads again what it knows.
@@ -76,13 +87,19 @@ async def _translated(engine: AsyncEngine, offsets: Offsets, plan: RebuildPlan) 
     return {str(topic): done}
 
 
-async def _raw_ends(offsets: Offsets) -> dict[str, Places]:
-    """Where the raw logs end. Raises NotPossible unless they are all about to be read from their beginning."""
+async def raw_ends(offsets: Offsets, incomplete: bool) -> dict[str, Places]:
+    """Where the raw logs end. Raises NotPossible unless they are all about to be read from their beginning, and are
+    whole (or may be `incomplete`)."""
     ends: dict[str, Places] = {}
     groups = [each for each in await offsets.groups() if each.endswith(RAW_GROUP_SUFFIX)]
     for topic in await offsets.raw_topics():
         beginnings = await offsets.places(topic, "beginning")
         ends[topic] = await offsets.places(topic, "end")
+        if any(beginnings.values()) and not incomplete:
+            raise NotPossible(
+                f"{topic} has lost its oldest records, by a retention say: what they made would be gone. Restore"
+                f" PostgreSQL from a backup instead, or rebuild what is left with {FROM_WHAT_IS_LEFT}."
+            )
         filled = [number for number, end in ends[topic].items() if end > beginnings[number]]
         if not filled:
             continue

@@ -6,7 +6,7 @@ owner.
 
 import sys
 
-from longshore.rebuild_command import rebuild_command
+from longshore.rebuild_command import asks_for_rebuild, rebuild_command
 from longshore.runtime import serve
 from longshore.settings import load_settings
 from longshore_gateway.app import build, front, rebuild_plan
@@ -18,8 +18,8 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["admin"]:
         sys.exit(admin_command(sys.argv[2:]))
     settings = load_settings(GatewaySettings)
-    if sys.argv[1:] == ["rebuild"]:
-        sys.exit(rebuild_command("gateway", settings, rebuild_plan()))
+    if asks_for_rebuild(sys.argv[1:]):
+        sys.exit(rebuild_command("gateway", settings, rebuild_plan(), sys.argv[2:]))
     if sys.argv[1:2] == ["keys"]:
         sys.exit(keys_command(sys.argv[2:], settings))
     serve(build(settings), settings, front)

@@ -79,6 +79,7 @@ from longshore_gateway.people.sessions import past as past_sessions
 from longshore_gateway.people.tokens import Tokens
 from longshore_gateway.platforms.api import router as platforms_router
 from longshore_gateway.privacy.api import router as privacy_router
+from longshore_gateway.privacy.metrics import PrivacyMetrics
 from longshore_gateway.privacy.service import PrivacyRequests
 from longshore_gateway.published import publish
 from longshore_gateway.settings import GatewaySettings
@@ -222,7 +223,9 @@ def build(settings: GatewaySettings, passwords: Passwords | None = None) -> Fast
     app.state.dead_letters = dead_letters
     forwarder = Forwarder(client, behind, settings.encryption_keys)
     app.state.forwarder = forwarder
-    privacy = PrivacyRequests(service.engine, vault, forwarder, settings.shopify_client_secrets)
+    privacy = PrivacyRequests(
+        service.engine, vault, forwarder, settings.shopify_client_secrets, PrivacyMetrics(service.registry)
+    )
     service.background("privacy", privacy.run)
     app.state.privacy = privacy
     app.state.connections = Connections(integrations, platforms, forwarder)

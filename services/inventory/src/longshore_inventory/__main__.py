@@ -2,7 +2,7 @@
 
 import sys
 
-from longshore.rebuild_command import rebuild_command
+from longshore.rebuild_command import asks_for_rebuild, rebuild_command
 from longshore.runtime import serve
 from longshore.settings import load_settings
 from longshore_inventory.app import create_app
@@ -11,6 +11,6 @@ from longshore_inventory.settings import Settings
 
 if __name__ == "__main__":
     settings = load_settings(Settings)
-    if sys.argv[1:] == ["rebuild"]:
-        sys.exit(rebuild_command("inventory", settings, rebuild_plan()))
+    if asks_for_rebuild(sys.argv[1:]):
+        sys.exit(rebuild_command("inventory", settings, rebuild_plan(), sys.argv[2:]))
     serve(create_app(settings), settings)

@@ -15,6 +15,7 @@ from longshore_client.cli.inventory import inventory
 from longshore_client.cli.keys import keys
 from longshore_client.cli.machine import admin
 from longshore_client.cli.people import audit, users
+from longshore_client.cli.privacy import privacy
 from longshore_client.cli.products import products
 from longshore_client.cli.session import HubGroup, Session
 from longshore_client.cli.status import status
@@ -67,6 +68,7 @@ for each in (
     keys,
     users,
     audit,
+    privacy,
     admin,
 ):
     app.add_command(each)

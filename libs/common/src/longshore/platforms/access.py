@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 from uuid import UUID
 
 import structlog
@@ -26,7 +26,7 @@ from longshore.broker.errors import describe, is_transient
 from longshore.clock import Clock, utc_now
 from longshore.contracts import IntegrationStatus
 from longshore.platforms.outcomes import changed, integration_message
-from longshore.platforms.protocols import Integration, StoreClient, StoreUnauthorized, StoreUnavailable
+from longshore.platforms.protocols import Integration, StoreClient, StoreError, StoreUnauthorized, StoreUnavailable
 from longshore.platforms.token_endpoint import GrantRefused
 from longshore.vault import StoredTokens, TokenPair, TokenStore, Vault
 
@@ -40,6 +40,10 @@ NEEDS_REAUTH = "needs-reauth"
 
 Refresh = Callable[[Integration, str], Awaitable[TokenPair]]
 """Asks a store for the next pair, given its refresh token. Raises GrantRefused, or another StoreError."""
+
+Result = Literal["refreshed", "refused", "failed"]
+OnEnd = Callable[[Result], None]
+"""Is told how each refresh ended, to count them."""
 
 
 class AccessToken(Protocol):
@@ -88,6 +92,7 @@ class GrantedTokens:
         store: TokenStore,
         refresh: Refresh,
         clock: Clock = utc_now,
+        on_end: OnEnd = lambda result: None,
     ) -> None:
         self._schema = schema
         self._engine = engine
@@ -95,6 +100,7 @@ class GrantedTokens:
         self._store = store
         self._refresh = refresh
         self._clock = clock
+        self._on_end = on_end
         self._known: dict[UUID, TokenPair] = {}
         # Pairs that could not be written, with the version that they follow.
         self._unwritten: dict[UUID, tuple[int, TokenPair]] = {}
@@ -156,8 +162,13 @@ class GrantedTokens:
                     pair = await self._refresh(integration, stored.pair.refresh_token)
                 except GrantRefused as error:
                     refusal = error
+                    self._on_end("refused")
                     await self._give_up(conn, integration, error, answer_lost=answer_lost)
+                except StoreError:
+                    self._on_end("failed")
+                    raise
                 else:
+                    self._on_end("refreshed")
                     await self._store.replace(conn, integration.id, version, pair, self._clock())
         except Exception as error:
             if pair is None or not is_transient(error):

@@ -41,7 +41,7 @@ from longshore.platforms.translating import TranslateRaw
 from longshore.platforms.webhook_care import Watchdog, WebhookCare
 from longshore.pruning import pruning
 from longshore.rebuild import Rebuilding, RebuildPlan
-from longshore.rebuild_command import rebuild_command
+from longshore.rebuild_command import asks_for_rebuild, rebuild_command
 from longshore.runtime import Service, serve
 from longshore.settings import ServiceSettings
 from longshore.vault import MIGRATIONS as VAULT_MIGRATIONS
@@ -87,8 +87,8 @@ def rebuild_plan(connector: Connector) -> RebuildPlan:
 
 def serve_connector(settings: ConnectorSettings, connector: Connector) -> None:
     """What `python -m` of a connector does: `rebuild` begins a rebuild, without an argument it serves."""
-    if sys.argv[1:] == ["rebuild"]:
-        sys.exit(rebuild_command(connector.name, settings, rebuild_plan(connector)))
+    if asks_for_rebuild(sys.argv[1:]):
+        sys.exit(rebuild_command(connector.name, settings, rebuild_plan(connector), sys.argv[2:]))
     serve(build_connector(settings, connector), settings)
 
 
@@ -101,7 +101,7 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
     sealer = Sealer(settings.encryption_keys)
     vault = Vault(sealer)
     store = ConnectorStore(connector.schema)
-    make_client = _client_maker(connector, service, vault, TokenStore(sealer))
+    make_client = _client_maker(connector, service, vault, TokenStore(sealer), metrics)
     clients = Clients(make_client, metrics)
     tables = JobTables(settings.database_url, connector.schema)
     syncs = SyncStore(connector.schema)
@@ -191,13 +191,21 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
     return service.app(inspection_router(Inspection(service.engine, vault, make_client, care)))
 
 
-def _client_maker(connector: Connector, service: Service, vault: Vault, store: TokenStore) -> MakeClient:
+def _client_maker(
+    connector: Connector, service: Service, vault: Vault, store: TokenStore, metrics: ConnectorMetrics
+) -> MakeClient:
     """Makes clients that have their token from where it is: with the integration, or granted and refreshed."""
     granted = connector.granted
     if granted is None:
         return connector.make_client
+    platform = connector.platform.value
     tokens = GrantedTokens(
-        schema=connector.schema, engine=service.engine, vault=vault, store=store, refresh=granted.refresh
+        schema=connector.schema,
+        engine=service.engine,
+        vault=vault,
+        store=store,
+        refresh=granted.refresh,
+        on_end=lambda result: metrics.token_refreshes.labels(platform, result).inc(),
     )
 
     def make_client(integration: Integration) -> StoreClient:

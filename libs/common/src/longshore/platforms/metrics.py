@@ -49,6 +49,13 @@ class ConnectorMetrics:
             ["platform", "resource"],
             registry=registry,
         )
+        self.token_refreshes = Counter(
+            "longshore_token_refreshes_total",
+            "Refreshes of access tokens, by how they ended: refreshed, refused (the merchant has to connect"
+            " anew), failed (tried again).",
+            ["platform", "result"],
+            registry=registry,
+        )
         self.synced = Counter(
             "longshore_synced_entities_total",
             "Orders, products, customers and stock items that sync runs have read into the raw log.",

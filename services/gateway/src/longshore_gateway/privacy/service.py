@@ -23,6 +23,7 @@ from longshore.vault import Owner, Vault
 from longshore_gateway.forwarding.service import Forwarder
 from longshore_gateway.models import SCHEMA
 from longshore_gateway.privacy import store
+from longshore_gateway.privacy.metrics import PrivacyMetrics
 from longshore_gateway.privacy.rules import COMPLIANCE, Kind, Subject, read_subject
 from longshore_gateway.privacy.store import Request
 
@@ -44,6 +45,7 @@ class PrivacyRequests:
         vault: Vault,
         forwarder: Forwarder,
         app_secrets: Sequence[str],
+        metrics: PrivacyMetrics,
         clock: Clock = utc_now,
     ) -> None:
         # What Shopify signs its compliance deliveries with, newest first.
@@ -51,6 +53,7 @@ class PrivacyRequests:
         self._engine = engine
         self._vault = vault
         self._forwarder = forwarder
+        self._metrics = metrics
         self._clock = clock
         self._more = asyncio.Event()
 
@@ -149,7 +152,9 @@ class PrivacyRequests:
     async def work(self) -> bool:
         """Carry out erasures that are due; answers whether all of them are done, or cannot be done now."""
         async with self._engine.connect() as conn:
+            oldest = await store.oldest_open(conn)
             requests = await store.due(conn, AT_ONCE)
+        self._metrics.tell(oldest, self._clock())
         over = True
         for request in requests:
             try:

@@ -87,6 +87,17 @@ async def due(conn: AsyncConnection, limit: int) -> list[Request]:
     return [_request(row) for row in await conn.execute(query)]
 
 
+async def oldest_open(conn: AsyncConnection) -> dict[Kind, datetime]:
+    """When the oldest request of each kind that is not done came, of all organisations."""
+    # unscoped: a measure of the whole hub
+    query = (
+        select(privacy_requests.c.kind, func.min(privacy_requests.c.received_at).label("since"))
+        .where(privacy_requests.c.done_at.is_(None))
+        .group_by(privacy_requests.c.kind)
+    )
+    return {Kind(row.kind): row.since for row in await conn.execute(query)}
+
+
 async def finish(conn: AsyncConnection, request: Request, outcome: Mapping[str, Any], now: datetime) -> None:
     """It is done; what was recorded of it first stays."""
     await conn.execute(
