@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
-from bench import apply, burst, consumers, disk, growth, idle, ingest, oversell, replay, stores, stream, sustained
+from bench import (
+    apply,
+    burst,
+    consumers,
+    disk,
+    growth,
+    idle,
+    ingest,
+    oversell,
+    reads,
+    replay,
+    stores,
+    stream,
+    sustained,
+)
 from bench.benchmark import Benchmark
 
 BENCHMARKS: dict[str, Benchmark] = {
     each.BENCHMARK.name: each.BENCHMARK
-    for each in (ingest, apply, stream, sustained, oversell, burst, growth, stores, consumers, replay, idle, disk)
+    for each in (
+        ingest,
+        apply,
+        stream,
+        sustained,
+        oversell,
+        burst,
+        growth,
+        reads,
+        stores,
+        consumers,
+        replay,
+        idle,
+        disk,
+    )
 }

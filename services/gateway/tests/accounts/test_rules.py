@@ -51,3 +51,8 @@ def test_stored_scopes_of_another_version() -> None:
     assert read_scopes(None) == ALL_SCOPES
     assert read_scopes(["read", "a-scope-of-tomorrow"]) == {Scope.READ}
     assert read_scopes([]) == frozenset()
+
+
+def test_an_admin_reads_and_does_nothing_else_by_that() -> None:
+    assert read_scopes(["admin"]) == {Scope.ADMIN, Scope.READ}
+    assert read_scopes(["orders:write"]) == {Scope.ORDERS_WRITE}

@@ -68,9 +68,13 @@ async def test_a_key_does_what_its_scopes_allow_and_the_rest_is_named(quiet: Any
 
 async def test_no_key_makes_a_mightier_one(quiet: Any) -> None:
     admin = bearer(await make(quiet.client, "admin"))
-    answer = await quiet.stranger.post(KEYS, headers=admin, json={"name": "x", "scopes": ["admin", "read"]})
-    assert (answer.status_code, answer.json()["scope"]) == (403, "read")
-    assert (await quiet.stranger.post(KEYS, headers=admin, json={"name": "x", "scopes": ["admin"]})).is_success
+    answer = await quiet.stranger.post(KEYS, headers=admin, json={"name": "x", "scopes": ["admin", "orders:write"]})
+    assert (answer.status_code, answer.json()["scope"]) == (403, "orders:write")
+    assert (await quiet.stranger.post(KEYS, headers=admin, json={"name": "x", "scopes": ["admin", "read"]})).is_success
+    viewer = {"email": "vic@shop.example", "role": "viewer"}
+    assert (await quiet.stranger.post("/api/v1/users", headers=admin, json=viewer)).status_code == 201
+    operator = {"email": "otto@shop.example", "role": "operator"}
+    assert (await quiet.stranger.post("/api/v1/users", headers=admin, json=operator)).status_code == 403
 
 
 async def test_no_organisation_sees_or_ends_anothers(quiet: Any) -> None:

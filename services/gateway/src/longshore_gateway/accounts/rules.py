@@ -107,10 +107,15 @@ def missing_scope(scope: str) -> Problem:
 
 
 def read_scopes(stored: Iterable[str] | None) -> frozenset[Scope]:
-    """Scopes as they are stored. What a newer version knows and we do not is left out; None is all of an owner."""
+    """What stored scopes give. What a newer version knows and we do not is left out; None is all of an owner.
+
+    `admin` gives `read`, too: whoever hands out a buyer's data sees nothing new in a list of orders, and nobody could
+    make a viewer without it. It gives nothing else: who sees to people and keys need not ship, nor hold credentials.
+    """
     if stored is None:
         return ALL_SCOPES
-    return frozenset(_SCOPES[each] for each in stored if each in _SCOPES)
+    given = frozenset(_SCOPES[each] for each in stored if each in _SCOPES)
+    return given | {Scope.READ} if Scope.ADMIN in given else given
 
 
 def digest_of(secret: str) -> str:
