@@ -67,7 +67,7 @@ async def run(*, quick: bool) -> Found:
             calls,
         )
         found["authentication"]["first_use_of_a_key"] = await _first_uses(system, keys)
-        found["cursor"] = await _to_the_last_page(system)
+        found["cursor"] = await _to_the_last_page(system, size)
     return found
 
 
@@ -100,28 +100,29 @@ async def _first_uses(system: System, count: int) -> Found:
     return _told(times)
 
 
-async def _to_the_last_page(system: System) -> Found:
-    """Every page from the first to the last, in tenths of the way. Raises RuntimeError if an order is missing or twice
-    in them."""
+async def _to_the_last_page(system: System, orders: int) -> Found:
+    """Every page from the first to the last, in tenths of the way. Raises RuntimeError if an order is missing in them.
+
+    A copy's row has another id than the hub gives it (see copies.py), so that a cursor may show its own order again.
+    """
     times: list[float] = []
     seen: set[str] = set()
-    count, cursor = 0, None
+    cursor = None
     while True:
         params: dict[str, Any] = {"limit": str(LIMIT)} | ({"cursor": cursor} if cursor else {})
         began = time.perf_counter()
         answer = await system.client.get(ORDERS, params=params)
         times.append((time.perf_counter() - began) * 1000)
         body = answer.raise_for_status().json()
-        count += len(body["items"])
-        seen |= {each["id"] for each in body["items"]}
+        seen |= {each["external_id"] for each in body["items"]}
         cursor = body["next_cursor"]
         if cursor is None:
             break
-    if len(seen) != count:
-        raise RuntimeError(f"{count} orders in the pages, {len(seen)} different ones")
+    if len(seen) != orders:
+        raise RuntimeError(f"{len(seen)} of {orders} orders are in the pages")
     tenth = max(1, len(times) // 10)
     tenths = [_told(times[start : start + tenth]) for start in range(0, tenth * 10, tenth) if times[start:]]
-    return {"pages": len(times), "orders_seen": count, "tenths": tenths}
+    return {"pages": len(times), "orders_seen": len(seen), "tenths": tenths}
 
 
 def _told(times: list[float]) -> Found:
@@ -151,7 +152,7 @@ def section(found: Found) -> str:
             ],
         )
         + f"So authentication (and the rate limit) costs a request {cost} ms with a key that was used in the last half"
-        f" minute. All {cursor['pages']:,} pages by cursor, {cursor['orders_seen']:,} orders, each once; ms p50 / p99"
+        f" minute. All {cursor['pages']:,} pages by cursor, {cursor['orders_seen']:,} orders, all there; ms p50 / p99"
         " of each tenth of the way:\n\n"
         + table(
             [f"{number * 10} %" for number in range(1, len(cursor["tenths"]) + 1)],
