@@ -51,6 +51,8 @@ class Hub:
         self.vault = Vault(Sealer([self.key]))
         self.store = TokenStore(Sealer([self.key]))
         self.engines: list[AsyncEngine] = []
+        # How each refresh ended.
+        self.ended: list[str] = []
         self.integration: Integration
         self.row: IntegrationRow
 
@@ -75,6 +77,7 @@ class Hub:
             store=self.store,
             refresh=self.refresh,
             clock=self.clock,
+            on_end=self.ended.append,
         )
 
     async def refresh(self, integration: Integration, token: str) -> TokenPair:
@@ -294,6 +297,7 @@ class TestLostAnswers:
             await tokens.get(hub.integration)
         hub.sim.faults.drop_after_write_rate = 0.0
         assert hub.grants.accepts(await tokens.get(hub.integration))
+        assert hub.ended == ["failed", "refreshed"]
 
     async def test_an_old_token_that_is_still_good_is_used_meanwhile(self, hub: Hub) -> None:
         tokens = hub.process()
@@ -346,6 +350,18 @@ class TestRefused:
         (event,) = await hub.events()
         assert (event.integration_id, event.status.value) == (hub.row.id, "needs_reauth")
         assert await hub.status() == ("needs_reauth", event.reason)
+        assert hub.ended == ["refused"]
+
+    async def test_an_app_that_was_uninstalled(self, hub: Hub) -> None:
+        source = hub.process().of(hub.integration)
+        refused = await source.current()
+        hub.sim.shop().uninstall()
+        hub.now += YOUNG
+        with pytest.raises(StoreUnauthorized) as error:
+            await source.renew(refused)
+        assert error.value.code == NEEDS_REAUTH
+        assert (await hub.status())[0] == "needs_reauth"
+        assert len(await hub.events()) == 1
 
     async def test_a_new_grant_goes_on(self, hub: Hub) -> None:
         hub.grants.refuse_refresh = True

@@ -67,6 +67,12 @@ class Hub:
             if status is IntegrationStatus.DELETED:
                 await vault.delete(conn, ORG, STORE, NOW)
 
+    def waiting(self, kind: str) -> float:
+        """For how long the oldest open request has waited, as Prometheus is told."""
+        name, labels = "longshore_privacy_request_waiting_seconds", {"kind": kind}
+        found: float = self.gateway.service.registry.get_sample_value(name, labels)
+        return found
+
     async def add_customer(self, external_id: str, email: str) -> None:
         snapshot = CustomerSnapshot(
             org_id=ORG,
@@ -220,12 +226,19 @@ class TestComplianceDeliveries:
         assert await hub.requests.work()
         (asked,) = await hub.list()
         assert (asked["kind"], asked["done_at"]) == ("export", None)
+        async with hub.engine.begin() as conn:
+            await conn.execute(text("UPDATE gateway.privacy_requests SET received_at = now() - interval '21 days'"))
+        assert await hub.requests.work()
+        assert 21 <= hub.waiting("export") / 86_400 < 22
+        assert hub.waiting("erase_buyer") == 0
         path = f"/api/v1/privacy/requests/{asked['id']}/export"
         assert (await hub.gateway.other.post(path)).status_code == 404
         answer = (await hub.gateway.client.post(path)).json()
         assert [each["email"] for each in answer["customers"]] == ["anna@planted.example"]
         assert answer["request"]["outcome"] == {"customers": 1, "orders": 0}
         assert (await hub.list())[0]["done_at"] is not None
+        assert await hub.requests.work()
+        assert hub.waiting("export") == 0
 
     async def test_a_shop_is_erased_two_days_after_it_has_left(self, hub: Hub) -> None:
         await hub.connect(IntegrationStatus.DELETED)
