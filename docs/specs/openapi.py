@@ -56,8 +56,11 @@ _SSO = _FLOW | {
     "502": "The provider refuses this hub",
 }
 _NAMED_IN_BODY = {"404": "There is no such thing in the caller's organisation"}
+_STILL_CONNECTED = {"409": "The store is connected: disconnect it first"}
 # Beside what `_causes` sees.
 _OPEN_CAUSES = {
+    "/api/v1/integrations/{id}/data": _STILL_CONNECTED,
+    "/api/v1/inventory/adjustments": _NAMED_IN_BODY,
     "/api/v1/privacy/erasures": _NAMED_IN_BODY,
     "/api/v1/privacy/exports": _NAMED_IN_BODY,
     "/api/v1/products/{product_id}/publish/{integration_id}": {
@@ -144,7 +147,7 @@ def _causes(path: str, operation: Json) -> dict[str, str]:
     if "requestBody" in operation:
         causes |= {"400": "The body is not what its media type says", "413": "The body is too large"}
     if any(each["in"] == "path" for each in parameters):
-        causes["404"] = "There is no such thing in the caller's organisation"
+        causes |= _NAMED_IN_BODY
     return causes | _OPEN_CAUSES.get(path, {})
 
 

@@ -21,8 +21,6 @@ SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 LEFT_OUT = {
     # Rules that no schema can say: a date that is past, a SKU that is there, one of two members.
     "positive_data_acceptance",
-    # Where two routes share a path, Starlette's 405 names the methods of the first alone.
-    "unsupported_method",
 }
 
 # Deliveries are JSON objects of which the store's signature says whether they are right; tests/faults breaks them.

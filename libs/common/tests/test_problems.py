@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import httpx
 import pytest
-from fastapi import FastAPI, Header, HTTPException, Query
+from fastapi import APIRouter, FastAPI, Header, HTTPException, Query
 from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -34,7 +34,11 @@ class Store(BaseModel):
 
 def app_with_errors() -> FastAPI:
     app = FastAPI()
-    install_problem_handlers(app)
+    letters = APIRouter(prefix="/letters")
+    for method, path in (("POST", ""), ("GET", ""), ("GET", "/{id}"), ("PATCH", "/{id}"), ("POST", "/replay")):
+        letters.add_api_route(path, lambda: None, methods=[method])
+    install_problem_handlers(app, [letters])
+    app.include_router(letters)
 
     @app.post("/stores")
     async def add(store: Store) -> None: ...
@@ -193,3 +197,18 @@ async def test_path_query_and_headers_too(client: httpx.AsyncClient) -> None:
     assert problem(await client.get(f"/stores/{uuid4()}?limit=0"), 422)["errors"][0]["pointer"] == "/query/limit"
     answer = await client.get(f"/stores/{uuid4()}", headers={"token": SECRET})
     assert problem(answer, 422)["errors"][0]["pointer"] == "/header/token"
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/letters", "GET, POST"),
+        ("/letters/7", "GET, PATCH"),
+        # Not the methods of a letter whose name is "replay".
+        ("/letters/replay", "POST"),
+    ],
+)
+async def test_a_path_says_which_methods_it_takes(client: httpx.AsyncClient, path: str, allowed: str) -> None:
+    answer = await client.options(path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+    assert answer.headers["content-type"] == MEDIA_TYPE

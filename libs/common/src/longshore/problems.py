@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import asyncpg
 import structlog
 from aiokafka.errors import KafkaError
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Scope
 
 from longshore.broker.errors import Transient, describe, is_transient
 
@@ -88,17 +91,33 @@ def try_again(detail: str, after_s: int = RETRY_AFTER_S) -> Problem:
     return Problem(503, detail, type="try-again", headers={"Retry-After": str(after_s)})
 
 
-def install_problem_handlers(app: FastAPI) -> None:
+def methods_of(routes: Iterable[BaseRoute], scope: Scope) -> list[str]:
+    """What a path takes. Starlette's own 405 names the methods of the first of its routes alone, and knows no better
+    than that `/letters/replay` is a `/letters/{id}`, too."""
+    found: dict[str, set[str]] = {}
+    for route in routes:
+        if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE:
+            found.setdefault(route.path, set()).update(route.methods or ())
+    fewest = min(found, key=lambda path: path.count("{"), default=None)
+    # HEAD comes with GET by itself, and is documented by nobody.
+    return [] if fewest is None else sorted(found[fewest] - {"HEAD"})
+
+
+def install_problem_handlers(app: FastAPI, routers: Sequence[APIRouter] = ()) -> None:
     """Make every error of `app` a problem document, those of the frameworks too. What passes by itself (PostgreSQL or
-    Kafka away, no connection left) is 503 with Retry-After."""
+    Kafka away, no connection left) is 503 with Retry-After. `routers`: those that are included, so that a 405 names all
+    methods of its path."""
+    routes = [route for router in routers for route in router.routes]
 
     async def on_problem(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, Problem)  # noqa: S101  (registered for this type only)
         return error.response()
 
-    async def on_http(_: Request, error: Exception) -> JSONResponse:
+    async def on_http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101
         headers = dict(error.headers) if error.headers else None
+        if error.status_code == 405 and (allowed := methods_of(routes, request.scope)):
+            headers = {**(headers or {}), "Allow": ", ".join(allowed)}
         return Problem(error.status_code, str(error.detail), headers=headers).response()
 
     async def on_invalid(_: Request, error: Exception) -> JSONResponse:

@@ -237,7 +237,7 @@ class Service:
         )
         app.state.service = self
         app.state.internal_tokens = internal_tokens(self.settings.encryption_keys)
-        install_problem_handlers(app)
+        install_problem_handlers(app, routers)
         app.include_router(ops_router(self))
         for router in routers:
             app.include_router(router, dependencies=[Depends(each) for each in dependencies])

@@ -19,7 +19,14 @@ from longshore_gateway.oauth.service import Consent, SentOn
 
 router = APIRouter(tags=["connecting"])
 
-Token = Annotated[str, Query(max_length=8_000, description="Of the link, see POST /api/v1/integrations/connect-links")]
+Token = Annotated[
+    str,
+    Query(
+        max_length=8_000,
+        pattern="^[A-Za-z0-9_=-]*$",
+        description="Of the link, see POST /api/v1/integrations/connect-links",
+    ),
+]
 
 
 class ConnectLinkCreate(BaseModel):
@@ -49,7 +56,9 @@ async def create_connect_link(request: Request, org_id: OrgConnecting, body: Con
 
 
 @router.get("/oauth/shopify/start", status_code=302, response_class=Response)
-async def start_shopify(request: Request, shop: Annotated[str, Query(max_length=300)], token: Token = "") -> Response:
+async def start_shopify(
+    request: Request, shop: Annotated[str, Query(max_length=300, pattern="^[ -~]*$")], token: Token = ""
+) -> Response:
     """Follow a connect link: on to the shop, where its merchant is asked."""
     try:
         return _send_on(request, await _consent(request).start(Platform.SHOPIFY, token, shop))

@@ -27,7 +27,7 @@ users_router = APIRouter(prefix="/api/v1/users", tags=["people"])
 Email = Annotated[str, Field(max_length=320), AfterValidator(clean_email)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=r"^[^\x00]*$")]
 Password = Annotated[SecretStr, Field(min_length=1, max_length=LONGEST_PASSWORD)]
-RefreshCookie = Annotated[str | None, Cookie(alias=COOKIE, max_length=200, description="Set by a login")]
+RefreshCookie = Annotated[str | None, Cookie(alias=COOKIE, description="Set by a login")]
 
 
 class _Body(Contract):
