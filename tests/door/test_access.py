@@ -63,7 +63,6 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/api-keys": {"name": "made by the access test", "scopes": ["admin"]},
     "POST /api/v1/users": {"email": "access@example.com", "role": "viewer"},
     "POST /api/v1/integrations/connect-links": {"platform": "shopify", "store_url": "https://access.myshopify.com"},
-    "POST /api/v1/orders/{order_id}/refunds": {"full": True},
     "POST /api/v1/integrations": {"platform": "api", "name": "made by the access test"},
 }
 
