@@ -21,7 +21,7 @@ from longshore_order_sync.actions.requests import (
     UpdateTracking,
 )
 from longshore_order_sync.fulfillments.rules import Shipment
-from longshore_order_sync.orders.listing import get_order
+from longshore_order_sync.orders.listing import OrderFilter, get_order, list_orders
 
 NOTE = AddNote(text="Leave it at Anna's gate.")
 
@@ -136,6 +136,12 @@ class TestOutcome:
         taken_back = await order(hub, shop)
         assert taken_back.fulfillments[0].status is FulfillmentState.CANCELLED
         assert taken_back.status == "processing"
+        # Lists and subscribers know, before the store says anything.
+        async with hub.engine.connect() as conn:
+            listed = await list_orders(conn, shop.org_id, OrderFilter(status=OrderStatus.PROCESSING), None, 10)
+        assert [each.id for each in listed] == [shop.order_id()]
+        told = json.loads((await hub.said("order.changed"))[-1]["value"])
+        assert (told["previous_status"], told["status"]) == ("fulfilled", "processing")
         # The store has it still in an older word of its own: it is the same parcel, not a second one.
         listed = shop.fulfillment({0: 2}, "f-1", status=FulfillmentState.CANCELLED)
         await hub.deliver(shop.snapshot(at=9, quantities=(2,), fulfillments=[listed]))

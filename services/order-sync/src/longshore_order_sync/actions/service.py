@@ -4,6 +4,7 @@ order's row lock."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -46,8 +47,11 @@ from longshore_order_sync.database import SCHEMA
 from longshore_order_sync.fulfillments.store import cancel_fulfillment, track_fulfillment
 from longshore_order_sync.metrics import OrderMetrics
 from longshore_order_sync.orders import store
+from longshore_order_sync.orders.canonical import status_of
+from longshore_order_sync.orders.changes import changed
 from longshore_order_sync.orders.locked import LockedOrder, lock_order, look_again, read_order, touch
-from longshore_order_sync.orders.messages import REPLY_TO, action_event
+from longshore_order_sync.orders.messages import REPLY_TO, action_event, order_changed
+from longshore_order_sync.orders.state import summary_of
 
 
 class Actions:
@@ -179,12 +183,11 @@ class Actions:
     ) -> list[Message]:
         at = state.finished_at or outcome.at
         asked = await settle_action(conn, outcome.command_id, state.status, outcome.made_external_id, at)
+        succeeded = state.status is CommandStatus.SUCCEEDED
+        parcel = succeeded and asked is not None and await _change_fulfillment(conn, asked, at)
         order = await read_order(conn, order_id)
         if order is None or asked is None:
             return []
-        succeeded = state.status is CommandStatus.SUCCEEDED
-        if succeeded and await _change_fulfillment(conn, asked, at):
-            await touch(conn, order.head)
         event = OrderActionSettled(
             order_id=order_id,
             org_id=order.head.org_id,
@@ -198,6 +201,12 @@ class Actions:
             at=at,
         )
         messages = [action_event(event, order.head.external_id)]
+        if parcel:
+            # A parcel of ours: the store may not list it, and its next snapshot may be the one that we have.
+            status = status_of(order.snapshot, order.facts)
+            head = await touch(conn, replace(order.head, status=status.value))
+            news = changed(summary_of(order.snapshot), order_id, status, head.newest, order.head)
+            messages.append(order_changed(news, head.row_version, self._clock()))
         # What the store has made of it, or why it did not: not every store tells of each by itself. No attempts: it was
         # not asked (not connected any more, or a rebuild, which calls no store).
         if outcome.attempts:
