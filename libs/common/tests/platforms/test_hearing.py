@@ -24,7 +24,7 @@ def at(minutes: float) -> datetime:
     return BEGAN + timedelta(minutes=minutes)
 
 
-def snapshot(id: int, changed: float, kind: type = OrderSnapshot) -> NormalizedEvent:
+def snapshot(id: int, changed: float, kind: type[OrderSnapshot | ProductSnapshot] = OrderSnapshot) -> NormalizedEvent:
     made: NormalizedEvent = kind.model_construct(external_id=str(id), updated_at=at(changed))
     return made
 

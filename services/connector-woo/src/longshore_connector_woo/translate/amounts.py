@@ -133,6 +133,13 @@ class Amounts:
         charges = (*self.lines, *self.shippings, *self.fees)
         return not all(is_whole(amount / coin) for each in charges for amount in (each.subtotal, each.total, each.tax))
 
+    @property
+    def coarser(self) -> bool:
+        """Whether all is shown with fewer decimals than the currency has, and was counted with more: the shop has
+        changed its decimals since, and every figure is rounded by itself."""
+        shown = max(self.order.decimals_shown(key) for key in _TOTALS)
+        return shown < iso_exponent(self.currency) and any(line.hides_digits for line in self.lines)
+
     def contradictions(self) -> list[str]:
         """The stated discount against the lines'. Where digits are hidden, a coin for each line is rounding."""
         if self.discount_total is None:
@@ -195,6 +202,7 @@ def _settle(order: Fields, amounts: Amounts) -> None:
     """Find out whether rounding explains what is left over, by redoing the shop's own sum. All of it, or nothing is
     touched and the order shows its contradiction."""
     charges = (*amounts.lines, *amounts.shippings, *amounts.fees)
+    _take_taxes_by_rate(amounts, charges)
     shipping = sum((each.total for each in amounts.shippings), ZERO)
     shipping_gap = abs(amounts.shipping - shipping)
     tax_gap = amounts.tax - sum((each.tax for each in charges), ZERO)
@@ -202,10 +210,13 @@ def _settle(order: Fields, amounts: Amounts) -> None:
     if not gap and not tax_gap and not shipping_gap:
         return
     coin = amounts.coin
-    if shipping_gap and (not amounts.finer or shipping_gap > coin / 2 * len(amounts.shippings)):
+    # The sum is rounded by itself, too.
+    sums = 1 if amounts.coarser else 0
+    hidden = amounts.finer or amounts.coarser
+    if shipping_gap and (not hidden or shipping_gap > coin / 2 * (len(amounts.shippings) + sums)):
         return
     if tax_gap:
-        explained = coin / 2 * sum(each.rates for each in charges)
+        explained = coin / 2 * (sum(each.rates for each in charges) + sums)
         if abs(tax_gap) > explained or not _taxes_agree(order, amounts):
             return
     if gap and not _is_rounding(gap, amounts):
@@ -213,9 +224,30 @@ def _settle(order: Fields, amounts: Amounts) -> None:
     amounts.shipping, amounts.rounding, amounts.tax_rounding = shipping, gap, tax_gap
 
 
+def _take_taxes_by_rate(amounts: Amounts, charges: Iterable[Charge]) -> None:
+    """A charge's tax stands twice in it, once in all and once by rate. Where only the latter sum to the order's tax,
+    they are taken: a shop that has changed whether its prices include tax shows the former of its older orders rounded
+    the other way (half down; measured)."""
+    charges = list(charges)
+    if amounts.tax == sum((each.tax for each in charges), ZERO):
+        return
+    by_rate = [_tax_by_rate(each) for each in charges]
+    if amounts.tax != sum(by_rate, ZERO):
+        return
+    if any(abs(tax - each.tax) > amounts.coin for tax, each in zip(by_rate, charges, strict=True)):
+        return
+    for tax, each in zip(by_rate, charges, strict=True):
+        each.tax = tax
+
+
+def _tax_by_rate(charge: Charge) -> Decimal:
+    taxes = charge.fields.objects("taxes")
+    return sum((each.amount("total") for each in taxes), ZERO) if taxes else charge.tax
+
+
 def _is_rounding(gap: Decimal, amounts: Amounts) -> bool:
     """Whether `gap`, the total less its parts as shown, comes of rounding."""
-    if amounts.finer:
+    if amounts.finer or amounts.coarser:
         # The total is of rounded parts: half a coin for each of them, for the tax and for the sum.
         parts = len(amounts.lines) + len(amounts.shippings) + len(amounts.fees) + 2
         return abs(gap) <= amounts.coin / 2 * parts
