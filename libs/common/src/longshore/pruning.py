@@ -17,6 +17,7 @@ from longshore.clock import Clock, utc_now
 log = structlog.get_logger(__name__)
 
 EVERY_S = 600.0
+FIRST_AFTER_S = 60.0
 BATCH = 1_000
 # Between two batches: writers and autovacuum come first.
 PAUSE_S = 0.05
@@ -55,7 +56,9 @@ class Pruner:
         )
 
     async def run(self) -> None:
-        """Prune now and every ten minutes, until cancelled. Raises what PostgreSQL does: who runs it tries again."""
+        """Prune every ten minutes, until cancelled. Raises what PostgreSQL does: who runs it tries again."""
+        # Not at once: whoever starts has better things to do.
+        await asyncio.sleep(FIRST_AFTER_S)
         while True:
             await self.prune()
             await asyncio.sleep(EVERY_S)

@@ -180,7 +180,7 @@ async def create_database(server_url: str, name: str, template: str = "template1
     """CREATE DATABASE on the server of `server_url` (through its `postgres` database)."""
     connection = await asyncpg.connect(asyncpg_dsn(with_database(server_url, "postgres")))
     try:
-        await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
     finally:
         await connection.close()
 
