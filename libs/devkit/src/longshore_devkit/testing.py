@@ -14,9 +14,11 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Protocol, TypeVar, overload
 
+import httpx
 import pytest
 
 from longshore_devkit.background import LoopThread
@@ -31,6 +33,9 @@ from longshore_devkit.stack import SERVICES, Stack
 from longshore_devkit.supervisor import Supervisor
 
 T = TypeVar("T")
+
+# Clients are made by the thousand in tests, and each would read the machine's CAs: 20 ms of CPU.
+httpx._transports.default.create_ssl_context = cache(httpx.create_ssl_context)  # type: ignore[attr-defined]
 
 
 class MakeDatabase(Protocol):

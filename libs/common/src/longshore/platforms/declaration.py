@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -137,8 +139,14 @@ def find_platforms(*more: Declaration) -> dict[str, Declaration]:
     return found
 
 
+@cache
+def _packages(path: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the connectors. To look through all that is installed takes a while; it stays as it is."""
+    return tuple(sorted(each.name for each in pkgutil.iter_modules(path) if each.name.startswith(PACKAGES)))
+
+
 def _installed() -> Iterator[Declaration]:
-    for name in sorted(each.name for each in pkgutil.iter_modules() if each.name.startswith(PACKAGES)):
+    for name in _packages(tuple(sys.path)):
         declared = importlib.import_module(f"{name}.{MODULE}").PLATFORM
         if not isinstance(declared, Declaration):
             raise TypeError(f"{name}.{MODULE}.PLATFORM is no Declaration")
