@@ -7,7 +7,7 @@ import secrets
 from pydantic import Field
 
 from longshore.platforms.addresses import read_store_url
-from longshore.platforms.declaration import Availability, Capability, Credentials, Declaration, StoreAddress
+from longshore.platforms.declaration import Ability, Availability, Capability, Credentials, Declaration, StoreAddress
 
 
 class WooCommerceCredentials(Credentials):
@@ -58,4 +58,6 @@ PLATFORM = Declaration(
     store_url="https://shop.example.com",
     read_store=read_store,
     webhook_path="/webhooks/woocommerce/{id}",
+    # Its orders have no tags.
+    commands=frozenset(Ability) - {Ability.CHANGE_TAGS},
 )

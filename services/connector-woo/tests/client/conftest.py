@@ -12,7 +12,7 @@ from aiohttp import ClientSession, web
 
 from longshore.contracts import CommandLine, FulfillmentCreate, Platform, StockSet, Tracking
 from longshore.ids import IntegrationId, OrgId
-from longshore.platforms.protocols import Integration
+from longshore.platforms.protocols import Done, Integration, StoreUnavailable
 from longshore_connector_woo.client import WooClient
 from longshore_devkit.stores.woo import SimulatedWoo, WooConfig
 
@@ -144,3 +144,31 @@ def stock_target() -> Callable[..., StockSet]:
 def client_of() -> Callable[..., WooClient]:
     """Makes clients with other keys."""
     return make_client
+
+
+@pytest.fixture
+async def hub(woo: SimulatedWoo) -> AsyncIterator[WooClient]:
+    """One client with full rights, where the way of signing does not matter."""
+    made = make_client(woo.url, woo.config.consumer_key, woo.config.consumer_secret)
+    yield made
+    await made.close()
+
+
+class Lossy:
+    """Asks a store for something whose answer is lost, and then once more; `again` is what the second time said."""
+
+    def __init__(self, woo: SimulatedWoo) -> None:
+        self._woo = woo
+
+    async def __call__(self, ask: Callable[[], Awaitable[Done]]) -> Done:
+        self._woo.faults.drop_after_write_rate = 1.0
+        with pytest.raises(StoreUnavailable):
+            await ask()
+        self._woo.faults.drop_after_write_rate = 0.0
+        return await ask()
+
+
+@pytest.fixture
+def lossy(woo: SimulatedWoo) -> Lossy:
+    """See Lossy."""
+    return Lossy(woo)

@@ -24,6 +24,9 @@ _CLOSED = frozenset(
     ("rest_cannot_access", "rest_not_logged_in", "rest_login_required", "rest_disabled", "rest_api_disabled")
 )
 
+# Of a refund that it does not make, WooCommerce says so with HTTP 500 (measured).
+_NO_REFUND = "woocommerce_rest_cannot_create_order_refund"
+
 _decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=lambda _: None)
 _START = re.compile(r'\{\s*"|\{\s*\}|\[\s*[\{\]]')
 _TAG = re.compile(r"<[^>]*>")
@@ -97,6 +100,8 @@ def store_error(status: int, headers: Mapping[str, str], error: Mapping[str, Any
     message = plain(error.get("message"))
     if 300 <= status < 400:
         return _redirect(status, headers)
+    if code == _NO_REFUND:
+        return StoreRefused("refund-refused", f"The store does not pay back: {message}")
     if status >= 500 or status in (408, 425):
         wait = retry_after(headers, now)
         return StoreUnavailable(f"http-{status}", f"The store failed (HTTP {status}). {message}".strip(), wait)

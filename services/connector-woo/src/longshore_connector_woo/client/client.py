@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
 from weakref import WeakValueDictionary
 
-from longshore.contracts import FulfillmentCreate, StockSet, Webhook
+from longshore.contracts import (
+    FulfillmentCancel,
+    FulfillmentCreate,
+    FulfillmentTracking,
+    OrderCancel,
+    OrderMarkPaid,
+    OrderNote,
+    OrderRefund,
+    OrderStatusSet,
+    PriceSet,
+    ProductPublish,
+    ProductUnpublish,
+    StockSet,
+    Webhook,
+)
 from longshore.platforms.commanding import NoActions
 from longshore.platforms.protocols import (
+    Done,
     FetchedEntity,
     FetchRequest,
     FulfillmentResult,
@@ -19,7 +36,18 @@ from longshore.platforms.protocols import (
     SyncPage,
     SyncRequest,
 )
-from longshore_connector_woo.client import connection, entities, fulfillments, stock, syncing, webhooks
+from longshore_connector_woo.client import (
+    connection,
+    entities,
+    fulfillments,
+    ordering,
+    refunding,
+    selling,
+    stock,
+    syncing,
+    tracking,
+    webhooks,
+)
 from longshore_connector_woo.client.http import StoreHttp
 from longshore_connector_woo.client.reader import Reader
 
@@ -42,7 +70,7 @@ class WooClient(NoActions):
             tls_ca_file=tls_ca_file,
         )
         self._reader = Reader(self._http)
-        # The order's meta is read, added to and written back: two shipments of one order must take turns.
+        # An order is read, added to and written back: commands of one order must take turns.
         self._orders: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def check(self) -> StoreInfo:
@@ -75,9 +103,51 @@ class WooClient(NoActions):
 
     async def create_fulfillment(self, command: FulfillmentCreate) -> FulfillmentResult:
         """See StoreClient. Looks for the fulfilment's id in the order's meta before it writes."""
-        lock = self._orders.setdefault(command.order_external_id, asyncio.Lock())
-        async with lock:
+        async with self._turn(command.order_external_id):
             return await fulfillments.create(self._http, command)
+
+    async def cancel_order(self, command: OrderCancel) -> Done:
+        """See StoreClient."""
+        async with self._turn(command.order_external_id):
+            return await ordering.cancel(self._http, command, self._now())
+
+    async def add_note(self, command: OrderNote) -> Done:
+        """See StoreClient."""
+        async with self._turn(command.order_external_id):
+            return await ordering.add_note(self._http, command)
+
+    async def refund_order(self, command: OrderRefund) -> Done:
+        """See StoreClient."""
+        async with self._turn(command.order_external_id):
+            return await refunding.refund(self._http, command, self._now())
+
+    async def mark_paid(self, command: OrderMarkPaid) -> Done:
+        """See StoreClient."""
+        async with self._turn(command.order_external_id):
+            return await ordering.mark_paid(self._http, command)
+
+    async def set_order_status(self, command: OrderStatusSet) -> Done:
+        """See StoreClient."""
+        async with self._turn(command.order_external_id):
+            return await ordering.set_status(self._http, command)
+
+    async def update_tracking(self, command: FulfillmentTracking) -> Done:
+        """See StoreClient."""
+        async with self._turn(command.order_external_id):
+            return await tracking.update(self._http, command)
+
+    async def cancel_fulfillment(self, command: FulfillmentCancel) -> Done:
+        """See StoreClient."""
+        async with self._turn(command.order_external_id):
+            return await tracking.cancel(self._http, command)
+
+    async def publish_product(self, command: ProductPublish | ProductUnpublish) -> Done:
+        """See StoreClient."""
+        return await selling.publish(self._http, command)
+
+    async def set_price(self, command: PriceSet) -> Done:
+        """See StoreClient."""
+        return await selling.set_price(self._http, command)
 
     async def set_stock(self, targets: Sequence[StockSet]) -> list[StockResult]:
         """See StoreClient. WooCommerce has no compare-and-set: `expected` is not looked at."""
@@ -96,6 +166,14 @@ class WooClient(NoActions):
     async def close(self) -> None:
         """See StoreClient."""
         await self._http.close()
+
+    def _turn(self, order_external_id: str) -> AbstractAsyncContextManager[None]:
+        """One command of an order at a time: what is read of it is still so when it is written."""
+        return self._orders.setdefault(order_external_id, asyncio.Lock())
+
+    def _now(self) -> datetime:
+        """By the store's clock."""
+        return datetime.now(UTC) + timedelta(seconds=self.clock_ahead_s)
 
     def _webhook_secret(self) -> str:
         secret = self._integration.credentials.get("webhook_secret")

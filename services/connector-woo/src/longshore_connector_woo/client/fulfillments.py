@@ -15,9 +15,8 @@ from typing import Any
 from longshore.contracts import FulfillmentCreate, Tracking
 from longshore.platforms.protocols import FulfillmentResult, StoreRefused, StoreUnavailable
 from longshore_connector_woo.client.http import StoreHttp
+from longshore_connector_woo.client.references import CLOSED, reference
 from longshore_connector_woo.translate.shipments import FULFILLMENTS_META, TRACKING_META, shipment_key
-
-_CLOSED = {"cancelled": "cancelled", "refunded": "refunded", "trash": "in the trash"}
 
 
 async def create(
@@ -27,31 +26,26 @@ async def create(
     path = f"/orders/{command.order_external_id}"
     order = (await http.get(path)).entity(command.order_external_id)
     status = str(order.get("status", ""))
-    shipped = _meta_list(order, FULFILLMENTS_META)
+    shipped = meta_list(order, FULFILLMENTS_META)
     existed = any(str(each.get("id")) == str(command.fulfillment_id) for each in shipped)
-    if not existed and status in _CLOSED:
-        raise StoreRefused("order-closed", f"The order is {_CLOSED[status]} at the store: it cannot be shipped.")
+    if not existed and status in CLOSED:
+        raise StoreRefused("order-closed", f"The order is {CLOSED[status]} at the store: it cannot be shipped.")
     change: dict[str, Any] = {}
     if not existed:
-        change["meta_data"] = _meta(command, shipped, _meta_list(order, TRACKING_META), now())
-    if command.completes_order and status != "completed" and status not in _CLOSED:
+        change["meta_data"] = _meta(command, shipped, meta_list(order, TRACKING_META), now())
+    if command.completes_order and status != "completed" and status not in CLOSED:
         change["status"] = "completed"
     if change:
         written = (await http.post(path, change)).entity(command.order_external_id)
         if not any(
-            str(each.get("id")) == str(command.fulfillment_id) for each in _meta_list(written, FULFILLMENTS_META)
+            str(each.get("id")) == str(command.fulfillment_id) for each in meta_list(written, FULFILLMENTS_META)
         ):
             raise StoreUnavailable("not-written", "The store answered as if it had taken the shipment, and has not.")
     if command.notify_customer and not (existed and await _is_noted(http, command)):
         note = await http.post(f"{path}/notes", {"note": note_text(command), "customer_note": True})
-        if reference(command) not in str(note.object().get("note")):
+        if reference(command.fulfillment_id) not in str(note.object().get("note")):
             raise StoreUnavailable("not-written", "The store answered as if it had taken the note, and has not.")
     return FulfillmentResult(shipment_key(command.fulfillment_id), existed)
-
-
-def reference(command: FulfillmentCreate) -> str:
-    """What names the shipment in the note."""
-    return f"LS-{command.fulfillment_id.hex[-12:].upper()}"
 
 
 def note_text(command: FulfillmentCreate) -> str:
@@ -64,13 +58,13 @@ def note_text(command: FulfillmentCreate) -> str:
         lines.append(f"Tracking number: {tracking.number}")
     if tracking.url:
         lines.append(tracking.url)
-    lines.append(f"Shipment {reference(command)}")
+    lines.append(f"Shipment {reference(command.fulfillment_id)}")
     return "\n".join(lines)
 
 
 async def _is_noted(http: StoreHttp, command: FulfillmentCreate) -> bool:
     notes = await http.get(f"/orders/{command.order_external_id}/notes", {"type": "customer"})
-    return any(reference(command) in str(note.get("note")) for note in notes.objects())
+    return any(reference(command.fulfillment_id) in str(note.get("note")) for note in notes.objects())
 
 
 def _meta(
@@ -102,7 +96,7 @@ def _meta(
     return meta
 
 
-def _meta_list(order: dict[str, Any], key: str) -> list[dict[str, Any]]:
+def meta_list(order: dict[str, Any], key: str) -> list[dict[str, Any]]:
     """A meta value that is a list of objects; PHP sends one with gaps as an object."""
     entries = order.get("meta_data")
     value: object = None

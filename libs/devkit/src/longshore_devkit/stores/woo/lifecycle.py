@@ -25,6 +25,8 @@ from longshore_devkit.stores.woo.totals import ZERO
 if TYPE_CHECKING:
     from longshore_devkit.stores.woo.shop import Shop
 
+# Ways to pay whose provider pays back by itself; a bank transfer and cash do not.
+PAYS_BACK = ("card",)
 _TAKES_STOCK = ("on-hold", "processing", "completed")
 # `failed` since WooCommerce 11.0 (measured: an order on hold whose payment fails). The trash keeps what was taken.
 _RETURNS_STOCK = ("cancelled", "pending", "failed")
@@ -48,6 +50,7 @@ class RefundRequest:
     reason: str = ""
     lines: list[RefundLine] = field(default_factory=list)
     restock: bool = True
+    pay: bool = False
 
 
 def needs_processing(shop: Shop, order: Order) -> bool:
@@ -145,8 +148,11 @@ def refund(shop: Shop, order: Order, request: RefundRequest, *, quiet: bool = Fa
         if left > 0 or amount < 0:
             raise RestError(500, "woocommerce_rest_cannot_create_order_refund", "Invalid refund amount.", 500)
         amount = ZERO
+    if request.pay and order.payment_method not in PAYS_BACK:
+        message = "The payment gateway for this order does not support automatic refunds."
+        raise RestError(500, "woocommerce_rest_cannot_create_order_refund", message, 500)
     full = amount is not None and amount == left
-    record = Refund(next(shop.ids.post), order.id, amount, request.reason, shop.now(), full)
+    record = Refund(next(shop.ids.post), order.id, amount, request.reason, shop.now(), full, paid=request.pay)
     for wanted in request.lines:
         _refund_item(shop, order, record, wanted)
     _sum_refund(shop, order, record)

@@ -145,6 +145,8 @@ class Refund:
     tax_lines: list[TaxLine] = field(default_factory=list)
     total_tax: Decimal = ZERO
     meta: list[Meta] = field(default_factory=list)
+    paid: bool = False
+    """Whether the payment provider has paid it back."""
 
 
 @dataclass

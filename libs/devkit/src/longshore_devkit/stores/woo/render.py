@@ -159,7 +159,7 @@ def refund(view: View, record: Refund, *, with_parent: bool = False) -> Json:
         "amount": "" if record.amount is None else view.amount(record.amount),
         "reason": record.reason,
         "refunded_by": 1,
-        "refunded_payment": False,
+        "refunded_payment": record.paid,
         "meta_data": meta(record.meta),
         "line_items": [_line(view, line) for line in record.lines],
         "shipping_lines": [_shipping_line(view, line) for line in record.shipping_lines],

@@ -15,7 +15,7 @@ from longshore_devkit.stores.woo.errors import (
     missing_param,
     not_in_enum,
 )
-from longshore_devkit.stores.woo.lifecycle import RefundLine, RefundRequest, change_status
+from longshore_devkit.stores.woo.lifecycle import RefundLine, RefundRequest, after_creation, change_status
 from longshore_devkit.stores.woo.models import (
     BILLING_FIELDS,
     SHIPPING_FIELDS,
@@ -89,10 +89,11 @@ async def update(context: Context) -> Answer:
     if any(entry.get("key") in _TRACKING_KEYS for entry in entries):
         order.tracking_writes += 1
     shop.write_meta(order.meta, entries)
-    if body.get("set_paid") and order.paid is None:
-        change_status(shop, order, "processing")
     if status is not None:
         change_status(shop, order, status)
+    if body.get("set_paid") is True and order.status in ("pending", "failed") and order.total > 0:
+        # Elsewhere it has no effect (read in WooCommerce's code: needs_payment).
+        after_creation(shop, order, order.status, set_paid=True)
     shop.save_order(order)
     return Answer(render.order(context.view, order))
 
@@ -146,14 +147,21 @@ async def get_refund(context: Context) -> Answer:
 async def create_refund(context: Context) -> Answer:
     """Pay back an amount or lines; errors are HTTP 500 with `"data": 500` (measured)."""
     order = _parent(context)
-    amount = context.body.get("amount")
+    body, lines = context.body, [_refund_line(item) for item in context.body.get("line_items") or []]
+    amount = body.get("amount")
+    if amount is None and lines:
+        # The store's own sum (read in RestApiParameterUtil).
+        amount = sum((line.total + sum(line.taxes.values()) for line in lines), Decimal(0))
     request = RefundRequest(
         amount=None if amount in (None, "") else _decimal("amount", amount),
-        reason=str(context.body.get("reason", "")),
-        lines=[_refund_line(item) for item in context.body.get("line_items") or []],
-        restock=bool(context.body.get("api_restock", True)),
+        reason=str(body.get("reason") or ""),
+        lines=lines,
+        # What is missing, or no boolean, is true.
+        restock=body.get("api_restock") is not False,
+        pay=body.get("api_refund") is not False,
     )
     refund = context.shop.refund_order(order, request)
+    context.shop.write_meta(refund.meta, body.get("meta_data") or [])
     # The real Location holds the unexpanded pattern too (measured).
     location = f"{context.view.api}/orders/(?P<order_id>[\\d]+)/refunds/{refund.id}"
     return Answer(render.refund(context.view, refund), 201, {"Location": location})
