@@ -106,10 +106,10 @@ class TestNote:
     @pytest.mark.parametrize("to_customer", [False, True])
     async def test_once(self, hub: WooClient, place: Place, lossy: Any, to_customer: bool) -> None:
         order = place()
-        command = OrderNote(**of(order), note_id=uuid4(), text="Packed <b>twice</b>", to_customer=to_customer)
+        command = OrderNote(**of(order), note_id=uuid4(), text="Packed <b>twice</b> & tied", to_customer=to_customer)
         done = await lossy(lambda: hub.add_note(command))
         (note,) = notes(order, to_customer=to_customer)
-        assert note.startswith("Packed <b>twice</b> (LS-")
+        assert note.startswith("Packed <b>twice</b> &amp; tied (LS-")
         assert done.existed
         assert notes(order, to_customer=not to_customer) == []
         # The same words, said once more on purpose.
@@ -172,7 +172,7 @@ class TestShipments:
             **of(order),
             fulfillment_id=command.fulfillment_id,
             fulfillment_external_id=command.fulfillment_id.hex,
-            tracking=Tracking(number="1Z99", carrier="UPS"),
+            tracking=Tracking(number="1Z99", carrier="UPS", url="https://ups.example/?a=1&b=2"),
             previous=command.tracking,
             notify_customer=True,
         )
@@ -182,7 +182,11 @@ class TestShipments:
         await hub.update_tracking(change)
         (ours,) = self.meta(order, "_longshore_fulfillments")
         (theirs,) = self.meta(order, "_wc_shipment_tracking_items")
-        assert (ours["number"], ours["carrier"], ours["url"]) == ("1Z99", "UPS", "")
+        assert (ours["number"], ours["carrier"], ours["url"]) == (
+            "1Z99",
+            "UPS",
+            "https://ups.example/?a=1&b=2",
+        )
         assert (theirs["tracking_number"], theirs["custom_tracking_provider"]) == ("1Z99", "UPS")
         told = notes(order, to_customer=True)
         assert len(told) == woo_notes + 1

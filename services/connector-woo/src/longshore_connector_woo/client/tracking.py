@@ -3,6 +3,7 @@ ours, and that of the Shipment Tracking plugin (see fulfillments)."""
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 from longshore.contracts import FulfillmentCancel, FulfillmentTracking, Tracking
@@ -80,7 +81,9 @@ async def _tell(http: StoreHttp, command: FulfillmentTracking) -> None:
     text = tracking_text(command.tracking, name)
     # The buyer may have been told of it as it was before, under the same name: all lines must be there.
     for each in (await http.get(path, {"type": "customer"})).objects():
-        if all(line in str(each.get("note")) for line in text.splitlines()):
+        # The store keeps `&` as `&amp;` (measured).
+        note = html.unescape(str(each.get("note")))
+        if all(line in note for line in text.splitlines()):
             return
     written = (await http.post(path, {"note": text, "customer_note": True})).object()
     if name not in str(written.get("note")):

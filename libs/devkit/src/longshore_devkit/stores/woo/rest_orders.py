@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -28,6 +29,7 @@ from longshore_devkit.stores.woo.routing import Answer, Context, Router, run_bat
 
 _ORDERBY = ["date", "id", "include", "title", "slug", "modified"]
 _TRACKING_KEYS = ("_wc_shipment_tracking_items", "_tracking_number")
+_LONE_AMPERSAND = re.compile(r"&(?!#?\w{1,30};)")
 _TEXTS = ("payment_method", "payment_method_title", "transaction_id", "customer_note")
 
 
@@ -181,7 +183,9 @@ async def create_note(context: Context) -> Answer:
     order = _parent(context)
     if "note" not in context.body:
         raise missing_param("note")
-    note = context.shop.add_note(order, str(context.body["note"]), _truthy(context.body.get("customer_note")))
+    # As WordPress keeps texts (measured).
+    text = _LONE_AMPERSAND.sub("&amp;", str(context.body["note"]))
+    note = context.shop.add_note(order, text, _truthy(context.body.get("customer_note")))
     shown = render.note(context.view, order.id, note)
     return Answer(shown, 201, {"Location": f"{context.view.api}/orders/{order.id}/notes/{note.id}"})
 
