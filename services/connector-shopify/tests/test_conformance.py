@@ -78,6 +78,13 @@ class SimulatedStore(Store):
         shipments = self._shop.order(int(external_id)).fulfillments
         return [number for each in shipments for number in each.tracking_numbers]
 
+    async def refunds(self, external_id: str) -> list[str]:
+        return [str(each.id) for each in self._shop.order(int(external_id)).refunds]
+
+    async def notes(self, external_id: str) -> list[str]:
+        note = self._shop.order(int(external_id)).note
+        return note.split("\n\n") if note else []
+
     async def stock(self, sku: str) -> int:
         return self._shop.variant_by_sku(sku).available
 

@@ -57,7 +57,9 @@ class SimulatedStore(Store):
         return ["LS-0001", "LS-0004"]
 
     async def place_order(self, sku: str, quantity: int) -> Placed:
-        order = self._shop.place_order(draft_for(self._shop, self._shop.rng, [(self._product(sku), quantity)]))
+        draft = draft_for(self._shop, self._shop.rng, [(self._product(sku), quantity)])
+        draft.payment_method = "card"  # whose provider pays back by itself
+        order = self._shop.place_order(draft)
         return Placed(str(order.id), str(order.total))
 
     async def cancel_order(self, external_id: str) -> None:
@@ -72,6 +74,12 @@ class SimulatedStore(Store):
         notes = [each.text for each in order.notes if each.customer_note]
         lines = [line for note in notes for line in note.splitlines() if line.startswith("Tracking number: ")]
         return [line.removeprefix("Tracking number: ") for line in lines]
+
+    async def refunds(self, external_id: str) -> list[str]:
+        return [str(each.id) for each in self._order(external_id).refunds]
+
+    async def notes(self, external_id: str) -> list[str]:
+        return [each.text for each in self._order(external_id).notes]
 
     async def stock(self, sku: str) -> int:
         return self._product(sku).stock or 0

@@ -21,7 +21,7 @@ from longshore.platforms.protocols import (
     StoreUnauthorized,
     StoreUnavailable,
 )
-from longshore_connector_woo.client.fulfillments import reference
+from longshore_connector_woo.client.references import reference
 from longshore_connector_woo.client.webhooks import TOPICS
 from longshore_connector_woo.translate import WooTranslator
 from longshore_devkit.stores.woo import SimulatedWoo
@@ -223,7 +223,7 @@ class TestFulfilment:
         assert (item["tracking_number"], item["custom_tracking_provider"]) == ("00340434161094", "DHL")
         (note,) = shipped["customer_notes"]
         assert "00340434161094" in note
-        assert reference(command) in note
+        assert reference(command.fulfillment_id) in note
         (entity,) = await client.fetch(FetchRequest("order", str(order["id"])))
         (event,) = WooTranslator().translate(record(entity.body, fetched="order", external_id=str(order["id"]))).events
         assert isinstance(event, OrderSnapshot)

@@ -90,6 +90,14 @@ class Store(ABC):
         """The tracking numbers of an order, one for each shipment that its buyer was told of."""
 
     @abstractmethod
+    async def refunds(self, external_id: str) -> list[str]:
+        """The ids of the refunds of an order."""
+
+    @abstractmethod
+    async def notes(self, external_id: str) -> list[str]:
+        """The notes that were written on an order by hand, for whomever."""
+
+    @abstractmethod
     async def stock(self, sku: str) -> int:
         """What it has to sell."""
 

@@ -23,9 +23,13 @@ from longshore.contracts import (
     EntityFetch,
     FulfillmentCreate,
     IntegrationStatus,
+    OrderCancel,
+    OrderNote,
+    OrderRefund,
     OrderSnapshot,
     OrderStatus,
     Origin,
+    RefundPieces,
     StockSet,
     SyncRunChanged,
     SyncStart,
@@ -37,6 +41,8 @@ from longshore.contracts.commands import STALE
 from longshore.ids import uuid7
 from longshore.money import money
 from longshore.platforms.connector import Connector, ConnectorSettings
+from longshore.platforms.declaration import Ability as Asking
+from longshore.platforms.declaration import find_platforms
 from longshore.platforms.protocols import SyncRequest
 from longshore.runtime import Service
 from longshore.vault import Vault
@@ -295,6 +301,57 @@ class ConnectorConformance(ABC):
         assert (outcome.error.code if outcome.error else None, outcome.quantity) == (STALE, 7)
         assert await shop.store.stock(sku) == 7
 
+    async def test_a_refund_is_paid_once(self, shop: Connected) -> None:
+        self._takes(shop, Asking.REFUND)
+        order = await shop.store.place_order(shop.store.skus[0], 3)
+        line = (await shop.order(order.external_id)).lines[0]
+        before = await shop.store.stock(shop.store.skus[0])
+        payload = OrderRefund(
+            order_id=uuid4(),
+            order_external_id=order.external_id,
+            refund_id=uuid7(),
+            lines=[RefundPieces(line_id=line.id, external_id=line.external_id, quantity=1)],
+            reason="Broken",
+        )
+        outcome = await shop.finish_through(Knob.LOSE_ANSWERS, payload)
+        assert outcome.status is CommandStatus.SUCCEEDED, outcome.error
+        again = await shop.finish(payload)
+        assert (again.status, again.made_external_id) == (CommandStatus.SUCCEEDED, outcome.made_external_id), (
+            again.error
+        )
+        assert await shop.store.refunds(order.external_id) == [outcome.made_external_id]
+        assert await shop.store.stock(shop.store.skus[0]) == before + 1
+        told = await shop.order(order.external_id, lambda each: any(one.lines for one in each.refunds))
+        assert [(each.line_id, each.quantity) for each in told.refunds[0].lines] == [(line.id, 1)]
+        assert told.refunds[0].amount == told.totals.refunded
+        assert told.reconciled, told.discrepancies
+
+    async def test_an_order_is_cancelled(self, shop: Connected) -> None:
+        self._takes(shop, Asking.CANCEL_ORDER)
+        sku = shop.store.skus[0]
+        before = await shop.store.stock(sku)
+        order = await shop.store.place_order(sku, 2)
+        await shop.order(order.external_id)
+        payload = OrderCancel(order_id=uuid4(), order_external_id=order.external_id)
+        outcome = await shop.finish_through(Knob.LOSE_ANSWERS, payload)
+        assert outcome.status is CommandStatus.SUCCEEDED, outcome.error
+        assert (await shop.finish(payload)).status is CommandStatus.SUCCEEDED
+        assert await shop.store.stock(sku) == before
+        await shop.order(order.external_id, lambda each: each.status is OrderStatus.CANCELLED)
+
+    async def test_a_note_is_written_once(self, shop: Connected) -> None:
+        self._takes(shop, Asking.ADD_NOTE)
+        order = await shop.store.place_order(shop.store.skus[0], 1)
+        await shop.order(order.external_id)
+        payload = OrderNote(
+            order_id=uuid4(), order_external_id=order.external_id, note_id=uuid7(), text="Packed in green paper"
+        )
+        outcome = await shop.finish_through(Knob.LOSE_ANSWERS, payload)
+        assert outcome.status is CommandStatus.SUCCEEDED, outcome.error
+        assert (await shop.finish(payload)).status is CommandStatus.SUCCEEDED
+        notes = "\n".join(await shop.store.notes(order.external_id))
+        assert notes.count("Packed in green paper") == 1
+
     # A store in trouble
 
     async def test_a_store_that_asks_for_a_pause_gets_it(self, shop: Connected) -> None:
@@ -350,6 +407,12 @@ class ConnectorConformance(ABC):
     def _needs(shop: Connected, knob: Knob) -> None:
         if knob not in shop.store.knobs:
             pytest.skip(f"this store cannot be made to: {knob.value}")
+
+    @staticmethod
+    def _takes(shop: Connected, asking: Asking) -> None:
+        """Whether the platform says that it can be asked so (`Declaration.commands`)."""
+        if asking not in find_platforms()[shop.row.platform.value].commands:
+            pytest.skip(f"the platform does not take {asking.value}")
 
     @staticmethod
     def _can(shop: Connected, ability: Ability) -> None:
