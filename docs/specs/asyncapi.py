@@ -239,6 +239,7 @@ def _raw_headers() -> Json:
             "longshore-resource": _text("What was fetched: order, product, stock, customer"),
             "longshore-external-id": _text("The store's id of what was fetched"),
             "longshore-gone": _text("`1`: the store does not have it any more"),
+            "longshore-polled": _text("`1`: fetched by an incremental sync run"),
         },
         "additionalProperties": {"type": "string"},
     }

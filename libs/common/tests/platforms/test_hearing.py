@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -24,7 +25,7 @@ def at(minutes: float) -> datetime:
     return BEGAN + timedelta(minutes=minutes)
 
 
-def snapshot(id: int, changed: float, kind: type[OrderSnapshot | ProductSnapshot] = OrderSnapshot) -> NormalizedEvent:
+def snapshot(id: int, changed: float, kind: Any = OrderSnapshot) -> NormalizedEvent:
     made: NormalizedEvent = kind.model_construct(external_id=str(id), updated_at=at(changed))
     return made
 
