@@ -39,7 +39,7 @@ def run(world: World, tmp_path: Path, *arguments: str) -> str:
     ]  # fmt: skip
     # One worker: to compile source in two threads at once is an error now and then before Python 3.11.9 (gh-106905).
     # In a folder of its own: it keeps what it has found there.
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=600)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=1_800)
     assert "Tested" in done.stdout, done.stdout + done.stderr
     return "" if done.returncode == 0 else done.stdout
 
