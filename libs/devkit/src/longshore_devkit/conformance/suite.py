@@ -241,7 +241,7 @@ class ConnectorConformance(ABC):
             lambda: [each for each in shop.all(SyncRunChanged) if each.id == run and each.finished_at], timeout=30
         )
         assert ended[-1].status is SyncStatus.SUCCEEDED
-        assert ended[-1].progress.done == len(placed)
+        assert ended[-1].progress.done >= len(placed)
         read = await eventually(lambda: self._read(shop, placed), timeout=30)
         assert all(each.reconciled for each in read)
 
@@ -264,8 +264,8 @@ class ConnectorConformance(ABC):
             cursor = page.cursor
             pages += 1
         assert pages > 1, "all in one page: give it more"
-        assert set(placed) <= set(read)
-        assert len(read) <= many + 1, "read twice"
+        # (A store that stays has others, too.)
+        assert sorted(each for each in read if each in set(placed)) == sorted(placed)
 
     # Writing
 
