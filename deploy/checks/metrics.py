@@ -57,6 +57,8 @@ def _metrics_of(tree: ast.AST) -> Iterator[Metric]:
         if not isinstance(node, ast.Call) or not node.args:
             continue
         kind = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        # A collector of its own makes families at each scrape.
+        kind = kind.removesuffix("MetricFamily")
         first = node.args[0]
         if kind in KINDS and isinstance(first, ast.Constant) and isinstance(first.value, str):
             yield Metric(kind, _series(kind, first.value), _labels(node))
@@ -74,7 +76,7 @@ def _series(kind: str, name: str) -> frozenset[str]:
 def _labels(call: ast.Call) -> frozenset[str]:
     given: ast.expr | None = call.args[2] if len(call.args) > 2 else None
     for keyword in call.keywords:
-        if keyword.arg == "labelnames":
+        if keyword.arg in {"labelnames", "labels"}:
             given = keyword.value
     if not isinstance(given, ast.List | ast.Tuple):
         return frozenset()

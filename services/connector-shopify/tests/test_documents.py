@@ -24,7 +24,7 @@ from longshore_connector_shopify.client.bulk_entities import SHAPES
 from longshore_connector_shopify.client.permissions import ASKED, REQUIRED, missing, with_implied
 from longshore_connector_shopify.client.topics import FOLLOWED, NEEDS, enum_of
 from longshore_connector_shopify.documents import bulk_document, document, names
-from longshore_connector_shopify.translate.translator import LEVEL_TOPICS, PART_TOPICS, SNAPSHOT_TOPICS
+from longshore_connector_shopify.translate.translator import CHECK_TOPICS, LEVEL_TOPICS, PART_TOPICS, SNAPSHOT_TOPICS
 from longshore_devkit.stores.shopify.cost import MAX_QUERY_COST, QueryCost
 from longshore_devkit.stores.shopify.engine import Engine
 from longshore_devkit.stores.shopify.schema import idempotent_mutations, load_admin_schema, required_scopes
@@ -97,8 +97,8 @@ def test_topics_exist_and_are_understood(topic: str) -> None:
     topics = load_admin_schema().type_map["WebhookSubscriptionTopic"]
     assert isinstance(topics, GraphQLEnumType)
     assert enum_of(topic) in topics.values
-    others = {"orders/delete", "products/delete", "app/uninstalled"}
-    assert topic in SNAPSHOT_TOPICS | LEVEL_TOPICS | PART_TOPICS | others
+    others = {"orders/delete", "products/delete", "inventory_levels/disconnect"}
+    assert topic in SNAPSHOT_TOPICS | LEVEL_TOPICS | PART_TOPICS | CHECK_TOPICS | others
 
 
 class _Scopes(Visitor):

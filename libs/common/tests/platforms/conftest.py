@@ -154,6 +154,7 @@ class Connector:
             watchdog=self.watchdog,
             sync=self.sync,
             poll=self.schedule.poll,
+            permitted=self.schedule.permitted,
             metrics=metrics,
         )
         self.jobs = JobQueue(url, SCHEMA, self.run, paused=self.clients.paused, heartbeat_s=2.0, grace_s=1.0)

@@ -15,6 +15,7 @@ from longshore.platforms.clients import IDLE_S, Clients
 from longshore.platforms.jobs import RetryLater
 from longshore.platforms.metrics import ConnectorMetrics
 from longshore.platforms.protocols import Integration, StoreClient, StoreRefused, StoreThrottled, StoreUnavailable
+from longshore.platforms.usage import StoreUsage, UsageCollector
 
 from .toy import Shop, ToyClient
 
@@ -149,3 +150,58 @@ async def test_what_a_store_repeats_of_its_credentials_goes_no_further() -> None
     assert raised.value is error
     assert "a-secret" not in repr((error.code, error.detail, str(error)))
     assert error.detail == "You sent X-Token: [redacted]!"
+
+
+class MeteredClient(ToyClient):
+    usage = StoreUsage(calls=3, points=40.5, waited_s=1.5, throttled=2, other_version=True)
+
+
+async def test_what_calling_each_store_costs_is_shown_while_it_is_called() -> None:
+    registry = CollectorRegistry()
+    clients = Clients(lambda _: MeteredClient(Shop()), ConnectorMetrics(CollectorRegistry()), idle_s=0)
+    registry.register(UsageCollector(Platform.API, clients.readings))
+    first, second = integration(), integration()
+
+    def shown(name: str, store: Integration) -> float | None:
+        return registry.get_sample_value(name, {"platform": "api", "store": str(store.id)})
+
+    async with clients.calling(first):
+        pass
+    names = ["calls_total", "cost_points_total", "wait_seconds_total", "throttled_total", "other_version"]
+    assert [shown(f"longshore_store_{each}", first) for each in names] == [3, 40.5, 1.5, 2, 1]
+    assert shown("longshore_store_breaker_open", first) == 0
+    for _ in range(5):
+        with pytest.raises(StoreUnavailable):
+            async with clients.calling(first):
+                raise AWAY
+    assert shown("longshore_store_breaker_open", first) == 1
+    async with clients.calling(second):
+        pass
+    # Nobody calls it any more.
+    assert shown("longshore_store_calls_total", first) is None
+    assert shown("longshore_store_calls_total", second) == 3
+
+
+async def test_a_client_that_does_not_count_shows_its_breaker_alone() -> None:
+    bench, store = Bench(), integration()
+    registry = CollectorRegistry()
+    registry.register(UsageCollector(Platform.API, bench.clients.readings))
+    async with bench.clients.calling(store):
+        pass
+    labels = {"platform": "api", "store": str(store.id)}
+    assert registry.get_sample_value("longshore_store_breaker_open", labels) == 0
+    assert registry.get_sample_value("longshore_store_calls_total", labels) is None
+
+
+def test_a_stores_own_words_are_counted_as_other() -> None:
+    registry = CollectorRegistry()
+    metrics = ConnectorMetrics(registry)
+    for code in ("timeout", "woocommerce_rest_plugin_7", "another plugin's word", "timeout"):
+        metrics.failed("api", code)
+    shown = {
+        sample.labels["code"]: sample.value
+        for family in registry.collect()
+        for sample in family.samples
+        if sample.name == "longshore_store_failures_total"
+    }
+    assert shown == {"timeout": 2, "other": 2}

@@ -9,8 +9,8 @@ from longshore.contracts import IntegrationStatus
 from longshore.ids import IntegrationId
 from longshore.platforms.jobs import RetryLater
 from longshore.platforms.protocols import StoreRefused, StoreUnauthorized, StoreUnavailable
-from longshore.platforms.standing import PROBE_EVERY_S, REFUSALS, SHUT_OUT
-from longshore.platforms.work import ProbeWork
+from longshore.platforms.standing import CHECK_AGAIN_S, PROBE_EVERY_S, REFUSALS, SHUT_OUT
+from longshore.platforms.work import CheckWork, ProbeWork
 
 from .conftest import ORG, SCHEMA, Connector, fulfilment
 from .toy import Shop
@@ -141,3 +141,40 @@ class TestLetIn:
         await connector.work(store[0], ProbeWork())
         assert len(store[1].calls) == asked
         assert (await status(connector, store[0]))[0] == "connecting"
+
+
+class TestCheck:
+    async def test_an_app_that_was_removed_is_an_error_at_once(self, connector: Connector, store: Store) -> None:
+        """No command and no poll has to fail first."""
+        store[1].troubles += [REVOKED] * REFUSALS
+        for _ in range(REFUSALS - 1):
+            with pytest.raises(RetryLater) as later:
+                await connector.work(store[0], CheckWork())
+            assert later.value.delay_s == CHECK_AGAIN_S
+        await connector.work(store[0], CheckWork())
+        assert await status(connector, store[0]) == ("error", SHUT_OUT + REVOKED.detail)
+        await connector.work(store[0], CheckWork())
+
+    async def test_a_permission_that_was_taken_back(self, connector: Connector, store: Store) -> None:
+        store[1].missing = ("read_orders",)
+        await connector.work(store[0], CheckWork())
+        assert await status(connector, store[0]) == (
+            "error",
+            SHUT_OUT + "these permissions are missing: read_orders.",
+        )
+        with pytest.raises(RetryLater):
+            await connector.work(store[0], ProbeWork())
+        store[1].missing = ()
+        await connector.work(store[0], ProbeWork())
+        assert await status(connector, store[0]) == ("active", None)
+
+    async def test_all_is_well(self, connector: Connector, store: Store) -> None:
+        await connector.work(store[0], CheckWork())
+        assert await status(connector, store[0]) == ("active", None)
+        assert store[1].calls == ["check"]
+
+    async def test_a_store_that_is_away_is_asked_again(self, connector: Connector, store: Store) -> None:
+        store[1].troubles.append(StoreUnavailable("timeout", "No answer."))
+        with pytest.raises(RetryLater):
+            await connector.work(store[0], CheckWork())
+        assert await status(connector, store[0]) == ("active", None)

@@ -9,9 +9,9 @@ import pytest
 
 from longshore.contracts import IntegrationStatus
 from longshore.platforms.jobs import RetryLater
-from longshore.platforms.protocols import StoreRefused
-from longshore.platforms.sync.rules import JITTER, OVERLAP
-from longshore.platforms.work import ConnectWork, PollWork
+from longshore.platforms.protocols import StoreRefused, StoreUnauthorized
+from longshore.platforms.sync.rules import JITTER, MISSING_PERMISSION, OVERLAP
+from longshore.platforms.work import CheckWork, ConnectWork, PollWork
 
 from .conftest import Connector
 
@@ -109,3 +109,39 @@ class TestPolls:
     async def test_one_that_is_gone_is_polled_no_more(self, connector: Connector, store: UUID) -> None:
         await connector.delete_store(store)
         await connector.work(store, PollWork())
+
+
+class TestWhatMayNotBeRead:
+    DENIED = StoreUnauthorized("missing-scope", "The token may not read customers.", partial=True)
+
+    async def test_it_is_told_once_and_asked_for_when_something_changes(self, connector: Connector) -> None:
+        store, shop = await connector.add_store(settings={"poll_interval_s": 60}, status=IntegrationStatus.CONNECTING)
+        await connector.work(store, ConnectWork())
+        shop.denied = {"customers": self.DENIED}
+        await connector.run_syncs()
+        (failed,) = [each for each in await connector.runs() if each.status == "failed"]
+        assert failed.error is not None
+        assert (failed.resource, failed.error.code) == ("customers", MISSING_PERMISSION)
+        assert failed.error.detail == self.DENIED.detail
+
+        # Polls let it rest, and read the others.
+        for _ in range(3):
+            connector.now += timedelta(seconds=60)
+            await poll(connector, store)
+            assert {resource for resource, _, _ in await connector.open_runs()} == {"products", "orders"}
+            await connector.run_syncs()
+
+        connector.now += timedelta(seconds=1)
+        # The store says that its permissions have changed. They have not: it is told once more.
+        await connector.work(store, CheckWork())
+        assert await connector.open_runs() == [("customers", "incremental", "connection")]
+        await connector.run_syncs()
+        shop.denied = {}
+        connector.now += timedelta(seconds=1)
+        await connector.work(store, CheckWork())
+        await connector.run_syncs()
+        # All of them: none was ever read.
+        assert [request.since for request, _ in shop.synced if request.resource == "customers"] == [None] * 3
+        connector.now += timedelta(seconds=60)
+        await poll(connector, store)
+        assert ("customers", "incremental", "schedule") in await connector.open_runs()

@@ -17,7 +17,7 @@ from longshore.platforms.metrics import ConnectorMetrics
 from longshore.platforms.protocols import FetchRequest, RawRecord, Translation, Untranslatable
 from longshore.platforms.raw import delivery_headers, store_headers
 from longshore.platforms.translating import TranslateRaw
-from longshore.platforms.work import FetchWork, read_work
+from longshore.platforms.work import CheckWork, FetchWork, read_work
 
 ORG, STORE = OrgId(uuid4()), IntegrationId(uuid4())
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -46,6 +46,8 @@ class WordTranslator:
                 raise ZeroDivisionError
             case b"ignored":
                 return Translation(ignored="a ping")
+            case b"check":
+                return Translation(ignored="the app was removed", check=True)
             case b"fetch":
                 return Translation(fetches=[FetchRequest("order", "29")])
         event = OrderDeleted(
@@ -150,6 +152,17 @@ async def test_what_has_to_be_fetched_becomes_a_job_named_by_its_record(bench: B
     (job,) = bench.jobs.added
     assert (job.integration_id, job.lane, job.key) == (STORE, Lane.WORK, "fetch/raw.woocommerce/0/5/0")
     assert read_work(job.payload) == FetchWork(resource="order", external_id="29")
+
+
+async def test_a_change_of_what_we_may_is_looked_at_once(bench: Bench) -> None:
+    await bench.apply([record(5, b"check")])
+    (job,) = bench.jobs.added
+    assert (job.integration_id, job.lane, job.key) == (STORE, Lane.CONNECT, "check/raw.woocommerce/0/5")
+    assert read_work(job.payload) == CheckWork()
+    bench.jobs.added.clear()
+    bench.translated_before = 8
+    await bench.apply([record(6, b"check", key="b")])
+    assert bench.jobs.added == []
 
 
 async def test_what_became_of_records_is_counted(bench: Bench) -> None:

@@ -45,6 +45,8 @@ class Shop:
     catalogue: list[list[FetchedEntity]] = field(default_factory=list)
     # The pages of a sync run by resource; a cursor is the number of the next one.
     pages: dict[str, list[SyncPage]] = field(default_factory=dict)
+    # What a sync run of a resource is told instead.
+    denied: dict[str, Exception] = field(default_factory=dict)
     synced: list[tuple[SyncRequest, str | None]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     pushes: list[list[StockSet]] = field(default_factory=list)
@@ -108,6 +110,8 @@ class ToyClient(NoActions):
     async def sync_page(self, request: SyncRequest, cursor: str | None) -> SyncPage:
         self.shop.synced.append((request, cursor))
         self.shop.call("sync_page")
+        if request.resource in self.shop.denied:
+            raise self.shop.denied[request.resource]
         pages = self.shop.pages.get(request.resource) or [SyncPage([], 0, None, 0)]
         number = int(cursor or 0)
         following = number + 1 if number + 1 < len(pages) else None

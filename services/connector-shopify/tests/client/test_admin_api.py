@@ -17,8 +17,8 @@ from longshore.platforms.protocols import (
     StoreUnauthorized,
     StoreUnavailable,
 )
-from longshore_connector_shopify.client.admin_api import AdminApi
-from longshore_connector_shopify.client.pacing import CostBucket
+from longshore_connector_shopify.client.admin_api import AdminApi, in_background
+from longshore_connector_shopify.client.pacing import CostBucket, Rank
 
 Handler = Callable[[int], web.Response]
 
@@ -173,6 +173,7 @@ async def test_another_api_version_is_noticed() -> None:
     async with serving(answer) as api:
         await api.query("shop")
         assert api.version == "2026-10"
+        assert api.usage.other_version
 
 
 def _status(available: float, rate: float = 100.0, capacity: float = 2000.0) -> dict[str, float]:
@@ -183,7 +184,7 @@ async def test_requests_wait_for_points() -> None:
     time = Time()
     bucket = CostBucket(time, time.sleep)
     bucket.settle(await bucket.take(100), _status(50))
-    await bucket.take(250, urgent=True)
+    await bucket.take(250, Rank.STOCK)
     assert time.now == pytest.approx(2.0)
 
 
@@ -192,7 +193,7 @@ async def test_reads_leave_points_for_what_is_urgent() -> None:
     bucket = CostBucket(time, time.sleep)
     bucket.settle(await bucket.take(100), _status(150))
     assert bucket.wait_s(100) == pytest.approx(1.5)
-    assert bucket.wait_s(100, urgent=True) == 0
+    assert bucket.wait_s(100, Rank.STOCK) == 0
 
 
 async def test_what_is_urgent_does_not_queue_behind_reads() -> None:
@@ -209,16 +210,90 @@ async def test_what_is_urgent_does_not_queue_behind_reads() -> None:
     bucket.settle(await bucket.take(100), _status(50))
     read = asyncio.create_task(bucket.take(500))
     await waiting.wait()
-    assert await bucket.take(12, urgent=True) == 12
+    assert await bucket.take(12, Rank.STOCK) == 12
     go_on.set()
     await read
+
+
+async def test_whatever_can_wait_leaves_points_to_what_goes_before_it() -> None:
+    """Stock, shipments, look-ups, backfill: each can still be paid when those behind it have to wait."""
+    time = Time()
+    bucket = CostBucket(time, time.sleep)
+    waits = []
+    for level in (620, 220, 120, 20):
+        bucket.settle(await bucket.take(0, Rank.STOCK), _status(level))
+        waits.append([bucket.wait_s(20, rank) > 0 for rank in Rank])
+    assert waits == [
+        [False, False, False, False],
+        [False, False, False, True],
+        [False, False, True, True],
+        [False, True, True, True],
+    ]
+
+
+async def test_a_look_up_does_not_queue_behind_a_backfill() -> None:
+    time = Time()
+    waiting, go_on = asyncio.Event(), asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        waiting.set()
+        await go_on.wait()
+        await time.sleep(seconds)
+
+    bucket = CostBucket(time, sleep)
+    bucket.settle(await bucket.take(100), _status(500))
+    backfill = asyncio.create_task(bucket.take(100, Rank.BACKFILL))
+    await waiting.wait()
+    assert await bucket.take(100, Rank.READ) == 100
+    assert await bucket.take(100, Rank.SHIPMENT) == 100
+    assert not backfill.done()
+    go_on.set()
+    await backfill
+
+
+async def test_what_is_read_in_the_background_waits_where_a_look_up_does_not() -> None:
+    time = Time()
+
+    def answer(_: int) -> web.Response:
+        cost = {"requestedQueryCost": 1, "actualQueryCost": 1, "throttleStatus": _status(400)}
+        return web.json_response({"data": {"shop": {}}, "extensions": {"cost": cost}})
+
+    async with serving(answer, bucket=CostBucket(time, time.sleep), sleep=time.sleep) as api:
+        await api.query("shop")
+        await api.query("shop")
+        assert time.now == 0
+        with in_background():
+            await asyncio.gather(api.query("shop"))
+        # 601 points are wanted, 400 were there, 100 come each second.
+        assert time.now == pytest.approx(2.01)
+        await api.query("stock_set")
+        assert time.now == pytest.approx(2.01)
+
+
+async def test_what_calls_cost_is_counted() -> None:
+    time = Time()
+
+    def answer(before: int) -> web.Response:
+        if before == 0:
+            return throttled(60)
+        cost = {"requestedQueryCost": 100, "actualQueryCost": 12, "throttleStatus": _status(1900)}
+        return web.json_response(
+            {"data": {"shop": {}}, "extensions": {"cost": cost}}, headers={"X-Shopify-Api-Version": "2026-07"}
+        )
+
+    async with serving(answer, bucket=CostBucket(time, time.sleep), sleep=time.sleep) as api:
+        await api.query("shop")
+        await api.query("shop")
+    usage = api.usage
+    assert (usage.calls, usage.points, usage.throttled, usage.other_version) == (3, 24, 1, False)
+    assert usage.waited_s >= 2.4
 
 
 async def test_a_larger_plan_refills_faster() -> None:
     time = Time()
     bucket = CostBucket(time, time.sleep)
     bucket.settle(await bucket.take(100), _status(0, rate=1000, capacity=20000))
-    await bucket.take(500, urgent=True)
+    await bucket.take(500, Rank.STOCK)
     assert time.now == pytest.approx(0.5)
 
 
@@ -227,8 +302,8 @@ async def test_what_is_under_way_counts_as_spent() -> None:
     bucket = CostBucket(time, time.sleep)
     first, _second = await bucket.take(100), await bucket.take(300)
     bucket.settle(first, _status(1900))
-    assert bucket.wait_s(1600, urgent=True) == 0
-    assert bucket.wait_s(1700, urgent=True) == pytest.approx(1.0)
+    assert bucket.wait_s(1600, Rank.STOCK) == 0
+    assert bucket.wait_s(1700, Rank.STOCK) == pytest.approx(1.0)
 
 
 async def test_more_than_the_bucket_holds_waits_for_a_full_one() -> None:
@@ -244,4 +319,4 @@ async def test_a_status_that_makes_no_sense_changes_nothing(status: Any) -> None
     time = Time()
     bucket = CostBucket(time, time.sleep)
     bucket.settle(await bucket.take(100), status)
-    assert bucket.wait_s(1900, urgent=True) == 0
+    assert bucket.wait_s(1900, Rank.STOCK) == 0

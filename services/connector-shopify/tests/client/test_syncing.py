@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from longshore.platforms.protocols import FetchRequest, StoreRefused, SyncPage, SyncRequest
+from longshore.platforms.protocols import FetchRequest, StoreUnauthorized, SyncPage, SyncRequest
 from longshore_connector_shopify.client.permissions import ASKED
 from longshore_connector_shopify.client.syncing import search
 from longshore_connector_shopify.translate import ShopifyTranslator
@@ -72,10 +72,42 @@ async def test_products_stock_and_customers(open_store: Any) -> None:
     assert ids(customers) == sorted((str(each.id) for each in store.shop.buyers.customers), key=int)
 
 
-async def test_customers_that_may_not_be_read_are_refused(open_store: Any) -> None:
+@pytest.mark.parametrize("orders", [0, 3])
+async def test_customers_that_may_not_be_read_are_told_from_none(open_store: Any, orders: int) -> None:
     store = await open_store(scopes=frozenset(ASKED) - {"read_customers"})
-    with pytest.raises(StoreRefused):
+    for _ in range(orders):
+        store.shop.place_order()
+    with pytest.raises(StoreUnauthorized, match="read_customers") as caught:
         await store.client.sync_page(SyncRequest("customers"), None)
+    assert (caught.value.code, caught.value.partial) == ("missing-scope", True)
+
+
+async def test_a_store_without_customers(open_store: Any) -> None:
+    store = await open_store(scopes=frozenset(ASKED))
+    page = await store.client.sync_page(SyncRequest("customers"), None)
+    assert (page.count, page.total, page.cursor) == (0, 0, None)
+
+
+async def test_what_a_run_will_read_is_known_where_the_store_counts(open_store: Any) -> None:
+    store = await open_store(plan="enterprise", products=30)
+    for _ in range(3):
+        store.shop.place_order([("LS-0001", 1)])
+    since = datetime.now(UTC) + timedelta(hours=1)
+    totals = {
+        (resource, at): (await store.client.sync_page(SyncRequest(resource, at), None)).total
+        for resource in ("orders", "products", "customers", "inventory")
+        for at in (None, since)
+    }
+    assert totals == {
+        ("orders", None): 3,
+        ("orders", since): 0,
+        ("products", None): len(store.shop.products),
+        ("products", since): 0,
+        ("customers", None): len(store.shop.buyers.customers),
+        ("customers", since): 0,
+        ("inventory", None): 30,
+        ("inventory", since): None,
+    }
 
 
 def test_the_search() -> None:

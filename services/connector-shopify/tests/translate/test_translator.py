@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from graphql import GraphQLEnumType
 
 from longshore.contracts import (
     CustomerSnapshot,
@@ -15,7 +16,35 @@ from longshore.contracts import (
     StockLevel,
 )
 from longshore.platforms.protocols import FetchRequest, Translation, Untranslatable
+from longshore_connector_shopify.client.topics import enum_of
 from longshore_connector_shopify.translate import SNAPSHOT_TOPICS, ShopifyTranslator
+from longshore_connector_shopify.translate.translator import (
+    CHECK_TOPICS,
+    CUSTOMER_TOPICS,
+    ITEM_TOPICS,
+    LEVEL_TOPICS,
+    ORDER_TOPICS,
+    OTHERS,
+    PART_TOPICS,
+    PRODUCT_TOPICS,
+)
+from longshore_devkit.stores.shopify.schema import load_admin_schema
+
+# Topics of families that we follow, of marketing, risk and the like; a merge of customers is told as an update, too.
+SAYING_NOTHING = {
+    "CUSTOMERS_EMAIL_MARKETING_CONSENT_UPDATE",
+    "CUSTOMERS_MARKETING_CONSENT_UPDATE",
+    "CUSTOMERS_MERGE",
+    "CUSTOMERS_PURCHASING_SUMMARY",
+    "CUSTOMERS_WHATS_APP_MARKETING_CONSENT_UPDATE",
+    "ORDERS_LINK_REQUESTED",
+    "ORDERS_RISK_ASSESSMENT_CHANGED",
+    "ORDERS_SHOPIFY_PROTECT_ELIGIBILITY_CHANGED",
+}
+FAMILIES = (
+    "ORDERS REFUNDS FULFILLMENTS ORDER_TRANSACTIONS RETURNS PRODUCTS INVENTORY_LEVELS INVENTORY_ITEMS LOCATIONS"
+    " CUSTOMERS APP_UNINSTALLED APP_SCOPES_UPDATE SHOP_UPDATE"
+).split()
 
 BIG = 9_007_199_254_740_993
 
@@ -38,6 +67,9 @@ def test_every_whole_order_is_a_snapshot(make: Any, topic: str) -> None:
         ("fulfillments/create", {"id": 1, "order_id": BIG}),
         ("fulfillments/update", {"id": 1, "order_id": BIG}),
         ("order_transactions/create", {"id": 1, "order_id": BIG}),
+        ("returns/request", {"id": 1, "order_id": BIG}),
+        ("returns/approve", {"id": 1, "order": {"id": BIG}}),
+        ("returns/close", {"id": 1, "order": {"admin_graphql_api_id": f"gid://shopify/Order/{BIG}"}}),
     ],
 )
 def test_a_part_of_an_order_makes_us_fetch_it(make: Any, topic: str, body: dict[str, Any]) -> None:
@@ -142,12 +174,49 @@ def test_customers(make: Any) -> None:
     assert (event.external_id, event.email, event.last_name) == ("7", "a@example.com", None)
 
 
-@pytest.mark.parametrize("topic", ["app/uninstalled", "shop/update", "customers/redact", "", "customers/delete"])
+def test_an_item_that_is_stocked_there_no_more(make: Any) -> None:
+    record = make.record({"inventory_item_id": BIG, "location_id": 4}, "inventory_levels/disconnect")
+    (event,) = translate(record).events
+    assert isinstance(event, StockLevel)
+    assert (event.external_id, event.quantity) == (f"{BIG}@4", 0)
+    assert event.version.updated_at == record.received_at
+
+
+@pytest.mark.parametrize("topic", sorted(ITEM_TOPICS))
+def test_an_inventory_item_is_looked_up_at_all_locations(make: Any, topic: str) -> None:
+    translation = translate(make.record({"id": BIG, "sku": "A", "tracked": True}, topic))
+    assert (translation.events, translation.fetches) == ([], [FetchRequest("stock", str(BIG))])
+
+
+@pytest.mark.parametrize("topic", sorted(CHECK_TOPICS))
+def test_what_may_change_our_permissions_makes_us_look(make: Any, topic: str) -> None:
+    translation = translate(make.record({"id": 1}, topic))
+    assert translation.check
+    assert translation.ignored
+    assert not translation.events
+
+
+@pytest.mark.parametrize("topic", [*sorted(OTHERS), "", "carts/update", "orders/a_topic_of_tomorrow"])
 def test_other_topics_are_ignored_with_a_reason(make: Any, topic: str) -> None:
     translation = translate(make.record({"id": 1}, topic))
     assert translation.ignored
     assert not translation.events
     assert not translation.fetches
+    assert not translation.check
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_topic_of_the_schema_is_understood(make: Any, family: str) -> None:
+    """Of the families that we follow none is unknown, but those that say nothing of the shop's trade."""
+    topics = load_admin_schema().type_map["WebhookSubscriptionTopic"]
+    assert isinstance(topics, GraphQLEnumType)
+    named = [name for name in topics.values if name == family or name.startswith(family + "_")]
+    known = ORDER_TOPICS | PRODUCT_TOPICS | LEVEL_TOPICS | CUSTOMER_TOPICS | PART_TOPICS | ITEM_TOPICS | CHECK_TOPICS
+    known |= set(OTHERS) | {"orders/delete", "products/delete", "inventory_levels/disconnect"}
+    spelled = {enum_of(topic) for topic in known}
+    unknown = {name for name in named if name not in spelled}
+    assert named
+    assert unknown <= SAYING_NOTHING
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff\xfe", b'"text"', b"[" * 100_000, b"9" * 5000])

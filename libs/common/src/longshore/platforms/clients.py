@@ -19,6 +19,7 @@ from longshore.platforms.protocols import (
     StoreThrottled,
     StoreUnavailable,
 )
+from longshore.platforms.usage import Metered, Reading
 from longshore.redaction import hide
 
 MakeClient = Callable[[Integration], StoreClient]
@@ -103,6 +104,13 @@ class Clients:
         """Stores that are not to be called now, and for how many seconds more."""
         left = {id: entry.left_s() for id, entry in self._entries.items()}
         return {id: seconds for id, seconds in left.items() if seconds > 0}
+
+    def readings(self) -> list[Reading]:
+        """What calling each store has cost, of those that are called."""
+        return [
+            Reading(id, entry.breaker.open, entry.client.usage if isinstance(entry.client, Metered) else None)
+            for id, entry in self._entries.items()
+        ]
 
     async def close(self) -> None:
         """Close all clients."""

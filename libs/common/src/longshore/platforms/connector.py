@@ -38,6 +38,7 @@ from longshore.platforms.sync.schedule import Schedule
 from longshore.platforms.sync.tables import SyncStore
 from longshore.platforms.tables import ConnectorStore, past
 from longshore.platforms.translating import TranslateRaw
+from longshore.platforms.usage import UsageCollector
 from longshore.platforms.webhook_care import Watchdog, WebhookCare
 from longshore.pruning import pruning
 from longshore.rebuild import Rebuilding, RebuildPlan
@@ -103,6 +104,7 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
     store = ConnectorStore(connector.schema)
     make_client = _client_maker(connector, service, vault, TokenStore(sealer), metrics)
     clients = Clients(make_client, metrics)
+    service.registry.register(UsageCollector(connector.platform, clients.readings))
     tables = JobTables(settings.database_url, connector.schema)
     syncs = SyncStore(connector.schema)
     begin = BeginSyncs(connector.schema, syncs, tables)
@@ -168,6 +170,7 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
         watchdog=watchdog,
         sync=sync,
         poll=schedule.poll,
+        permitted=schedule.permitted,
         metrics=metrics,
     )
 

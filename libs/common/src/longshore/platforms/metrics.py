@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
+# Codes that are counted by name; a store's own words, which have no end, are "other".
+CODES = frozenset(
+    "access-denied bad-key broken-json bulk-file bulk-file-broken bulk-file-gone busy certificate clock connection-lost"
+    " graphql http-500 http-502 http-503 http-504 missing-scope no-data no-location no-token no-woocommerce nonce"
+    " not-found not-json not-written order-changing order-not-visible redirect refused shop-frozen shop-inactive"
+    " shop-locked shop-not-found store-error throttled timeout token-refused unauthorized unexpected-json unknown-host"
+    " unreachable".split()
+)
+OTHER = "other"
+
 
 class ConnectorMetrics:
     """The connector's metrics in one registry."""
@@ -30,7 +40,7 @@ class ConnectorMetrics:
         )
         self.store_failures = Counter(
             "longshore_store_failures_total",
-            "Calls that a store did not answer as it should, by the code of the error.",
+            "Calls that a store did not answer as it should, by the code of the error; other: a store's own word.",
             ["platform", "code"],
             registry=registry,
         )
@@ -62,9 +72,26 @@ class ConnectorMetrics:
             ["platform", "resource"],
             registry=registry,
         )
+        self.sync_items_failed = Counter(
+            "longshore_sync_items_failed_total",
+            "Entities that a sync run could not read at its end; the next run asks for them again.",
+            ["platform", "resource"],
+            registry=registry,
+        )
+        self.sync_run_seconds = Histogram(
+            "longshore_sync_run_seconds",
+            "Time that was spent on a sync run from its start to its end, pauses between tries left out.",
+            ["platform", "resource"],
+            buckets=(1, 5, 15, 60, 300, 900, 3600, 14400, 86400),
+            registry=registry,
+        )
         self.sync_runs = Counter(
             "longshore_sync_runs_total",
             "Sync runs that ended, by how: succeeded, partial (some items could not be read), failed, cancelled.",
             ["platform", "resource", "status"],
             registry=registry,
         )
+
+    def failed(self, platform: str, code: str) -> None:
+        """Count a call that a store did not answer as it should."""
+        self.store_failures.labels(platform, code if code in CODES else OTHER).inc()

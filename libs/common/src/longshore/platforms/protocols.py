@@ -81,11 +81,13 @@ class FetchRequest:
 
 @dataclass(slots=True)
 class Translation:
-    """What a raw record means. `ignored` says why nothing came of it (a ping, a topic that we do not follow)."""
+    """What a raw record means. `ignored` says why nothing came of it (a ping, a topic that we do not follow). `check`:
+    what the store lets us do has changed, or so it says."""
 
     events: list[NormalizedEvent] = field(default_factory=list)
     fetches: list[FetchRequest] = field(default_factory=list)
     ignored: str | None = None
+    check: bool = False
 
 
 class Untranslatable(ValueError):

@@ -47,6 +47,7 @@ from longshore.platforms.standing import Standing
 from longshore.platforms.tables import ConnectorStore, Target
 from longshore.platforms.webhook_care import Watchdog
 from longshore.platforms.work import (
+    CheckWork,
     CommandWork,
     ConnectWork,
     DisconnectWork,
@@ -76,6 +77,8 @@ MOST_FAREWELLS = 25
 
 # Goes on with a sync run; no integration: the store is gone.
 Sync = Callable[[Integration | None, UUID], Awaitable[None]]
+# A store may have given us a permission that it kept from us.
+Permitted = Callable[[Integration], Awaitable[None]]
 # A round of polling a store; raises RetryLater for the next.
 Poll = Callable[[Integration, IntegrationStatus], Awaitable[None]]
 
@@ -111,6 +114,7 @@ class RunJobs:
         watchdog: Watchdog,
         sync: Sync,
         poll: Poll,
+        permitted: Permitted,
         metrics: ConnectorMetrics,
         clock: Clock = utc_now,
     ) -> None:
@@ -126,6 +130,7 @@ class RunJobs:
         self._watchdog = watchdog
         self._sync = sync
         self._poll = poll
+        self._permitted = permitted
         self._metrics = metrics
         self._clock = clock
 
@@ -150,6 +155,9 @@ class RunJobs:
                     await self._fetch(integration, FetchRequest(work.resource, work.external_id))
                 case ConnectWork() if integration is not None:
                     await self._connect.connect(integration)
+                case CheckWork() if integration is not None and found:
+                    if await self._standing.check(integration, found[1]):
+                        await self._permitted(integration)
                 case ProbeWork() if integration is not None and found:
                     await self._standing.probe(integration, found[1])
                 case WatchWork() if integration is not None and found:
@@ -362,4 +370,4 @@ class RunJobs:
             self._metrics.commands.labels(self._platform.value, outcome.type, status).inc()
 
     def _count_failure(self, error: StoreError) -> None:
-        self._metrics.store_failures.labels(self._platform.value, error.code).inc()
+        self._metrics.failed(self._platform.value, error.code)

@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 # One refusal may be a plugin's mood; with so many in a row, and no call that went through between, the key is dead.
 REFUSALS = 3
 PROBE_EVERY_S = 300.0
+CHECK_AGAIN_S = 0.5
 # Begins the reason of an integration that is in error for this, and for this alone.
 SHUT_OUT = "The store does not let us in any more: "
 
@@ -81,12 +82,30 @@ class Standing:
             raise RetryLater(PROBE_EVERY_S)
         await self._let_in(integration)
 
+    async def check(self, integration: Integration, status: IntegrationStatus) -> bool:
+        """The store has told of a change of what it lets us do: see what that is; True if it lets us in with all that
+        we need. Raises RetryLater until it is known."""
+        if status is not IntegrationStatus.ACTIVE:
+            return False  # its probe looks
+        try:
+            async with self.calling(integration) as client:
+                info = await client.check()
+        except StoreUnauthorized as error:
+            if error.partial or integration.id in self._shut_out:
+                return False
+            raise RetryLater(CHECK_AGAIN_S) from None
+        if info.missing:
+            await self._shut(integration, f"these permissions are missing: {', '.join(info.missing)}.", "missing-scope")
+        return not info.missing
+
     async def _refused(self, integration: Integration, error: StoreUnauthorized) -> None:
         count = self._refusals[integration.id] = self._refusals.get(integration.id, 0) + 1
-        if count < REFUSALS or integration.id in self._shut_out:
-            return
+        if count >= REFUSALS and integration.id not in self._shut_out:
+            await self._shut(integration, error.detail, error.code)
+
+    async def _shut(self, integration: Integration, why: str, code: str) -> None:
         now = self._clock()
-        reason = SHUT_OUT + error.detail
+        reason = SHUT_OUT + why
         async with self._engine.begin() as conn:
             turned = await self._vault.turn(
                 conn, integration.id, IntegrationStatus.ACTIVE, IntegrationStatus.ERROR, reason, now
@@ -98,7 +117,7 @@ class Standing:
                 await self._jobs.add(conn, [probe])
         self._shut_out.add(integration.id)
         if turned:
-            log.error("the store does not let us in any more", code=error.code, integration_id=str(integration.id))
+            log.error("the store does not let us in any more", code=code, integration_id=str(integration.id))
 
     async def _let_in(self, integration: Integration) -> None:
         self._refusals.pop(integration.id, None)

@@ -35,7 +35,7 @@ from longshore.platforms.metrics import ConnectorMetrics
 from longshore.platforms.protocols import NormalizedEvent, RawRecord, Translator, Untranslatable
 from longshore.platforms.raw import read_raw, stream_key
 from longshore.platforms.repeats import Repeats
-from longshore.platforms.work import FetchWork
+from longshore.platforms.work import CheckWork, FetchWork
 
 TOPICS = {
     OrderSnapshot: COMMERCE_ORDERS.name,
@@ -102,6 +102,9 @@ class TranslateRaw:
                     for n, each in enumerate(translation.fetches)
                     if not before
                 )
+                if translation.check and not self._asked_before(record):
+                    key = f"check/{raw.ref.topic}/{raw.ref.partition}/{raw.ref.offset}"
+                    jobs.append(NewJob(raw.integration_id, Lane.CONNECT, CheckWork().to_json(), key))
             except Untranslatable as error:
                 rejected.append(Rejected(record, str(error), error))
             except Exception as error:

@@ -44,6 +44,12 @@ class ProbeWork(Contract):
     kind: Literal["probe"] = "probe"
 
 
+class CheckWork(Contract):
+    """See what the store lets us do now: it has told of a change."""
+
+    kind: Literal["check"] = "check"
+
+
 class WatchWork(Contract):
     """Look at the store's webhooks and put them right; for as long as it is connected."""
 
@@ -69,7 +75,18 @@ class SyncWork(Contract):
     run_id: UUID
 
 
-Work = FetchWork | CommandWork | StockWork | ConnectWork | ProbeWork | WatchWork | DisconnectWork | SyncWork | PollWork
+Work = (
+    FetchWork
+    | CommandWork
+    | StockWork
+    | ConnectWork
+    | ProbeWork
+    | CheckWork
+    | WatchWork
+    | DisconnectWork
+    | SyncWork
+    | PollWork
+)
 
 _work: TypeAdapter[Work] = TypeAdapter(Annotated[Work, Field(discriminator="kind")])
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +20,8 @@ from longshore.platforms.access import AccessToken, FixedToken
 from longshore.platforms.outbound import connection_error, store_session
 from longshore.platforms.protocols import StoreRefused, StoreThrottled, StoreUnauthorized, StoreUnavailable
 from longshore.platforms.store_clock import clock_ahead_s
-from longshore_connector_shopify.client.pacing import FIRST_GUESS, CostBucket
+from longshore.platforms.usage import StoreUsage
+from longshore_connector_shopify.client.pacing import FIRST_GUESS, CostBucket, Rank
 from longshore_connector_shopify.documents import document
 
 log = structlog.get_logger(__name__)
@@ -26,8 +30,15 @@ API_VERSION = "2026-07"
 
 _DOMAIN = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]*\.myshopify\.(com|io)")
 
-# An oversold piece costs more than a late look.
-_URGENT = frozenset({"stock_set", "stock_activate", "levels_now", "locations", "fulfillment_create"})
+_RANKS = {
+    "stock_set": Rank.STOCK,
+    "levels_now": Rank.STOCK,
+    "locations": Rank.STOCK,
+    "fulfillment_create": Rank.SHIPMENT,
+    "to_ship": Rank.SHIPMENT,
+    "fulfillment_order": Rank.SHIPMENT,
+}
+_IN_BACKGROUND: ContextVar[bool] = ContextVar("_IN_BACKGROUND", default=False)
 
 # How often a throttled request is repeated here before the job is put back.
 _THROTTLED_TRIES = 4
@@ -42,6 +53,16 @@ class Answer:
     body: bytes
     data: dict[str, Any]
     denied: tuple[str, ...] = ()
+
+
+@contextmanager
+def in_background() -> Iterator[None]:
+    """What is read inside leaves the store's limit to everything else first; so do tasks that are begun inside."""
+    token = _IN_BACKGROUND.set(True)
+    try:
+        yield
+    finally:
+        _IN_BACKGROUND.reset(token)
 
 
 class _TokenRefused(StoreUnauthorized):
@@ -97,6 +118,7 @@ class AdminApi:
         self._costs: dict[str, float] = {}
         self.domain = domain
         self.version: str | None = None
+        self.usage = StoreUsage()
         # The store's clock less ours, in seconds, as of its last answer (headers are exact to 1 s).
         self.clock_ahead_s = 0.0
 
@@ -110,6 +132,7 @@ class AdminApi:
             tries += 1
             if tries >= _THROTTLED_TRIES or answer > _LONGEST_WAIT_S:
                 raise StoreThrottled("throttled", "The store asks us to slow down.", retry_after=max(answer, 1.0))
+            self.usage.waited_s += answer
             await self._sleep(answer)
 
     async def close(self) -> None:
@@ -121,11 +144,14 @@ class AdminApi:
     async def _once(self, name: str, variables: Mapping[str, Any]) -> Answer | float:
         """The answer, or how long the store wants us to wait."""
         guess = self._costs.get(name, FIRST_GUESS)
-        urgent = name in _URGENT
-        wait = self._bucket.wait_s(guess, urgent=urgent)
+        rank = _RANKS.get(name, Rank.BACKFILL if _IN_BACKGROUND.get() else Rank.READ)
+        wait = self._bucket.wait_s(guess, rank)
         if wait > _LONGEST_WAIT_S:
             return wait
-        taken = await self._bucket.take(guess, urgent=urgent)
+        began = time.monotonic()
+        taken = await self._bucket.take(guess, rank)
+        self.usage.waited_s += time.monotonic() - began
+        self.usage.calls += 1
         cost: dict[str, Any] = {}
         try:
             body = await self._post(name, variables)
@@ -137,10 +163,14 @@ class AdminApi:
         requested = cost.get("requestedQueryCost")
         if isinstance(requested, int | float) and requested > 0:
             self._costs[name] = float(requested)
+        spent = cost.get("actualQueryCost")
+        if isinstance(spent, int | float):
+            self.usage.points += spent
         codes = _codes(parsed)
         if "THROTTLED" in codes:
+            self.usage.throttled += 1
             # At least a little: the store's figures are rounded.
-            return max(0.1, self._bucket.wait_s(self._costs.get(name, guess), urgent=urgent))
+            return max(0.1, self._bucket.wait_s(self._costs.get(name, guess), rank))
         return _answer(body, parsed, codes)
 
     async def _post(self, name: str, variables: Mapping[str, Any]) -> bytes:
@@ -164,6 +194,7 @@ class AdminApi:
                 while not response.content.at_eof() and len(body) <= _LARGEST_ANSWER:
                     body += await response.content.read(_LARGEST_ANSWER + 1 - len(body))
                 self._note(response.headers)
+                self.usage.throttled += response.status == 429
                 _check_status(response)
                 if len(body) > _LARGEST_ANSWER:
                     raise StoreRefused("answer-too-large", "The store's answer is larger than 64 MiB.")
@@ -189,6 +220,7 @@ class AdminApi:
         if version is None or version == self.version:
             return
         self.version = version
+        self.usage.other_version = version != API_VERSION
         if version != API_VERSION:
             log.error("the store answers with another API version", shop=self.domain, asked=API_VERSION, got=version)
 

@@ -31,8 +31,9 @@ from longshore.platforms.protocols import (
     SyncPage,
     SyncRequest,
 )
+from longshore.platforms.usage import StoreUsage
 from longshore_connector_shopify.client import fetching, importing, setup, syncing
-from longshore_connector_shopify.client.admin_api import AdminApi
+from longshore_connector_shopify.client.admin_api import AdminApi, in_background
 from longshore_connector_shopify.client.ordering import OrderChanger, Turns
 from longshore_connector_shopify.client.parcels import ParcelChanger
 from longshore_connector_shopify.client.refunding import Refunder
@@ -83,7 +84,8 @@ class ShopifyClient(NoActions):
 
     async def sync_page(self, request: SyncRequest, cursor: str | None) -> SyncPage:
         """One step of a sync run: a page, or a part of a bulk operation's file."""
-        return await syncing.sync_page(self._api, request, cursor, self._bulk_from)
+        with in_background():
+            return await syncing.sync_page(self._api, request, cursor, self._bulk_from)
 
     async def create_fulfillment(self, command: FulfillmentCreate) -> FulfillmentResult:
         """Tell the store of a shipment, once."""
@@ -138,6 +140,11 @@ class ShopifyClient(NoActions):
     def clock_ahead_s(self) -> float:
         """How far the shop's clock is ahead of ours."""
         return self._api.clock_ahead_s
+
+    @property
+    def usage(self) -> StoreUsage:
+        """What the calls of this shop have cost."""
+        return self._api.usage
 
     async def close(self) -> None:
         """Close connections."""

@@ -10,22 +10,47 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from longshore.contracts import SyncResource
-from longshore.platforms.protocols import FetchRequest, SyncPage, SyncRequest
+from longshore.platforms.protocols import FetchRequest, StoreUnauthorized, SyncPage, SyncRequest
 from longshore_connector_shopify.client.admin_api import AdminApi
 from longshore_connector_shopify.client.bulk import Place, bulk_page, fetch_all, place_of
 from longshore_connector_shopify.client.importing import number_of, page_entity, read_products, read_stocks
 from longshore_connector_shopify.client.paging import nodes_of
 from longshore_connector_shopify.client.searching import count, search
+from longshore_connector_shopify.client.setup import granted
 
 # From how many on a bulk operation is worth its start: about a quarter of an hour of pages on the smallest plan. An
 # order is read by a request of its own, the others come by the dozen.
 BULK_FROM: Mapping[SyncResource, int] = {"orders": 1_000, "products": 5_000, "customers": 10_000, "inventory": 5_000}
 
 
+SCOPES: Mapping[SyncResource, str] = {
+    "orders": "read_orders",
+    "products": "read_products",
+    "customers": "read_customers",
+    "inventory": "read_inventory",
+}
+
+
 async def sync_page(
     api: AdminApi, request: SyncRequest, cursor: str | None, bulk_from: Mapping[SyncResource, int] = BULK_FROM
 ) -> SyncPage:
     """See StoreClient; the cursor is a place in a bulk operation's file, or the id of the last that was read."""
+    try:
+        page = await _step(api, request, cursor, bulk_from)
+    except StoreUnauthorized as error:
+        if error.partial:
+            raise _lacks(request.resource) from None
+        raise
+    empty = cursor is None and page.cursor is None and not page.count and not page.failed
+    # Nothing to read, or nothing that we may see: some of Shopify's lists are empty without their scope.
+    if empty and SCOPES[request.resource] not in await granted(api):
+        raise _lacks(request.resource)
+    return page
+
+
+async def _step(
+    api: AdminApi, request: SyncRequest, cursor: str | None, bulk_from: Mapping[SyncResource, int]
+) -> SyncPage:
     place = place_of(cursor)
     if place is not None:
         return await bulk_page(api, request, place)
@@ -53,3 +78,12 @@ async def _by_pages(api: AdminApi, request: SyncRequest, after_id: str | None) -
     else:
         entities, more = await read_stocks(api, variables)
     return SyncPage(entities, len(entities), entities[-1].external_id if more is not None and entities else None)
+
+
+def _lacks(resource: SyncResource) -> StoreUnauthorized:
+    return StoreUnauthorized(
+        "missing-scope",
+        f"The store does not let us read its {resource}: the app needs the scope {SCOPES[resource]}. Grant it, then "
+        f"send the new token, or ask for a run of {resource}.",
+        partial=True,
+    )

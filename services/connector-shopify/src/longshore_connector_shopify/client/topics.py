@@ -1,19 +1,21 @@
 """The webhook topics that we follow.
 
 An order's own topics carry it whole. Those that carry a part of it (each costs a fetch) are followed where they may be
-the only word of a change: an edit, a refund, a carrier's news. `order_transactions/create` and `fulfillments/create`
-are understood when they come, but not asked for: `orders/paid`, `orders/fulfilled` and `orders/updated` say the same
-without a fetch for each order.
+the only word of a change: an edit, a refund, a carrier's news. `order_transactions/create`, `fulfillments/create`,
+`returns/*`, `inventory_items/*` and `shop/update` are understood when they come, but not asked for: `orders/paid`,
+`orders/fulfilled`, `orders/updated`, `products/update` and `inventory_levels/*` say the same without a fetch each.
 """
 
 from __future__ import annotations
 
 FOLLOWED = (
+    "app/scopes_update",
     "app/uninstalled",
     "customers/create",
     "customers/update",
     "fulfillments/update",
     "inventory_levels/connect",
+    "inventory_levels/disconnect",
     "inventory_levels/update",
     "orders/cancelled",
     "orders/create",

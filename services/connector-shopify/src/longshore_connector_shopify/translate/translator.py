@@ -35,8 +35,32 @@ LEVEL_TOPICS = frozenset({"inventory_levels/update", "inventory_levels/connect"}
 CUSTOMER_TOPICS = frozenset({"customers/create", "customers/update", "customers/enable", "customers/disable"})
 # They hold a part of an order and name it: the order is fetched.
 PART_TOPICS = frozenset(
-    {"orders/edited", "refunds/create", "fulfillments/create", "fulfillments/update", "order_transactions/create"}
+    {
+        "orders/edited",
+        "refunds/create",
+        "fulfillments/create",
+        "fulfillments/update",
+        "order_transactions/create",
+        *(f"returns/{what}" for what in "approve cancel close decline process reopen request update".split()),
+    }
 )
+# They name an inventory item, not where it lies: all its levels are fetched.
+ITEM_TOPICS = frozenset({"inventory_items/create", "inventory_items/update"})
+# What we may do in the shop may have changed.
+CHECK_TOPICS = frozenset({"app/uninstalled", "app/scopes_update", "shop/update"})
+# Known, and nothing to follow; why.
+OTHERS = {
+    "customers/delete": "orders keep their buyers; who asks to be forgotten is forgotten by a privacy request",
+    "inventory_items/delete": "its product tells",
+    "locations/create": "a level tells of its location",
+    "locations/update": "a level tells of its location",
+    "locations/activate": "its levels tell",
+    "locations/deactivate": "its levels tell",
+    "locations/delete": "its levels tell",
+    "customers/data_request": "the gateway takes privacy requests",
+    "customers/redact": "the gateway takes privacy requests",
+    "shop/redact": "the gateway takes privacy requests",
+}
 
 # Bodies that are the whole entity: of two with the same bytes one is enough, whatever the topic.
 SNAPSHOT_TOPICS = ORDER_TOPICS | PRODUCT_TOPICS | CUSTOMER_TOPICS
@@ -73,6 +97,14 @@ def _delivered(record: RawRecord, body: Any) -> Translation:
         return Translation([product_deleted(record, _id(body))])
     if topic in CUSTOMER_TOPICS:
         return Translation([build_customer(body, record)])
+    if topic == "inventory_levels/disconnect":
+        return _disconnected(record, body)
+    if topic in ITEM_TOPICS:
+        return Translation(fetches=[FetchRequest("stock", _id(body))])
+    if topic in CHECK_TOPICS:
+        return Translation(ignored="what we may do in the shop is looked at", check=True)
+    if topic in OTHERS:
+        return Translation(ignored=OTHERS[topic])
     return Translation(ignored=f"{topic or 'a record without a topic'} is not followed")
 
 
@@ -116,9 +148,7 @@ _BUILDERS: dict[str, Callable[[RawRecord, list[Json]], list[NormalizedEvent]]] =
 
 def _level(record: RawRecord, body: Json) -> Translation:
     notes = Notes()
-    item, location = notes.external_id(body, "inventory_item_id"), notes.external_id(body, "location_id")
-    if item is None or location is None:
-        raise Untranslatable("inventory_item_id or location_id is missing or unreadable")
+    item, location = _place(body, notes)
     if body.get("available") is None:
         return Translation(ignored="the item is not stocked there")
     quantity = notes.pieces(body, "available")
@@ -127,11 +157,28 @@ def _level(record: RawRecord, body: Json) -> Translation:
     return Translation([build_level(item, location, quantity, body, record, notes)])
 
 
+def _disconnected(record: RawRecord, body: Json) -> Translation:
+    """The item is not stocked there any more: nothing of it can be sold from there."""
+    notes = Notes()
+    item, location = _place(body, notes)
+    return Translation([build_level(item, location, 0, {}, record, notes)])
+
+
+def _place(body: Json, notes: Notes) -> tuple[str, str]:
+    item, location = notes.external_id(body, "inventory_item_id"), notes.external_id(body, "location_id")
+    if item is None or location is None:
+        raise Untranslatable("inventory_item_id or location_id is missing or unreadable")
+    return item, location
+
+
 def _order_of(topic: str, body: Json) -> str:
     if topic == "orders/edited":
         edit = body.get("order_edit")
         body = edit if isinstance(edit, dict) else body
     found = as_id(body.get("order_id"))
+    if found is None and isinstance(order := body.get("order"), dict):
+        # A return names its order so.
+        found = as_id(order.get("id")) or as_id(order.get("admin_graphql_api_id"))
     if found is None:
         raise Untranslatable("order_id is missing or unreadable")
     return found

@@ -32,6 +32,7 @@ from longshore.platforms.protocols import (
     Integration,
     StoreError,
     StoreThrottled,
+    StoreUnauthorized,
     StoreUnavailable,
     SyncFailure,
     SyncPage,
@@ -40,7 +41,7 @@ from longshore.platforms.protocols import (
 from longshore.platforms.raw import RESOURCES, fetched_message
 from longshore.platforms.running import is_given_up, pause_s
 from longshore.platforms.standing import Standing
-from longshore.platforms.sync.rules import FINAL, OVERLAP, Run, event_of
+from longshore.platforms.sync.rules import FINAL, MISSING_PERMISSION, OVERLAP, Run, event_of
 from longshore.platforms.sync.tables import MOST_ITEMS_TOLD, SyncStore
 from longshore.redaction import hide
 
@@ -234,7 +235,7 @@ class RunSync:
 
     async def _again(self, run: Run, error: StoreUnavailable, took_s: float) -> None:
         """The store could not be asked: raises RetryLater, until it has been away for so long that the run fails."""
-        self._metrics.store_failures.labels(self._platform.value, error.code).inc()
+        self._metrics.failed(self._platform.value, error.code)
         given_up = is_given_up(run.attempts, run.progressed_at, self._clock())
         if given_up:
             await self._end(run, SyncStatus.FAILED, None, _error(error))
@@ -248,9 +249,11 @@ class RunSync:
         raise RetryLater(pause_s(run.attempts, error.retry_after)) from None
 
     async def _refused(self, integration: Integration, run: Run, error: StoreError) -> None:
-        self._metrics.store_failures.labels(self._platform.value, error.code).inc()
+        self._metrics.failed(self._platform.value, error.code)
         log.warning("a sync run was refused", code=error.code, integration_id=str(integration.id))
-        await self._end(run, SyncStatus.FAILED, integration, _error(error))
+        denied = isinstance(error, StoreUnauthorized) and error.partial
+        why = CommandError(code=MISSING_PERMISSION, detail=error.detail) if denied else _error(error)
+        await self._end(run, SyncStatus.FAILED, integration, why)
 
     async def _finish(self, integration: Integration, run: Run) -> None:
         if run.cancel:
@@ -258,6 +261,7 @@ class RunSync:
             return
         async with self._engine.connect() as conn:
             failed = await self._store.failures(conn, run.id)
+        self._metrics.sync_items_failed.labels(self._platform.value, run.resource).inc(len(failed))
         await self._end(run, SyncStatus.PARTIAL if failed else SyncStatus.SUCCEEDED, integration, None)
 
     async def _end(
@@ -276,6 +280,7 @@ class RunSync:
             if ended.reply_to is not None:
                 await outbox.add(conn, self._schema, [self._outcome(ended, now)])
         self._metrics.sync_runs.labels(self._platform.value, ended.resource, status.value).inc()
+        self._metrics.sync_run_seconds.labels(self._platform.value, ended.resource).observe(ended.busy_s)
         log.info(
             "a sync run has ended",
             status=status.value,

@@ -24,6 +24,9 @@ from longshore.ids import IntegrationId, OrgId
 # can be read. What is read twice changes nothing.
 OVERLAP = timedelta(minutes=2)
 DEFAULT_POLL_S = 900.0
+# Why a run failed that the store does not permit. It is told once: the schedule begins no other until the store is
+# connected anew, tells of a change of its permissions, or somebody asks for one.
+MISSING_PERMISSION = "missing-permission"
 # Of the time between two polls: a hundred stores that were connected in one minute are not polled in one.
 JITTER = 0.1
 

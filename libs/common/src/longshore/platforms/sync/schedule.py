@@ -81,9 +81,19 @@ class Schedule:
                     if mark is None:
                         # Connected by a version that read nothing: from now on.
                         await self._store.set_mark(conn, integration, resource, now - OVERLAP, None, now)
-                    elif is_due(mark.read_at, interval, now):
+                    elif is_due(mark.read_at, interval, now) and not await self._store.was_denied(
+                        conn, integration.org_id, integration.id, resource
+                    ):
                         await self._start(conn, integration, resource, SyncMode.INCREMENTAL, SyncTrigger.SCHEDULE, now)
         raise RetryLater(next_poll_s(interval, random()))  # noqa: S311  (jitter, not a secret)
+
+    async def permitted(self, integration: Integration) -> None:
+        """The store may have given us a permission: begin runs of what it did not let us read."""
+        now = self._clock()
+        async with self._engine.begin() as conn:
+            for resource in self._resources:
+                if await self._store.was_denied(conn, integration.org_id, integration.id, resource):
+                    await self._start(conn, integration, resource, SyncMode.INCREMENTAL, SyncTrigger.CONNECTION, now)
 
     async def _read_history(
         self,

@@ -29,7 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from longshore.contracts import CommandError, FailedItem, SyncMode, SyncResource, SyncStatus, SyncTrigger
 from longshore.ids import IntegrationId, OrgId
 from longshore.platforms.protocols import FetchRequest, Integration, SyncFailure
-from longshore.platforms.sync.rules import Run
+from longshore.platforms.sync.rules import MISSING_PERMISSION, Run
 from longshore.pruning import Past
 
 MOST_ITEMS_TOLD = 100
@@ -163,6 +163,20 @@ class SyncStore:
             {"org": org_id, "id": integration_id, "resource": resource},
         )
         return bool(found)
+
+    async def was_denied(
+        self, conn: AsyncConnection, org_id: UUID, integration_id: UUID, resource: SyncResource
+    ) -> bool:
+        """Whether the last run of this resource ended because the store does not let us read it."""
+        code = await conn.scalar(
+            text(
+                f"SELECT error ->> 'code' FROM {self._schema}.sync_runs WHERE org_id = :org"  # noqa: S608
+                " AND integration_id = :id AND resource = :resource AND finished_at IS NOT NULL"
+                " ORDER BY finished_at DESC LIMIT 1"
+            ),
+            {"org": org_id, "id": integration_id, "resource": resource},
+        )
+        return bool(code == MISSING_PERMISSION)
 
     async def cancel(self, conn: AsyncConnection, org_id: UUID, run_id: UUID) -> None:
         """Ask that a run be ended; who works at it sees that after its page."""
