@@ -20,6 +20,7 @@ from graphql import (
     visit,
 )
 
+from longshore_connector_shopify.client.admin_api import _RANKS
 from longshore_connector_shopify.client.bulk_entities import SHAPES
 from longshore_connector_shopify.client.permissions import ASKED, REQUIRED, missing, with_implied
 from longshore_connector_shopify.client.topics import FOLLOWED, NEEDS, enum_of
@@ -55,6 +56,13 @@ def test_a_key_is_sent_where_the_schema_wants_one_and_nowhere_else(name: str) ->
         assert isinstance(field, FieldNode)
         has_key = any(directive.name.value == "idempotent" for directive in field.directives or ())
         assert has_key == (field.name.value in idempotent_mutations())
+
+
+def test_what_is_written_goes_before_what_is_read() -> None:
+    """All that is sent for a command has a rank of its own; webhooks and bulk operations are set up without haste."""
+    writes = {name for name in names() if _operation(name).operation.value == "mutation"}
+    assert writes - _RANKS.keys() <= {"bulk_run", "webhook_create", "webhook_delete"}
+    assert _RANKS.keys() <= set(names())
 
 
 @pytest.mark.parametrize("name", names())

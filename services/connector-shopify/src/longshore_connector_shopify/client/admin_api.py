@@ -30,14 +30,21 @@ API_VERSION = "2026-07"
 
 _DOMAIN = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]*\.myshopify\.(com|io)")
 
-_RANKS = {
-    "stock_set": Rank.STOCK,
-    "levels_now": Rank.STOCK,
-    "locations": Rank.STOCK,
-    "fulfillment_create": Rank.SHIPMENT,
-    "to_ship": Rank.SHIPMENT,
-    "fulfillment_order": Rank.SHIPMENT,
-}
+_RANKS = dict.fromkeys(("stock_set", "levels_now", "locations"), Rank.STOCK) | dict.fromkeys(
+    (
+        "fulfillment_create",
+        "fulfillment_order",
+        "job",
+        "order_cancel",
+        "order_mark_paid",
+        "order_note",
+        "order_now",
+        "tags_add",
+        "tags_remove",
+        "to_ship",
+    ),
+    Rank.SHIPMENT,
+)
 _IN_BACKGROUND: ContextVar[bool] = ContextVar("_IN_BACKGROUND", default=False)
 
 # How often a throttled request is repeated here before the job is put back.
