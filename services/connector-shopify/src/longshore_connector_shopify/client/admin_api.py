@@ -30,8 +30,9 @@ API_VERSION = "2026-07"
 
 _DOMAIN = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]*\.myshopify\.(com|io)")
 
-_RANKS = dict.fromkeys(("stock_set", "levels_now", "locations"), Rank.STOCK) | dict.fromkeys(
+_RANKS = dict.fromkeys(("stock_set", "stock_activate", "levels_now", "locations"), Rank.STOCK) | dict.fromkeys(
     (
+        "fulfillment_cancel",
         "fulfillment_create",
         "fulfillment_order",
         "job",
@@ -39,9 +40,18 @@ _RANKS = dict.fromkeys(("stock_set", "levels_now", "locations"), Rank.STOCK) | d
         "order_mark_paid",
         "order_note",
         "order_now",
+        "parcel",
+        "price_now",
+        "price_set",
+        "product_now",
+        "product_status",
+        "refund_create",
+        "refund_now",
         "tags_add",
         "tags_remove",
         "to_ship",
+        "tracking_update",
+        "unshipped",
     ),
     Rank.SHIPMENT,
 )
