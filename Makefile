@@ -12,7 +12,7 @@ PACKAGES := libs/common libs/client libs/devkit services/gateway services/order-
 SOURCES := $(foreach package,$(PACKAGES),$(package)/src)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-faults fuzz check format lint types bench lock docs clean
+.PHONY: help setup demo run test test-faults test-woo fuzz check format lint types bench lock docs clean
 
 help: ## what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -44,6 +44,14 @@ test: setup ## the whole suite, on real Kafka and real PostgreSQL (ARGS="-k name
 
 test-faults: setup ## the fault suite in its long form: longer outages, more load (ARGS="-k name" to choose)
 	LONGSHORE_FAULTS=long $(BIN)/python -m pytest -q tests/faults tests/e2e $(ARGS)
+
+# The folder of the store's programs and WordPress with WooCommerce (GPL, no part of this project) have to be given.
+REAL_WOO_DIR ?= $(CURDIR)/.longshore/real-woo
+test-woo: setup ## against a real WooCommerce store (REAL_WOO_START=.../start REAL_WOO_ARCHIVE=...; see docs)
+	@test -x "$(REAL_WOO_START)" || { echo "REAL_WOO_START has to be the program that starts a real WooCommerce store."; exit 1; }
+	@test -e "$(REAL_WOO_ARCHIVE)" || { echo "REAL_WOO_ARCHIVE has to be WordPress with WooCommerce in it: a tar archive or a folder."; exit 1; }
+	REAL_WOO_START="$(REAL_WOO_START)" REAL_WOO_ARCHIVE="$(REAL_WOO_ARCHIVE)" REAL_WOO_DIR="$(REAL_WOO_DIR)" \
+		$(BIN)/python -m pytest -q tests/woo $(ARGS)
 
 fuzz: setup ## a million broken deliveries, in process (CASES=n); prints the seed of what fails
 	LONGSHORE_FUZZ_CASES=$(or $(CASES),1000000) $(BIN)/python -m pytest -q -s tests/faults/test_broken_deliveries.py -k great_many
