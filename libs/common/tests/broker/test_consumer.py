@@ -406,12 +406,12 @@ async def test_a_client_that_cannot_be_started_is_tried_again(
         try:
             assert subscriber.consumer is not None
             subscriber.consumer._coordinator._coordination_task.cancel()
-            await eventually(lambda: tried(2), timeout=60)
+            await eventually(lambda: tried(1), timeout=60)
         finally:
             await asyncio.to_thread(infra.hold, "kafka")
         try:
             known = len(clients)
-            await eventually(lambda: tried(known + 2), timeout=60)
+            await eventually(lambda: tried(known), timeout=60)
         finally:
             await asyncio.to_thread(infra.release, "kafka")
         monkeypatch.undo()
