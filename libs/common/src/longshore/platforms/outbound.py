@@ -80,6 +80,9 @@ def store_session(
             ssl=trusting(tls_ca_file),
             resolver=PublicResolver(allow_private=allow_private, lookup=lookup),
             ttl_dns_cache=60,
+            # Shorter than the usual server's (Apache's is 5 s): a write on a line that is being closed may have arrived
+            # or not.
+            keepalive_timeout=4.0,
         ),
         timeout=timeout,
         cookie_jar=aiohttp.DummyCookieJar(),

@@ -264,6 +264,8 @@ class LocalServer:
             log_level="error",
             date_header=False,
             timeout_graceful_shutdown=1,
+            # Longer than clients keep idle connections (httpx: 5 s), which would meet their end now and then.
+            timeout_keep_alive=30,
             ssl_certfile=self._ssl[0],
             ssl_keyfile=self._ssl[1],
         )
