@@ -52,7 +52,7 @@ PLATFORM = Declaration(
     capabilities=tuple(Capability),
     setup_steps=(
         "In the Shopify admin open Settings > Apps and sales channels > Develop apps, and create an app.",
-        "Under Configuration give its Admin API the scopes of the guide (docs/guides/connecting-shopify.md).",
+        "Under Configuration give its Admin API the scopes of the guide (docs/guides/shopify.md).",
         "Install the app, and copy the Admin API access token (shown once) and the API secret key.",
         "Give us the shop's own domain (my-shop.myshopify.com), the token and the secret.",
         "We compare the scopes, register the webhooks and read the catalogue; the store is then active.",
