@@ -64,15 +64,16 @@ class Hub:
     async def settled(self, timeout: float = 60) -> dict[str, Any]:
         """Wait until the hub says that nothing is under way; the state then."""
 
-        async def state() -> dict[str, Any] | None:
+        async def state() -> dict[str, Any]:
             # A service that was killed may be away for a moment.
             try:
                 found: dict[str, Any] = await self.get("system")
-            except (httpx.HTTPError, AssertionError):
-                return None
-            return found if found["settled"] else None
+            except httpx.HTTPError as error:
+                raise AssertionError(f"no answer: {error!r}") from error
+            assert found["settled"], found
+            return found
 
-        return await eventually(state, timeout=timeout) or {}
+        return await eventually(state, timeout=timeout)
 
     async def connect(self, body: dict[str, Any]) -> dict[str, Any]:
         """Connect a store and wait until it is active."""
