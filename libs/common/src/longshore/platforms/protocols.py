@@ -212,8 +212,7 @@ class StockResult:
     """What became of one listing of a stock push. `quantity` is what the store has now, as far as it said.
 
     `error` is None on success. `retry`: a passing fault, try the same again; else it is final. A stale compare-and-set
-    is final with code STALE and the quantity that the store has: who asked decides anew. `slipped`: the level changed
-    between our look and our write, where a platform has no compare-and-set.
+    is final with code STALE and the quantity that the store has: who asked decides anew.
     """
 
     listing_id: object
@@ -222,7 +221,6 @@ class StockResult:
     error: str | None = None
     code: str | None = None
     retry: bool = False
-    slipped: bool = False
 
 
 class StoreError(Exception):

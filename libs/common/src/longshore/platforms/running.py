@@ -341,9 +341,6 @@ class RunJobs:
                 await self._store.targets_failed(conn, places, pause_s(tries))
             await outbox.add(conn, self._schema, [outcome_message(each) for each in outcomes])
         self._count(outcomes)
-        slipped = sum(each.slipped for each in results)
-        if slipped:
-            self._metrics.stock_slipped.labels(self._platform.value).inc(slipped)
 
     def _failed(self, command: Command, status: CommandStatus, attempts: int, error: StoreError) -> CommandOutcome:
         return outcome_of(
