@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from longshore.platforms.connector import Connector
 from longshore.runtime import Service
 from longshore.vault import Vault
 from longshore_connector_woo.app import connector
 from longshore_connector_woo.settings import Settings
-from longshore_devkit.conformance.door import Taken
+from longshore_devkit.conformance.door import Taken, nothing_else
 from longshore_devkit.conformance.harness import Connected
 from longshore_devkit.conformance.store import Placed, Store, Stores
 from longshore_devkit.conformance.suite import ConnectorConformance
@@ -142,12 +142,7 @@ class TestConformance(ConnectorConformance):
     @classmethod
     def route(cls, service: Service, vault: Vault) -> ASGIApp:
         senders = Senders(service.engine, vault, ())
-        return WebhookRoute(_nothing, senders, service.producer, WebhookMetrics(CollectorRegistry()))
+        return WebhookRoute(nothing_else, senders, service.producer, WebhookMetrics(CollectorRegistry()))
 
     async def test_a_refund_is_paid_once(self, shop: Connected) -> None:
         pytest.skip("no payment provider is installed in the store that could pay back")
-
-
-async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
-    await send({"type": "http.response.start", "status": 404, "headers": []})
-    await send({"type": "http.response.body", "body": b""})

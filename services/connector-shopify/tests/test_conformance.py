@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 from prometheus_client import CollectorRegistry
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from longshore.platforms.connector import Connector
 from longshore.platforms.token_endpoint import read_answer
@@ -20,7 +20,7 @@ from longshore.vault import TokenPair, Vault
 from longshore_connector_shopify.app import connector
 from longshore_connector_shopify.client.permissions import ASKED
 from longshore_connector_shopify.settings import Settings
-from longshore_devkit.conformance.door import Taken
+from longshore_devkit.conformance.door import Taken, nothing_else
 from longshore_devkit.conformance.store import Ability, Knob, Placed, Store, Stores
 from longshore_devkit.conformance.suite import ConnectorConformance
 from longshore_devkit.stores.common import sign_base64
@@ -167,9 +167,4 @@ class TestConformance(ConnectorConformance):
     @classmethod
     def route(cls, service: Service, vault: Vault) -> ASGIApp:
         senders = Senders(service.engine, vault, (APP.api_secret,))
-        return WebhookRoute(_nothing, senders, service.producer, WebhookMetrics(CollectorRegistry()))
-
-
-async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
-    await send({"type": "http.response.start", "status": 404, "headers": []})
-    await send({"type": "http.response.body", "body": b""})
+        return WebhookRoute(nothing_else, senders, service.producer, WebhookMetrics(CollectorRegistry()))

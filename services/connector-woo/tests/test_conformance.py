@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from prometheus_client import CollectorRegistry
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from longshore.platforms.connector import Connector
 from longshore.runtime import Service
 from longshore.vault import Vault
 from longshore_connector_woo.app import connector
 from longshore_connector_woo.settings import Settings
-from longshore_devkit.conformance.door import Taken
+from longshore_devkit.conformance.door import Taken, nothing_else
 from longshore_devkit.conformance.store import Knob, Placed, Store, Stores
 from longshore_devkit.conformance.suite import ConnectorConformance
 from longshore_devkit.stores.common import sign_base64
@@ -135,9 +135,4 @@ class TestConformance(ConnectorConformance):
     @classmethod
     def route(cls, service: Service, vault: Vault) -> ASGIApp:
         senders = Senders(service.engine, vault, ())
-        return WebhookRoute(_nothing, senders, service.producer, WebhookMetrics(CollectorRegistry()))
-
-
-async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
-    await send({"type": "http.response.start", "status": 404, "headers": []})
-    await send({"type": "http.response.body", "body": b""})
+        return WebhookRoute(nothing_else, senders, service.producer, WebhookMetrics(CollectorRegistry()))

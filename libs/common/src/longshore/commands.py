@@ -45,6 +45,19 @@ def command_message(command: Command) -> Message:
     )
 
 
+def new_command_view(command: Command, order_id: UUID | None = None) -> CommandView:
+    """A command that was just made, as the API shows it."""
+    return CommandView(
+        id=command.id,
+        type=command.payload.type,
+        order_id=order_id,
+        integration_id=command.integration_id,
+        status=CommandStatus.PENDING,
+        attempts=0,
+        created_at=command.created_at,
+    )
+
+
 def command_view(row: Row[Any], type: str | None = None) -> CommandView:
     """A row of a table of commands as the API shows it; `type` for a table that holds one kind, of no order."""
     return CommandView(

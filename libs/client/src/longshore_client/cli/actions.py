@@ -13,7 +13,7 @@ import click
 from longshore.contracts import CancelReason
 from longshore.money import InvalidAmount, Money, money
 from longshore_client.cli.orders import Pieces, orders
-from longshore_client.cli.output import show_one
+from longshore_client.cli.output import show_accepted
 from longshore_client.cli.session import Session, pass_session
 from longshore_client.models import CommandAccepted
 
@@ -210,13 +210,4 @@ def take_back(session: Session, id: UUID, parcel: UUID, idempotency_key: str | N
 
 
 def _show(session: Session, order_id: UUID, accepted: CommandAccepted) -> None:
-    show_one(
-        session,
-        accepted,
-        {
-            "command": accepted.command.id,
-            "type": accepted.command.type,
-            "status": accepted.command.status,
-            "then": f"longshore commands list --order {order_id}",
-        },
-    )
+    show_accepted(session, accepted, f"longshore commands list --order {order_id}")

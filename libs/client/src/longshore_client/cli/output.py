@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from longshore.money import Money
 from longshore_client.cli.session import Session
+from longshore_client.models import CommandAccepted
 
 T = TypeVar("T", bound=BaseModel)
 Columns = Mapping[str, Callable[[T], object]]
@@ -31,6 +32,13 @@ def show_one(session: Session, item: BaseModel, fields: Mapping[str, object]) ->
     width = max((len(name) for name in fields), default=0)
     for name, value in fields.items():
         click.echo(f"{name:<{width}}  {text_of(value)}".rstrip())
+
+
+def show_accepted(session: Session, accepted: CommandAccepted, then: str) -> None:
+    """A command on its way; `then`: what shows how it went on."""
+    command = accepted.command
+    fields = {"command": command.id, "type": command.type, "status": command.status, "then": then}
+    show_one(session, accepted, fields)
 
 
 def show_list(

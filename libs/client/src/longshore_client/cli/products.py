@@ -8,7 +8,7 @@ import click
 
 from longshore.money import Money
 from longshore_client.cli.actions import Amount
-from longshore_client.cli.output import show_one
+from longshore_client.cli.output import show_accepted
 from longshore_client.cli.session import HubGroup, Session, pass_session
 from longshore_client.models import CommandAccepted
 
@@ -67,13 +67,4 @@ def price(
 
 
 def _show(session: Session, accepted: CommandAccepted) -> None:
-    show_one(
-        session,
-        accepted,
-        {
-            "command": accepted.command.id,
-            "type": accepted.command.type,
-            "status": accepted.command.status,
-            "then": "longshore commands list",
-        },
-    )
+    show_accepted(session, accepted, "longshore commands list")

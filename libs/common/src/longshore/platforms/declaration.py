@@ -18,6 +18,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from longshore.problems import Problem
+
 PACKAGES = "longshore_connector_"
 MODULE = "declaration"
 
@@ -122,6 +124,18 @@ class Declaration:
     def webhook_url(self, public_url: str, id: UUID) -> str | None:
         """Where the store of an integration delivers."""
         return None if self.webhook_path is None else public_url + self.webhook_path.format(id=id)
+
+
+def must_be_able(platform: str, needed: Ability, abilities: frozenset[Ability]) -> None:
+    """Raises Problem (409 not-supported) where stores of the platform cannot be asked for this."""
+    if needed not in abilities:
+        raise Problem(
+            409,
+            f"This cannot be done at a store of {platform}: {needed.value}.",
+            type="not-supported",
+            platform=platform,
+            command=needed.value,
+        )
 
 
 def find_platforms(*more: Declaration) -> dict[str, Declaration]:

@@ -95,3 +95,9 @@ class Door:
 
         await self.behind(scope, receive, send)
         return int(await status)
+
+
+async def nothing_else(scope: Scope, receive: Receive, send: Send) -> None:
+    """An ASGI application for what is no delivery: 404."""
+    await send({"type": "http.response.start", "status": 404, "headers": []})
+    await send({"type": "http.response.body", "body": b""})

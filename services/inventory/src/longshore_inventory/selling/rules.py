@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 from longshore.contracts import PriceSet, ProductAction, ProductPublish, ProductUnpublish
 from longshore.money import InvalidAmount, Money, to_minor
-from longshore.platforms.declaration import Ability
+from longshore.platforms.declaration import Ability, must_be_able
 from longshore.problems import Problem
 
 MAX_MINOR = 10**15
@@ -91,7 +91,7 @@ def publish(product: Product, integration_id: UUID, abilities: frozenset[Ability
             integration_id=str(product.integration_id),
         )
     kind = ProductPublish if on else ProductUnpublish
-    _must_be_able(product.platform, Ability.PUBLISH if on else Ability.UNPUBLISH, abilities)
+    must_be_able(product.platform, Ability.PUBLISH if on else Ability.UNPUBLISH, abilities)
     return kind(
         product_id=product.id,
         product_external_id=product.external_id,
@@ -101,7 +101,7 @@ def publish(product: Product, integration_id: UUID, abilities: frozenset[Ability
 
 def set_price(listing: Listing, wanted: SetPrice, abilities: frozenset[Ability]) -> ProductAction:
     """The command that sets a price."""
-    _must_be_able(listing.platform, Ability.SET_PRICE, abilities)
+    must_be_able(listing.platform, Ability.SET_PRICE, abilities)
     if not listing.active:
         raise Problem(409, "The store does not sell this any more.", type="listing-inactive")
     if listing.price is None:
@@ -120,17 +120,6 @@ def set_price(listing: Listing, wanted: SetPrice, abilities: frozenset[Ability])
         compare_at=before,
         end_reduction=wanted.end_reduction,
     )
-
-
-def _must_be_able(platform: str, needed: Ability, abilities: frozenset[Ability]) -> None:
-    if needed not in abilities:
-        raise Problem(
-            409,
-            f"This cannot be done at a store of {platform}: {needed.value}.",
-            type="not-supported",
-            platform=platform,
-            command=needed.value,
-        )
 
 
 def _as_told(wanted: Money, known: Money) -> Money:

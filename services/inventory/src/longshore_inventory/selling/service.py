@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from longshore import outbox
 from longshore.clock import Clock, utc_now
-from longshore.commands import command_message
-from longshore.contracts import Command, CommandOutcome, CommandStatus, CommandView, Platform, ProductAction
+from longshore.commands import command_message, new_command_view
+from longshore.contracts import Command, CommandOutcome, CommandView, Platform, ProductAction
 from longshore.idempotency import key_reused
 from longshore.ids import OrgId, uuid7
 from longshore.platforms.declaration import Ability
@@ -92,11 +92,4 @@ class Selling:
                 raise key_reused(f"another {payload.type}")
             return before
         await outbox.add(conn, SCHEMA, [command_message(command)])
-        return CommandView(
-            id=command.id,
-            type=payload.type,
-            integration_id=command.integration_id,
-            status=CommandStatus.PENDING,
-            attempts=0,
-            created_at=command.created_at,
-        )
+        return new_command_view(command)

@@ -33,7 +33,7 @@ from longshore.contracts import (
     Tracking,
 )
 from longshore.money import InvalidAmount, Money, to_minor
-from longshore.platforms.declaration import Ability
+from longshore.platforms.declaration import Ability, must_be_able
 from longshore.problems import Problem, not_found
 from longshore_order_sync.actions.requests import (
     AddNote,
@@ -163,14 +163,7 @@ def _must_be_able(order: Order, action: OrderAction, abilities: frozenset[Abilit
     needed = Ability(action.type)
     if isinstance(action, OrderNote) and action.to_customer:
         needed = Ability.NOTE_TO_CUSTOMER
-    if needed not in abilities:
-        raise Problem(
-            409,
-            f"This cannot be done at a store of {order.platform.value}: {needed.value}.",
-            type="not-supported",
-            platform=order.platform.value,
-            command=needed.value,
-        )
+    must_be_able(order.platform.value, needed, abilities)
 
 
 def _cancel(order: Order, wanted: CancelOrder, unseen: Iterable[Asked]) -> OrderCancel:

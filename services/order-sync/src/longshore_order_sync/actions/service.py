@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from longshore import outbox
 from longshore.broker import Message
 from longshore.clock import Clock, utc_now
-from longshore.commands import command_message
+from longshore.commands import command_message, new_command_view
 from longshore.contracts import (
     Command,
     CommandLine,
@@ -124,15 +124,7 @@ class Actions:
             created_at=now,
             supersedes=supersedes,
         )
-        view = CommandView(
-            id=command.id,
-            type=payload.type,
-            order_id=order.head.id,
-            integration_id=command.integration_id,
-            status=CommandStatus.PENDING,
-            attempts=0,
-            created_at=now,
-        )
+        view = new_command_view(command, order.head.id)
         await create_action(
             conn,
             NewAction(

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from longshore import outbox
 from longshore.broker import Message
 from longshore.clock import Clock, utc_now
-from longshore.commands import command_message
+from longshore.commands import command_message, new_command_view
 from longshore.contracts import (
     Command,
     CommandOutcome,
@@ -90,15 +90,7 @@ class Fulfillments:
             reply_to=REPLY_TO,
             created_at=now,
         )
-        view = CommandView(
-            id=command.id,
-            type=command.payload.type,
-            order_id=order.head.id,
-            integration_id=command.integration_id,
-            status=CommandStatus.PENDING,
-            attempts=0,
-            created_at=now,
-        )
+        view = new_command_view(command, order.head.id)
         hub = await create_fulfillment(conn, _new_fulfillment(command, pieces, wanted, key))
         await create_command(conn, order.head.org_id, view)
         await store.mark_shipping(conn, order.head.id, order.head.org_id)

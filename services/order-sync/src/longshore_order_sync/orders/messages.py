@@ -20,6 +20,8 @@ from longshore.contracts import (
 REPLY_TO = "order-sync"
 SOURCE = f"/{REPLY_TO}"
 
+OrderEvent = OrderChanged | FulfillmentRequested | FulfillmentSettled | OrderActionRequested | OrderActionSettled
+
 
 def stream_key(integration_id: UUID, external_id: str) -> str:
     """The partition key of an order."""
@@ -28,44 +30,24 @@ def stream_key(integration_id: UUID, external_id: str) -> str:
 
 def order_changed(event: OrderChanged, row_version: int | str, at: datetime) -> Message:
     """An OrderChanged on orders.events; `row_version` names the write that it tells of."""
-    return Message(
-        ORDERS_EVENTS.name,
-        stream_key(event.integration_id, event.external_id),
-        event.to_json(),
-        cloudevent_headers(
-            type=event.event_type,
-            source=SOURCE,
-            subject=str(event.order_id),
-            id=f"{event.order_id}:{row_version}",
-            time=at,
-            org_id=event.org_id,
-            integration_id=event.integration_id,
-        ),
-    )
+    return _message(event, event.external_id, f"{event.order_id}:{row_version}", at)
 
 
 def fulfillment_event(event: FulfillmentRequested | FulfillmentSettled, order_external_id: str) -> Message:
     """A decision about a fulfilment, or its end, on orders.events."""
-    requested = isinstance(event, FulfillmentRequested)
-    return Message(
-        ORDERS_EVENTS.name,
-        stream_key(event.integration_id, order_external_id),
-        event.to_json(),
-        cloudevent_headers(
-            type=event.event_type,
-            source=SOURCE,
-            subject=str(event.order_id),
-            id=f"{event.fulfillment_id}:{'requested' if requested else 'settled'}",
-            time=event.requested_at if isinstance(event, FulfillmentRequested) else event.at,
-            org_id=event.org_id,
-            integration_id=event.integration_id,
-        ),
-    )
+    if isinstance(event, FulfillmentRequested):
+        return _message(event, order_external_id, f"{event.fulfillment_id}:requested", event.requested_at)
+    return _message(event, order_external_id, f"{event.fulfillment_id}:settled", event.at)
 
 
 def action_event(event: OrderActionRequested | OrderActionSettled, order_external_id: str) -> Message:
     """A decision about an order, or its end, on orders.events."""
-    requested = isinstance(event, OrderActionRequested)
+    if isinstance(event, OrderActionRequested):
+        return _message(event, order_external_id, f"{event.command_id}:requested", event.requested_at)
+    return _message(event, order_external_id, f"{event.command_id}:settled", event.at)
+
+
+def _message(event: OrderEvent, order_external_id: str, id: str, at: datetime) -> Message:
     return Message(
         ORDERS_EVENTS.name,
         stream_key(event.integration_id, order_external_id),
@@ -74,8 +56,8 @@ def action_event(event: OrderActionRequested | OrderActionSettled, order_externa
             type=event.event_type,
             source=SOURCE,
             subject=str(event.order_id),
-            id=f"{event.command_id}:{'requested' if requested else 'settled'}",
-            time=event.requested_at if isinstance(event, OrderActionRequested) else event.at,
+            id=id,
+            time=at,
             org_id=event.org_id,
             integration_id=event.integration_id,
         ),
