@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import html
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from longshore.contracts import Contract, Platform, UtcDatetime
 from longshore.problems import Problem
 from longshore_gateway.accounts.api import OrgConnecting
+from longshore_gateway.door.browser import SentOn, failed, page, send_on, wants_page
 from longshore_gateway.integrations.rules import IntegrationSettings
 from longshore_gateway.oauth.rules import STATE_FOR, WooCommerceKeys
-from longshore_gateway.oauth.service import Consent, SentOn
+from longshore_gateway.oauth.service import Consent
 
 router = APIRouter(tags=["connecting"])
 
@@ -63,7 +63,7 @@ async def start_shopify(
     try:
         return _send_on(request, await _consent(request).start(Platform.SHOPIFY, token, shop))
     except Problem as problem:
-        return _failed(request, problem)
+        return failed(request, problem)
 
 
 @router.get("/oauth/shopify/callback", response_class=Response)
@@ -73,7 +73,7 @@ async def end_shopify(request: Request) -> Response:
     try:
         done = await _consent(request).end_shopify(pairs, request.cookies)
     except Problem as problem:
-        return _failed(request, problem)
+        return failed(request, problem)
     if isinstance(done, SentOn):
         return _send_on(request, done)
     return _answer(request, 200, "Connected", f"{done.name} is connected.", {"integration_id": str(done.id)})
@@ -85,7 +85,7 @@ async def start_woocommerce(request: Request, token: Token = "") -> Response:
     try:
         return _send_on(request, await _consent(request).start(Platform.WOOCOMMERCE, token))
     except Problem as problem:
-        return _failed(request, problem)
+        return failed(request, problem)
 
 
 @router.post("/oauth/woocommerce/callback", response_model=None)
@@ -110,7 +110,7 @@ async def end_woocommerce(
             detail = "The store has not sent its keys. Can it reach this hub's address, by https?"
             raise Problem(502, detail, type="no-keys")
     except Problem as problem:
-        return _failed(request, problem)
+        return failed(request, problem)
     return _answer(request, 200, "Connected", "The store is connected.", {"integration_id": str(integration_id)})
 
 
@@ -120,40 +120,10 @@ def _consent(request: Request) -> Consent:
 
 
 def _send_on(request: Request, to: SentOn) -> Response:
-    response = RedirectResponse(to.url, 302, headers={"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
-    # Lax: it must come with the merchant's own return from the store.
-    response.set_cookie(
-        to.cookie,
-        to.secret,
-        max_age=int(STATE_FOR.total_seconds()),
-        path="/oauth",
-        secure=request.app.state.public_url.startswith("https://"),
-        httponly=True,
-        samesite="lax",
-    )
-    return response
-
-
-def _failed(request: Request, problem: Problem) -> Response:
-    if "text/html" not in request.headers.get("accept", ""):
-        return problem.response()
-    return _page(problem.status, problem.title, problem.detail)
+    return send_on(request, to, lives=STATE_FOR, path="/oauth")
 
 
 def _answer(request: Request, status: int, title: str, text: str, body: dict[str, Any]) -> Response:
-    if "text/html" not in request.headers.get("accept", ""):
+    if not wants_page(request):
         return JSONResponse(body, status, headers={"Cache-Control": "no-store"})
-    return _page(status, title, text + " You can close this window.")
-
-
-def _page(status: int, title: str, text: str) -> Response:
-    return HTMLResponse(
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{html.escape(title)} - Longshore</title>"
-        f"<h1>{html.escape(title)}</h1><p>{html.escape(text)}</p></html>",
-        status,
-        headers={
-            "Cache-Control": "no-store",
-            "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-            "Referrer-Policy": "no-referrer",
-        },
-    )
+    return page(status, title, text + " You can close this window.")

@@ -21,6 +21,7 @@ from longshore.platforms.protocols import StoreError, StoreUnavailable
 from longshore.platforms.token_endpoint import GrantRefused, TokenEndpoint
 from longshore.problems import Problem
 from longshore.vault import GRANTED, AlreadyConnected, IntegrationRow, InvalidKey, Sealer, TokenPair, TokenStore, Vault
+from longshore_gateway.door.browser import SentOn
 from longshore_gateway.integrations.rules import IntegrationCreate, IntegrationSettings, read_store
 from longshore_gateway.models import SCHEMA
 from longshore_gateway.oauth import rules, store
@@ -45,15 +46,6 @@ class ShopifyApp:
     def base(self, shop: str) -> str:
         """Where a shop's admin is."""
         return f"{self.admin_origin.rstrip('/')}/{shop}" if self.admin_origin else f"https://{shop}"
-
-
-@dataclass(frozen=True, slots=True)
-class SentOn:
-    """Where the browser goes, and what it is to prove itself with when it comes back."""
-
-    url: str
-    cookie: str
-    secret: str
 
 
 class Consent:

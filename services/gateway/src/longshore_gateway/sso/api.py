@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import html
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from longshore.contracts import Contract
 from longshore.problems import Problem
+from longshore_gateway.door.browser import failed, page, send_on, wants_page
 from longshore_gateway.people.api import COOKIE_PATH, TokenAnswer, set_session, token_answer
 from longshore_gateway.sso.rules import FLOW_FOR, RETURN_TO
-from longshore_gateway.sso.service import SentOn, SingleSignOn
+from longshore_gateway.sso.service import SingleSignOn
 
 router = APIRouter(prefix=COOKIE_PATH, tags=["people"])
 
@@ -52,9 +52,9 @@ async def list_login_methods(request: Request) -> LoginMethods:
 async def start_sso(request: Request, return_to: ReturnTo = None) -> Response:
     """Begin a login at the provider: a browser is sent there."""
     try:
-        return _send_on(request, await _sso(request).start(return_to))
+        return send_on(request, await _sso(request).start(return_to), lives=FLOW_FOR, path=f"{COOKIE_PATH}/oidc")
     except Problem as problem:
-        return _failed(request, problem)
+        return failed(request, problem)
 
 
 @router.get(
@@ -74,12 +74,12 @@ async def end_sso(
     try:
         login, return_to = await _sso(request).end({k: v for k, v in given.items() if v is not None}, request.cookies)
     except Problem as problem:
-        return _failed(request, problem)
+        return failed(request, problem)
     response: Response
     if return_to is not None:
         response = RedirectResponse(return_to, 303, headers={"Referrer-Policy": "no-referrer"})
-    elif _wants_page(request):
-        response = _page(200, "Logged in", f"You are logged in as {login.user.email}. You can close this window.")
+    elif wants_page(request):
+        response = page(200, "Logged in", f"You are logged in as {login.user.email}. You can close this window.")
     else:
         response = JSONResponse(token_answer(login).model_dump(mode="json"))
     set_session(request, response, login)
@@ -89,34 +89,3 @@ async def end_sso(
 def _sso(request: Request) -> SingleSignOn:
     sso: SingleSignOn = request.app.state.sso
     return sso
-
-
-def _send_on(request: Request, to: SentOn) -> Response:
-    response = RedirectResponse(to.url, 302, headers={"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
-    # Lax: it must come with the person's own return from the provider.
-    response.set_cookie(
-        to.cookie,
-        to.secret,
-        max_age=int(FLOW_FOR.total_seconds()),
-        path=f"{COOKIE_PATH}/oidc",
-        secure=request.app.state.public_url.startswith("https://"),
-        httponly=True,
-        samesite="lax",
-    )
-    return response
-
-
-def _wants_page(request: Request) -> bool:
-    return "text/html" in request.headers.get("accept", "")
-
-
-def _failed(request: Request, problem: Problem) -> Response:
-    return _page(problem.status, problem.title, problem.detail) if _wants_page(request) else problem.response()
-
-
-def _page(status: int, title: str, text: str) -> Response:
-    return HTMLResponse(
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{html.escape(title)} - Longshore</title>"
-        f"<h1>{html.escape(title)}</h1><p>{html.escape(text)}</p></html>",
-        status,
-    )

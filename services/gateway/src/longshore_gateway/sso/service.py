@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
@@ -15,6 +14,7 @@ from longshore.problems import Problem
 from longshore_gateway.accounts.rules import Role, digest_of
 from longshore_gateway.accounts.service import Accounts
 from longshore_gateway.audit import trail
+from longshore_gateway.door.browser import SentOn
 from longshore_gateway.oauth.rules import make_secret
 from longshore_gateway.people import store as people
 from longshore_gateway.people.logins import Login, Logins
@@ -26,15 +26,6 @@ from longshore_gateway.sso.rules import FLOW_FOR, Identity, Policy
 log = structlog.get_logger(__name__)
 
 ACTOR = "sso"
-
-
-@dataclass(frozen=True, slots=True)
-class SentOn:
-    """Where the browser goes, and what it is to prove itself with when it comes back."""
-
-    url: str
-    cookie: str
-    secret: str
 
 
 class SingleSignOn:
