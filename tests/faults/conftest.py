@@ -47,6 +47,9 @@ INJECTIONS = "injections.json"
 PATIENCE_S = 900.0 if os.environ.get("LONGSHORE_FAULTS") == "long" else 120.0
 """How long to wait for what has to happen: the machine may be busy with other things."""
 
+LOAD = float(os.environ.get("LONGSHORE_FAULTS_LOAD") or 1)
+"""How much of the long form's highest loads (deliveries per second) this machine gets: 0.2 where it has other work."""
+
 
 @dataclass(frozen=True)
 class Ended:

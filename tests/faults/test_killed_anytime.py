@@ -18,6 +18,7 @@ import pytest
 from longshore_devkit.loadgen import run_load
 from longshore_devkit.testing import eventually
 
+from .conftest import LOAD
 from .rawlog import digest_of, raw_deliveries
 from .shipping import (
     PIECES,
@@ -48,7 +49,7 @@ class Size:
     patience_s: float
 
 
-LONG = Size(rounds=20, orders=50_000, rate=110, parcels=200, patience_s=1_800)
+LONG = Size(rounds=20, orders=50_000, rate=110 * LOAD, parcels=200, patience_s=1_800)
 
 
 class TestKilledAnytime:
