@@ -20,6 +20,7 @@ from cryptography.fernet import Fernet
 from longshore_client import Longshore
 from longshore_devkit.background import LoopThread
 from longshore_devkit.forking import ForkServer
+from longshore_devkit.oidc import SimulatedProvider
 from longshore_devkit.running import RunningInfra, RunningStack
 from longshore_devkit.stores.woo import SimulatedWoo, WooConfig
 from longshore_devkit.testing import MakeDatabase, eventually, running_stack, unique_prefix
@@ -29,6 +30,9 @@ from .secrets import (
     BUYER_PHONE,
     FUZZ_KEY,
     KEY,
+    OAUTH_ACCESS_TOKEN,
+    OAUTH_REFRESH_TOKEN,
+    OIDC_SECRET,
     OTHER_KEY,
     SHOPIFY_APP_SECRET,
     STORE_KEY,
@@ -39,6 +43,8 @@ from .secrets import (
 T = TypeVar("T")
 
 SKU = "DOOR-0001"
+# Gives tokens, and then takes none of them.
+FICKLE_SHOP = "fickle-door.myshopify.com"
 
 
 def until(check: Callable[[], T], timeout: float = 30) -> T:
@@ -58,6 +64,7 @@ class World:
     hub: Longshore
     other: Longshore
     store: SimulatedWoo
+    provider: SimulatedProvider
     integration_id: str
     order_id: str
     fulfillable_id: str
@@ -102,10 +109,22 @@ class _Echo(BaseHTTPRequestHandler):
     def _fail(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode(errors="replace")
         told = f"{self.command} {self.path} {dict(self.headers)} {body}"
-        # 400: no connector tries again, and each says what the store has said.
-        answer = {"code": "woocommerce_rest_echo", "message": told, "data": {"status": 400}, "errors": told}
+        if not self.path.startswith(f"/{FICKLE_SHOP}/"):
+            # 400: no connector tries again, and each says what the store has said.
+            answer = {"code": "woocommerce_rest_echo", "message": told, "data": {"status": 400}, "errors": told}
+            self._answer(400, answer)
+        elif not self.path.endswith("/admin/oauth/access_token"):
+            # The token is to be refreshed.
+            self._answer(401, {"errors": told})
+        elif "grant_type=refresh_token" in body:
+            self._answer(400, {"error": "invalid_grant", "error_description": told})
+        else:
+            pair = {"access_token": OAUTH_ACCESS_TOKEN, "refresh_token": OAUTH_REFRESH_TOKEN}
+            self._answer(200, pair | {"expires_in": 3600, "scope": "read_orders", "said": told})
+
+    def _answer(self, status: int, answer: dict[str, Any]) -> None:
         content = json.dumps(answer).encode()
-        self.send_response(400)
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -118,6 +137,18 @@ class _Echo(BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="package")
+def provider() -> Iterator[SimulatedProvider]:
+    """Where people log in; it knows the hub's address once that is there."""
+    with LoopThread() as loop:
+        provider = SimulatedProvider("", client_id="door", client_secret=OIDC_SECRET)
+        loop.call(provider.__aenter__())
+        try:
+            yield provider
+        finally:
+            loop.call(provider.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="package")
 def stack(
     infra: RunningInfra,
     forks: ForkServer,
@@ -125,6 +156,7 @@ def stack(
     door_topic_prefix: str,
     encryption_key: str,
     echo: str,
+    provider: SimulatedProvider,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RunningStack]:
     """One stack for all modules of this folder."""
@@ -135,12 +167,16 @@ def stack(
         "LONGSHORE_SHOPIFY_CLIENT_SECRETS": SHOPIFY_APP_SECRET,
         "LONGSHORE_SHOPIFY_ADMIN_ORIGIN": echo,
         "LONGSHORE_ENCRYPTION_KEYS": encryption_key,
+        "LONGSHORE_OIDC_ISSUER": provider.issuer,
+        "LONGSHORE_OIDC_CLIENT_ID": "door",
+        "LONGSHORE_OIDC_CLIENT_SECRET": OIDC_SECRET,
         # These tests ask more in a minute than anybody may; services/gateway tests the limit.
         "LONGSHORE_RATE_LIMIT_PER_S": "0",
         # What is said at this level only must hold no secret either.
         "LONGSHORE_LOG_LEVEL": "debug",
     }
     with running_stack(infra, forks, door_database_url, environ, tmp_path_factory.mktemp("door")) as stack:
+        provider.redirect_uri = f"{stack.url}/api/v1/auth/oidc/callback"
         yield stack
 
 
@@ -164,6 +200,7 @@ def world(
     stack: RunningStack,
     store: SimulatedWoo,
     echo: str,
+    provider: SimulatedProvider,
     encryption_key: str,
     door_database_url: str,
     door_topic_prefix: str,
@@ -178,6 +215,7 @@ def world(
             hub=hub,
             other=other,
             store=store,
+            provider=provider,
             document=httpx.get(f"{stack.url}/openapi.json").json(),
             **_furnish(store, hub),
         )

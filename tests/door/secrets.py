@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from urllib.parse import quote, quote_plus
 
 KEY = "plantedFirstOrganisationsKey-x7Qz-x7Qz"
 OTHER_KEY = "plantedSecondOrganisationsKey-x7Qz-x7Qz"
@@ -18,6 +19,10 @@ WEBHOOK_SECRET = "plantedWebhookSecret-x7Qz-x7Qz"
 SHOPIFY_APP_SECRET = "plantedAppSecret-x7Qz-x7Qz"
 SHOPIFY_TOKEN = "plantedAccessToken-x7Qz-x7Qz"
 SHOPIFY_API_SECRET = "plantedApiSecret-x7Qz-x7Qz"
+OAUTH_CODE = "plantedOauthCode-x7Qz-x7Qz"
+OAUTH_ACCESS_TOKEN = "plantedOauthAccessToken-x7Qz-x7Qz"
+OAUTH_REFRESH_TOKEN = "plantedOauthRefreshToken-x7Qz-x7Qz"
+OIDC_SECRET = "planted+OidcClientSecret/x7Qz=x7Qz"
 PASSWORD = "planted Password of a person x7Qz-x7Qz"
 BUYER_EMAIL = "planted.buyer.x7qz@example.com"
 BUYER_PHONE = "+4930555017077"
@@ -32,13 +37,19 @@ PLANTED = (
     SHOPIFY_APP_SECRET,
     SHOPIFY_TOKEN,
     SHOPIFY_API_SECRET,
+    OAUTH_CODE,
+    OAUTH_ACCESS_TOKEN,
+    OAUTH_REFRESH_TOKEN,
+    OIDC_SECRET,
 )
 
 
-def spellings(secret: str) -> Iterable[bytes]:
-    """As it is, in hex, and in base64 wherever in the encoded text it begins."""
-    raw = secret.encode()
+def spellings(secret: str | bytes) -> Iterable[bytes]:
+    """As it is, as in an address, in hex, and in base64 wherever in the encoded text it begins."""
+    raw = secret if isinstance(secret, bytes) else secret.encode()
     yield raw
+    yield quote(raw, safe="").encode()
+    yield quote_plus(raw).encode()
     yield raw.hex().encode()
     yield raw.hex().upper().encode()
     for before in range(3):

@@ -31,10 +31,10 @@ PROVEN = {
     "POST /api/v1/auth/login": "a password",
     "POST /api/v1/auth/refresh": "the cookie of a session",
     "POST /api/v1/auth/accept": "an invitation",
-    "GET /api/v1/auth/oidc/start": "the provider's proof, where there is a provider",
     "GET /api/v1/auth/oidc/callback": "the provider's proof, and a state of the same browser",
 }
 PUBLIC = {
+    "GET /api/v1/auth/oidc/start": "sends one to the provider, who asks who one is",
     "GET /api/v1/auth/methods": "says how one logs in, nothing of anybody",
     "POST /api/v1/auth/logout": "ends the session of its cookie, or none",
     "GET /livez": "says nothing",

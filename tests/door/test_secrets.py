@@ -7,26 +7,36 @@ belongs into orders and what is made of them, and into the bodies of dead letter
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
 import pytest
 
 from longshore.internal import internal_token
 from longshore_client import ApiError
+from longshore_devkit.oidc import Person
 from longshore_devkit.stores.woo.payloads import make_order_webhook
+from longshore_gateway.people.tokens import _derive
 
 from . import places
-from .conftest import World, deliver, until
+from .conftest import FICKLE_SHOP, World, deliver, until
 from .secrets import (
     BUYER_EMAIL,
     BUYER_PHONE,
     KEY,
+    OAUTH_CODE,
+    OIDC_SECRET,
     PASSWORD,
     PLANTED,
     SHOPIFY_API_SECRET,
+    SHOPIFY_APP_SECRET,
     SHOPIFY_TOKEN,
     STORE_KEY,
     STORE_SECRET,
@@ -41,16 +51,21 @@ pytestmark = pytest.mark.e2e
 class Planted:
     """What was planted beside the fixed secrets, and what the hub answered meanwhile."""
 
-    secrets: list[str] = field(default_factory=list)
+    secrets: list[str | bytes] = field(default_factory=list)
     said: dict[str, bytes] = field(default_factory=dict)
 
 
 @pytest.fixture(scope="module")
 def planted(world: World) -> Planted:
     """Everything that a secret goes through: connecting, failing, shipping, wrong input, keys, links."""
-    planted = Planted([*PLANTED, world.encryption_key, internal_token([world.encryption_key])])
+    key = world.encryption_key
+    # What signs access tokens is made of it, and so is what services trust each other by.
+    signing = _derive(key).as_dict(private=True)["k"]
+    planted = Planted([*PLANTED, key, internal_token([key]), base64.urlsafe_b64decode(f"{signing}=")])
     _stores_that_repeat_all(world, planted)
+    _consent(world, planted)
     _people(world, planted)
+    _single_sign_on(world, planted)
     _wrong_input(world, planted)
     made = world.hub.api_keys.create("planted", ["read"], idempotency_key="planted-key")
     planted.secrets.append(made.key)
@@ -84,6 +99,79 @@ def _stores_that_repeat_all(world: World, planted: Planted) -> None:
         world.hub.integrations.delete(integration.id)
 
 
+def _consent(world: World, planted: Planted) -> None:
+    """Stores that are connected in a browser: what proves the browser, the code, the tokens, the keys."""
+    with world.http(KEY) as client:
+        start, state = _begin_consent(client, planted, {"platform": "shopify", "store_url": FICKLE_SHOP})
+        query = {"code": OAUTH_CODE, "shop": FICKLE_SHOP, "state": state, "timestamp": str(int(time.time()))}
+        message = urlencode(sorted(query.items())).encode()
+        signed = query | {"hmac": hmac.new(SHOPIFY_APP_SECRET.encode(), message, hashlib.sha256).hexdigest()}
+        done = client.get("/oauth/shopify/callback", params=signed)
+        assert done.status_code == 200, done.text
+        shop = done.json()["integration_id"]
+        # Its token is refused, and the one that refreshes it: its merchant is asked once more.
+        until(lambda: world.hub.integrations.get(shop).status == "needs_reauth")
+        again = client.get("/oauth/shopify/callback", params=signed)
+        assert again.status_code == 409
+        planted.said |= {"consent to a shop": start + done.content, "the same again": again.content}
+        # The same server is another store under its other name.
+        address = world.echo.replace("127.0.0.1", "localhost")
+        start, state = _begin_consent(client, planted, {"platform": "woocommerce", "store_url": address})
+        keys = {"user_id": state, "consumer_key": STORE_KEY, "consumer_secret": STORE_SECRET}
+        done = client.post("/oauth/woocommerce/callback", json=keys)
+        assert done.status_code == 200, done.text
+        again = client.post("/oauth/woocommerce/callback", json=keys)
+        assert again.status_code == 409
+        planted.said |= {"keys from a store": start + done.content, "the same keys again": again.content}
+        woo = done.json()["integration_id"]
+    until(lambda: world.hub.integrations.get(woo).status == "error")
+    for id in (shop, woo):
+        planted.said[f"test of {id}"] = world.hub.integrations.test(id).to_json()
+        world.hub.integrations.delete(id)
+
+
+def _begin_consent(client: httpx.Client, planted: Planted, body: dict[str, Any]) -> tuple[bytes, str]:
+    """Follow a link: what the hub answered, and the flow's state. The cookie stays with the client."""
+    url = client.post("/api/v1/integrations/connect-links", json=body).json()["url"]
+    started = client.get(url)
+    assert started.status_code == 302, started.text
+    asked = dict(parse_qsl(urlsplit(started.headers["location"]).query))
+    state = asked.get("state") or asked["user_id"]
+    planted.secrets += [dict(parse_qsl(urlsplit(url).query))["token"], state, *started.cookies.values()]
+    return started.content, state
+
+
+def _single_sign_on(world: World, planted: Planted) -> None:
+    """A login at the provider, and one that it refuses."""
+    email = "planted.sso@door.example"
+    world.hub.users.create(email, "viewer")
+    world.provider.person = Person("subject-of-planted", {"email": email, "email_verified": True})
+    with world.http() as client:
+        callback = _to_sso_callback(client, planted)
+        done = client.get(callback)
+        assert done.status_code == 200, done.text
+        planted.secrets += [done.json()["access_token"], done.cookies["longshore_refresh"]]
+        planted.said["the same login again"] = client.get(callback).content
+        callback = _to_sso_callback(client, planted)
+        world.provider.client_secret = "changed there"
+        try:
+            refused = client.get(callback)
+        finally:
+            world.provider.client_secret = OIDC_SECRET
+        assert refused.status_code == 502, refused.text
+        planted.said["a login that the provider refuses"] = refused.content
+
+
+def _to_sso_callback(client: httpx.Client, planted: Planted) -> str:
+    """Through the provider's page, up to the callback."""
+    started = client.get("/api/v1/auth/oidc/start")
+    assert started.status_code == 302, started.text
+    back: str = httpx.get(started.headers["location"]).headers["location"]
+    query = dict(parse_qsl(urlsplit(back).query))
+    planted.secrets += [query["state"], query["code"], *started.cookies.values()]
+    return back
+
+
 def _people(world: World, planted: Planted) -> None:
     """Passwords, invitations, and the tokens of a login."""
     world.hub.users.create("planted@door.example", "owner", password=PASSWORD)
@@ -104,7 +192,10 @@ def _people(world: World, planted: Planted) -> None:
         planted.said["orders with a token"] = client.get("/api/v1/orders", headers=bearer).content
         # Used a second time, a refresh token ends its session.
         for _ in range(2):
-            client.post("/api/v1/auth/refresh", headers={"Cookie": f"longshore_refresh={refresh}"})
+            answer = client.post("/api/v1/auth/refresh", headers={"Cookie": f"longshore_refresh={refresh}"})
+            planted.secrets += [*answer.cookies.values()]
+        assert answer.status_code in {401, 409}, answer.text
+        planted.said["a refresh token of before"] = answer.content
 
 
 def _wrong_input(world: World, planted: Planted) -> None:
@@ -159,7 +250,7 @@ def _links(world: World, planted: Planted) -> None:
     planted.said["a followed link"] = answer.content
 
 
-def found_in(where: Mapping[str, bytes], secrets: Iterable[str]) -> list[str]:
+def found_in(where: Mapping[str, bytes], secrets: Iterable[str | bytes]) -> list[str]:
     """Where a secret stands. It is not named itself: this goes into a log."""
     return [
         f"{name} holds secret number {number}"

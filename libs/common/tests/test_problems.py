@@ -35,8 +35,11 @@ class Store(BaseModel):
 def app_with_errors() -> FastAPI:
     app = FastAPI()
     letters = APIRouter(prefix="/letters")
+
+    async def one(id: int) -> None: ...
+
     for method, path in (("POST", ""), ("GET", ""), ("GET", "/{id}"), ("PATCH", "/{id}"), ("POST", "/replay")):
-        letters.add_api_route(path, lambda: None, methods=[method])
+        letters.add_api_route(path, one if "{" in path else lambda: None, methods=[method])
     install_problem_handlers(app, [letters])
     app.include_router(letters)
 
@@ -212,3 +215,9 @@ async def test_a_path_says_which_methods_it_takes(client: httpx.AsyncClient, pat
     answer = await client.options(path)
     assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
     assert answer.headers["content-type"] == MEDIA_TYPE
+
+
+async def test_a_method_that_a_path_does_not_take_is_no_invalid_input(client: httpx.AsyncClient) -> None:
+    answer = await client.patch("/letters/replay")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    problem(await client.patch("/letters/seven"), 422)

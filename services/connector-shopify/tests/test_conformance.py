@@ -18,7 +18,7 @@ from longshore.platforms.token_endpoint import read_answer
 from longshore.runtime import Service
 from longshore.vault import TokenPair, Vault
 from longshore_connector_shopify.app import connector
-from longshore_connector_shopify.client.permissions import ASKED
+from longshore_connector_shopify.permissions import ASKED
 from longshore_connector_shopify.settings import Settings
 from longshore_devkit.conformance.door import Taken, nothing_else
 from longshore_devkit.conformance.store import Ability, Knob, Placed, Store, Stores

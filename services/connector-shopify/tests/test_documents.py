@@ -22,9 +22,9 @@ from graphql import (
 
 from longshore_connector_shopify.client.admin_api import _RANKS
 from longshore_connector_shopify.client.bulk_entities import SHAPES
-from longshore_connector_shopify.client.permissions import ASKED, REQUIRED, missing, with_implied
 from longshore_connector_shopify.client.topics import FOLLOWED, NEEDS, enum_of
 from longshore_connector_shopify.documents import bulk_document, document, names
+from longshore_connector_shopify.permissions import ASKED, REQUIRED, missing, with_implied
 from longshore_connector_shopify.translate.translator import CHECK_TOPICS, LEVEL_TOPICS, PART_TOPICS, SNAPSHOT_TOPICS
 from longshore_devkit.stores.shopify.cost import MAX_QUERY_COST, QueryCost
 from longshore_devkit.stores.shopify.engine import Engine

@@ -64,7 +64,7 @@ class PlatformState(StrEnum):
 
 class PlatformInfo(Contract):
     """A platform. `credentials` is the JSON Schema of what connecting one of its stores takes; `commands` is what its
-    stores can be asked."""
+    stores can be asked, `scopes` what its owner is asked to grant."""
 
     platform: str
     name: str
@@ -74,6 +74,7 @@ class PlatformInfo(Contract):
     store_url: str | None = None
     setup_steps: list[str] = []
     commands: list[str] = []
+    scopes: list[str] = []
 
 
 class Platforms(Contract):

@@ -120,8 +120,12 @@ def install_problem_handlers(app: FastAPI, routers: Sequence[APIRouter] = ()) ->
             headers = {**(headers or {}), "Allow": ", ".join(allowed)}
         return Problem(error.status_code, str(error.detail), headers=headers).response()
 
-    async def on_invalid(_: Request, error: Exception) -> JSONResponse:
+    async def on_invalid(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)  # noqa: S101
+        allowed = methods_of(routes, request.scope)
+        if allowed and request.method not in allowed:
+            # `GET /letters/replay` came to `/letters/{id}`, of which it is none.
+            return await on_http(request, HTTPException(405))
         # The input itself is left out: it may hold a secret.
         errors = [
             {"pointer": "/" + "/".join(str(part) for part in each["loc"]), "detail": each["msg"]}

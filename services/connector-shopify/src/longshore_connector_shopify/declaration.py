@@ -9,6 +9,7 @@ from pydantic import Field
 
 from longshore.platforms.addresses import WRONG, BadStoreUrl
 from longshore.platforms.declaration import Ability, Availability, Capability, Credentials, Declaration, StoreAddress
+from longshore_connector_shopify.permissions import ASKED
 
 SHOP_DOMAIN = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]*\.myshopify\.com")
 
@@ -52,7 +53,7 @@ PLATFORM = Declaration(
     capabilities=tuple(Capability),
     setup_steps=(
         "In the Shopify admin open Settings > Apps and sales channels > Develop apps, and create an app.",
-        "Under Configuration give its Admin API the scopes of the guide (docs/guides/shopify.md).",
+        "Under Configuration give its Admin API the scopes that are listed here; docs/guides/shopify.md says what for.",
         "Install the app, and copy the Admin API access token (shown once) and the API secret key.",
         "Give us the shop's own domain (my-shop.myshopify.com), the token and the secret.",
         "We compare the scopes, register the webhooks and read the catalogue; the store is then active.",
@@ -64,4 +65,5 @@ PLATFORM = Declaration(
     webhook_path="/webhooks/shopify",
     # A note at Shopify never reaches the buyer, and an order has no status of its own to set.
     commands=frozenset(Ability) - {Ability.NOTE_TO_CUSTOMER, Ability.SET_ORDER_STATUS},
+    scopes=ASKED,
 )

@@ -13,7 +13,7 @@ from longshore.contracts import OrderSnapshot
 from longshore.platforms.protocols import FetchRequest, StoreUnavailable, SyncPage, SyncRequest
 from longshore_connector_shopify.client import bulk
 from longshore_connector_shopify.client.bulk import Place, place_of
-from longshore_connector_shopify.client.permissions import ASKED
+from longshore_connector_shopify.permissions import ASKED
 from longshore_connector_shopify.translate import ShopifyTranslator
 from longshore_devkit.stores.shopify.bulk import BulkOperations
 from longshore_devkit.stores.shopify.shop import ShopError

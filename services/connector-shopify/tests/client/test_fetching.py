@@ -9,7 +9,7 @@ import pytest
 
 from longshore.contracts import CustomerSnapshot, OrderSnapshot
 from longshore.platforms.protocols import FetchRequest, StoreRefused
-from longshore_connector_shopify.client.permissions import ALL_ORDERS, ASKED, REQUIRED
+from longshore_connector_shopify.permissions import ALL_ORDERS, ASKED, REQUIRED
 from longshore_connector_shopify.translate import ShopifyTranslator
 from longshore_devkit.stores.shopify import rest_orders
 

@@ -12,7 +12,7 @@ from longshore.contracts import OrderCancel, OrderMarkPaid, OrderNote, OrderTags
 from longshore.platforms.protocols import StoreRefused, StoreUnauthorized, StoreUnavailable
 from longshore_connector_shopify.client.admin_api import AdminApi
 from longshore_connector_shopify.client.ordering import OrderChanger, Turns
-from longshore_connector_shopify.client.permissions import REQUIRED
+from longshore_connector_shopify.permissions import REQUIRED
 
 SKUS = [("LS-0001", 3), ("LS-0002", 1)]
 

@@ -10,7 +10,7 @@ import pytest
 from longshore.contracts import OrderRefund, RefundPieces
 from longshore.money import Money
 from longshore.platforms.protocols import StoreRefused, StoreUnauthorized, StoreUnavailable
-from longshore_connector_shopify.client.permissions import REQUIRED
+from longshore_connector_shopify.permissions import REQUIRED
 from longshore_devkit.stores.shopify.pricing import financial_status, totals
 
 SKUS = [("LS-0001", 3), ("LS-0002", 1)]

@@ -10,7 +10,7 @@ import pytest
 from longshore.contracts import PriceSet, ProductPublish, ProductUnpublish
 from longshore.money import Money
 from longshore.platforms.protocols import StoreRefused, StoreUnauthorized, StoreUnavailable
-from longshore_connector_shopify.client.permissions import REQUIRED
+from longshore_connector_shopify.permissions import REQUIRED
 
 
 def product_of(store: Any) -> Any:

@@ -8,8 +8,8 @@ import pytest
 
 from longshore.platforms.protocols import StoreRefused, StoreUnauthorized
 from longshore_connector_shopify.client.admin_api import gid, shop_domain
-from longshore_connector_shopify.client.permissions import ASKED, OPTIONAL, REQUIRED
 from longshore_connector_shopify.client.topics import FOLLOWED
+from longshore_connector_shopify.permissions import ASKED, OPTIONAL, REQUIRED
 
 CALLBACK = "http://127.0.0.1:9/webhooks/shopify"
 

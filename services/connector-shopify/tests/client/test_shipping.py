@@ -14,8 +14,8 @@ import pytest
 from longshore.contracts import CommandLine
 from longshore.ids import uuid7
 from longshore.platforms.protocols import StoreRefused, StoreUnauthorized, StoreUnavailable
-from longshore_connector_shopify.client.permissions import ASKED
 from longshore_connector_shopify.client.shipping import asked_when
+from longshore_connector_shopify.permissions import ASKED
 
 SKUS = [("LS-0001", 3), ("LS-0002", 1)]
 

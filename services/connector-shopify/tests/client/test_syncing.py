@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from longshore.platforms.protocols import FetchRequest, StoreUnauthorized, SyncPage, SyncRequest
-from longshore_connector_shopify.client.permissions import ASKED
 from longshore_connector_shopify.client.syncing import search
+from longshore_connector_shopify.permissions import ASKED
 from longshore_connector_shopify.translate import ShopifyTranslator
 
 

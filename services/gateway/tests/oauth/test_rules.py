@@ -11,9 +11,8 @@ import pytest
 
 from longshore.contracts import Platform
 from longshore.problems import Problem
-from longshore_connector_shopify.client.permissions import ASKED
 from longshore_gateway.oauth import rules
-from longshore_gateway.oauth.rules import CALLBACK_WINDOW, SHOPIFY_SCOPES, read_shopify_callback
+from longshore_gateway.oauth.rules import CALLBACK_WINDOW, read_shopify_callback
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 SECRETS = ("shpss_new", "shpss_old")
@@ -108,20 +107,16 @@ def test_a_merchant_who_declines() -> None:
     assert refused.value.type == "/problems/declined"
 
 
-def test_we_ask_for_what_the_connector_needs() -> None:
-    assert SHOPIFY_SCOPES == ASKED
-
-
 def test_where_a_merchant_is_asked() -> None:
-    url = urlsplit(
-        rules.shopify_authorize_url("https://a.myshopify.com", "id", "https://hub/oauth/shopify/callback", "s")
-    )
+    redirect = "https://hub/oauth/shopify/callback"
+    scopes = ("read_orders", "write_inventory")
+    url = urlsplit(rules.shopify_authorize_url("https://a.myshopify.com", "id", scopes, redirect, "s"))
     query = dict(parse_qsl(url.query))
     assert (url.netloc, url.path) == ("a.myshopify.com", "/admin/oauth/authorize")
     assert query == {
         "client_id": "id",
-        "scope": ",".join(ASKED),
-        "redirect_uri": "https://hub/oauth/shopify/callback",
+        "scope": "read_orders,write_inventory",
+        "redirect_uri": redirect,
         "state": "s",
     }
 

@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from longshore.ids import IntegrationId
 from longshore.vault import Sealer, TokenPair, TokenStore
+from longshore_connector_shopify.permissions import ASKED
 from longshore_devkit.stores.shopify.grants import Grants
 from longshore_devkit.stores.shopify.server import SimulatedShopify
 from longshore_devkit.stores.shopify.shop import ShopConfig
@@ -112,7 +113,7 @@ class TestConnect:
         assert browser.grants().accepts(pair.access_token)
         left = pair.expires_at - datetime.now(UTC)
         assert timedelta(minutes=55) < left <= timedelta(hours=1)
-        assert "write_inventory" in pair.scopes
+        assert set(pair.scopes) == set(ASKED)
         # Deliveries of the public app are signed with its secret, the newest or an older one.
         assert "credentials" not in created
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import jsonschema
+
+from longshore_connector_shopify.permissions import ASKED
 
 
 async def test_all_platforms_declare_themselves(gateway: Any) -> None:
@@ -43,6 +46,16 @@ async def test_credentials_that_fit_the_schema_connect_a_store(gateway: Any) -> 
             },
         )
         assert answer.status_code == 201, answer.text
+
+
+async def test_what_a_merchant_is_asked_for_is_what_the_connector_needs(gateway: Any) -> None:
+    items = (await gateway.client.get("/api/v1/platforms")).json()["items"]
+    asked = {each["platform"]: tuple(each["scopes"]) for each in items if each["scopes"]}
+    assert asked == {"shopify": ASKED}
+    # People read them here.
+    for page in ("docs/guides/shopify.md", "docs/quickstart.md"):
+        text = (Path(__file__).parents[4] / page).read_text()
+        assert [scope for scope in ASKED if f"`{scope}`" not in text] == [], page
 
 
 async def test_what_is_coming_cannot_be_connected(gateway: Any) -> None:

@@ -1,7 +1,7 @@
 """How a platform declares itself: what it is called, what it can, what a person has to do and give to connect it.
 
 Each connector's package has a module `declaration` with a `PLATFORM`; the gateway finds them (`find_platforms`), so a
-new platform is its own folder. A declaration imports nothing of its connector.
+new platform is its own folder. A declaration imports of its connector what it declares, and no client.
 """
 
 from __future__ import annotations
@@ -94,7 +94,8 @@ class Declaration:
 
     `service`: the connector that talks to its stores; None where there is no store to talk to. `store_url`: an example
     of an address, None where none is needed. `webhook_path`: where stores deliver, with `{id}` for the integration's.
-    `commands`: what can be asked of its stores; anything else is refused before there is a command.
+    `commands`: what can be asked of its stores; anything else is refused before there is a command. `scopes`: the
+    permissions that its owner is asked for, by the platform's names; none where a key has all.
     """
 
     id: str
@@ -108,6 +109,7 @@ class Declaration:
     read_store: ReadStore | None = None
     webhook_path: str | None = None
     commands: frozenset[Ability] = frozenset({Ability.FULFIL})
+    scopes: tuple[str, ...] = ()
 
     @property
     def available(self) -> bool:

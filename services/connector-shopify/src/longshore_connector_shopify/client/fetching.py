@@ -8,8 +8,8 @@ from typing import Any
 from longshore.platforms.protocols import FetchedEntity, FetchRequest, StoreRefused, StoreUnavailable
 from longshore_connector_shopify.client.admin_api import AdminApi, Answer, gid
 from longshore_connector_shopify.client.paging import is_cut, nodes_of
-from longshore_connector_shopify.client.permissions import ALL_ORDERS
 from longshore_connector_shopify.client.setup import granted
+from longshore_connector_shopify.permissions import ALL_ORDERS
 
 # As in order.graphql: these two are lists without cursors.
 _SHIPMENTS_TOLD, _REFUNDS_TOLD = 4, 3

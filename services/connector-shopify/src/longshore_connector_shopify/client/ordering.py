@@ -15,8 +15,8 @@ from weakref import WeakValueDictionary
 from longshore.contracts import OrderCancel, OrderMarkPaid, OrderNote, OrderTags
 from longshore.platforms.protocols import Done, StoreRefused, StoreUnavailable
 from longshore_connector_shopify.client.admin_api import AdminApi, gid
-from longshore_connector_shopify.client.permissions import WRITE_ORDERS
 from longshore_connector_shopify.client.writing import refused, write
+from longshore_connector_shopify.permissions import WRITE_ORDERS
 
 # The store cancels in the background; its job is asked for so often, then left for the next try.
 _JOB_LOOKS = 12

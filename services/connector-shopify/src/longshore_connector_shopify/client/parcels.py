@@ -12,8 +12,8 @@ from longshore.contracts import FulfillmentCancel, FulfillmentTracking, Tracking
 from longshore.platforms.protocols import Done, StoreRefused
 from longshore_connector_shopify.client.admin_api import AdminApi, gid
 from longshore_connector_shopify.client.ordering import Turns
-from longshore_connector_shopify.client.permissions import WRITE_FULFILLMENT_ORDERS
 from longshore_connector_shopify.client.writing import refused, write
+from longshore_connector_shopify.permissions import WRITE_FULFILLMENT_ORDERS
 
 
 class ParcelChanger:

@@ -20,9 +20,9 @@ from longshore.money import Money, iso_exponent
 from longshore.platforms.protocols import Done, StoreRefused, StoreUnavailable
 from longshore_connector_shopify.client.admin_api import AdminApi, gid
 from longshore_connector_shopify.client.ordering import Turns
-from longshore_connector_shopify.client.permissions import WRITE_ORDERS
 from longshore_connector_shopify.client.shipping import Order, look
 from longshore_connector_shopify.client.writing import refused, write
+from longshore_connector_shopify.permissions import WRITE_ORDERS
 
 Json = dict[str, Any]
 

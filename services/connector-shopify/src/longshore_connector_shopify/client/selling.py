@@ -14,8 +14,8 @@ from longshore.money import Money, parse_decimal
 from longshore.platforms.protocols import Done, StoreRefused
 from longshore_connector_shopify.client.admin_api import AdminApi, gid
 from longshore_connector_shopify.client.ordering import Turns
-from longshore_connector_shopify.client.permissions import WRITE_PRODUCTS
 from longshore_connector_shopify.client.writing import refused, write
+from longshore_connector_shopify.permissions import WRITE_PRODUCTS
 
 
 class ProductChanger:

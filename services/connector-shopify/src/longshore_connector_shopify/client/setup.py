@@ -9,8 +9,8 @@ from longshore.contracts import Webhook, WebhookStatus
 from longshore.platforms.protocols import StoreInfo, StoreRefused
 from longshore_connector_shopify.client.admin_api import API_VERSION, AdminApi
 from longshore_connector_shopify.client.paging import nodes_of
-from longshore_connector_shopify.client.permissions import OPTIONAL, missing, with_implied
 from longshore_connector_shopify.client.topics import FOLLOWED, NEEDS, enum_of
+from longshore_connector_shopify.permissions import OPTIONAL, missing, with_implied
 
 
 async def check(api: AdminApi) -> StoreInfo:

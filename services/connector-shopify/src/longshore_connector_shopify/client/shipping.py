@@ -30,8 +30,8 @@ from longshore.platforms.protocols import FulfillmentResult, StoreRefused, Store
 from longshore_connector_shopify.client.admin_api import AdminApi, gid
 from longshore_connector_shopify.client.fetching import all_shipments
 from longshore_connector_shopify.client.paging import nodes_of
-from longshore_connector_shopify.client.permissions import READ_FULFILLMENT_ORDERS
 from longshore_connector_shopify.client.setup import granted
+from longshore_connector_shopify.permissions import READ_FULFILLMENT_ORDERS
 
 # As in to_ship.graphql.
 _SHIPMENTS_TOLD = 20

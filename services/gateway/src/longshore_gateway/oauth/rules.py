@@ -22,21 +22,6 @@ from longshore.contracts import Platform
 from longshore.problems import Problem
 from longshore_gateway.webhooks.rules import SHOP_DOMAIN
 
-# What we ask of a merchant: connector-shopify's permissions.ASKED (a test compares them).
-SHOPIFY_SCOPES = (
-    "read_customers",
-    "read_fulfillments",
-    "read_inventory",
-    "read_locations",
-    "read_merchant_managed_fulfillment_orders",
-    "read_orders",
-    "read_products",
-    "write_inventory",
-    "write_merchant_managed_fulfillment_orders",
-    "write_orders",
-    "write_products",
-)
-
 LINK_FOR = timedelta(minutes=15)
 # Long enough to log in to the store on the way.
 STATE_FOR = timedelta(minutes=30)
@@ -141,11 +126,12 @@ def read_shopify_callback(
     return ShopifyCallback(query["shop"].lower(), query["state"], query["code"])
 
 
-def shopify_authorize_url(base: str, client_id: str, redirect_uri: str, state: str) -> str:
-    """Where a merchant is asked. `base` is the shop's own origin. No grant option: the token is an offline one."""
+def shopify_authorize_url(base: str, client_id: str, scopes: Sequence[str], redirect_uri: str, state: str) -> str:
+    """Where a merchant is asked for `scopes`. `base`: the shop's own origin. No grant option: the token is an offline
+    one."""
     query = {
         "client_id": client_id,
-        "scope": ",".join(SHOPIFY_SCOPES),
+        "scope": ",".join(scopes),
         "redirect_uri": redirect_uri,
         "state": state,
     }

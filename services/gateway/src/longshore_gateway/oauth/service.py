@@ -186,7 +186,8 @@ class Consent:
         if flow.platform is Platform.SHOPIFY:
             redirect = f"{self._public_url}/oauth/shopify/callback"
             base = self._app.base(flow.store_key)
-            url = rules.shopify_authorize_url(base, self._client_id(), redirect, state)
+            scopes = self._platforms[flow.platform.value].scopes
+            url = rules.shopify_authorize_url(base, self._client_id(), scopes, redirect, state)
         else:
             url = rules.woocommerce_authorize_url(flow.store_url, self._public_url, state)
         return SentOn(url, rules.cookie_name(state), secret)

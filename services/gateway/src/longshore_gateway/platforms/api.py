@@ -17,7 +17,7 @@ router = APIRouter(prefix="/api/v1/platforms", tags=["platforms"])
 class PlatformView(Contract):
     """A platform. `credentials` is the JSON Schema of what connecting one of its stores takes; secrets have the format
     `password`. `store_url` is an example of an address; null where none is needed. `commands`: what can be asked of its
-    stores."""
+    stores. `scopes`: the permissions that its owner is asked to grant, by the platform's names."""
 
     platform: str
     name: str
@@ -27,6 +27,7 @@ class PlatformView(Contract):
     store_url: str | None
     setup_steps: list[str]
     commands: list[Ability] = []
+    scopes: list[str] = []
 
 
 class PlatformList(Contract):
@@ -54,4 +55,5 @@ def _view(platform: Declaration) -> PlatformView:
         store_url=platform.store_url,
         setup_steps=list(platform.setup_steps),
         commands=sorted(platform.commands),
+        scopes=list(platform.scopes),
     )

@@ -1,6 +1,7 @@
-"""The access scopes that our documents and webhook topics need.
+"""The access scopes that our documents and webhook topics need: the one place that names them.
 
-Derived from the official schema by tests/test_documents.py; a merchant is asked to grant all of `ASKED`.
+tests/test_documents.py derives them from the official schema; a merchant is asked to grant all of `ASKED`, which the
+declaration tells the gateway.
 """
 
 from __future__ import annotations
