@@ -39,8 +39,8 @@ INFRASTRUCTURE = ("kafka", "postgres")
 
 @dataclass(frozen=True)
 class Size:
-    """Of a run: times that each process is killed, orders of each platform and their rate per second, parcels of each
-    store."""
+    """Of a run: times that each process is killed, orders of each platform (at least) and their rate per second,
+    parcels of each store."""
 
     rounds: int
     orders: int
@@ -49,7 +49,10 @@ class Size:
     patience_s: float
 
 
-LONG = Size(rounds=20, orders=50_000, rate=110 * LOAD, parcels=200, patience_s=1_800)
+LONG = Size(
+    rounds=max(1, round(20 * LOAD)), orders=round(50_000 * LOAD), rate=110 * LOAD, parcels=200, patience_s=1_800
+)
+SLICE_S = 5
 
 
 class TestKilledAnytime:
@@ -67,55 +70,63 @@ class TestKilledAnytime:
     ) -> None:
         size = LONG
         chance = random.Random(seed)
-        orders = range(size.orders)
         both = await mute("woocommerce", plenty), await mute("shopify", plenty)
         parcels = await self.place(hub, stores, size)
-
-        victims = chance.sample((SERVICES + INFRASTRUCTURE) * size.rounds, (7 * size.rounds))
-        moments = sorted(chance.sample(range(size.orders // 20, size.orders * 9 // 10), len(victims)))
-        progress = both[0].progress()
         starts = {name: stack.starts(name) for name in SERVICES}
+        victims = chance.sample((SERVICES + INFRASTRUCTURE) * size.rounds, 7 * size.rounds)
+        asks = await self.asks(hub, parcels)
+        chance.shuffle(asks)
 
         async def kill_all() -> None:
-            for name, moment in zip(victims, moments, strict=True):
-                await progress.reached(moment)
-                killed = infra if name in INFRASTRUCTURE else stack
-                # One that is just being started again has been killed enough: others may be down at the same time.
-                await asyncio.to_thread(killed.wait_ready, name)
-                await asyncio.sleep(chance.uniform(0, 0.2))
-                await asyncio.to_thread(killed.signal, signal.SIGKILL, name)
+            """Each once in a while, and parcels are asked for all the time."""
+            async with asyncio.TaskGroup() as asking:
+                for number, name in enumerate(victims):
+                    for order, tracking in asks[number :: len(victims)]:
+                        asking.create_task(ask(hub, order, tracking))
+                    killed = infra if name in INFRASTRUCTURE else stack
+                    # One that is just being started again has been killed enough: others may be down at the same time.
+                    await asyncio.to_thread(killed.wait_ready, name)
+                    await asyncio.sleep(chance.uniform(0, 3))
+                    await asyncio.to_thread(killed.signal, signal.SIGKILL, name)
 
-        def plan(store: Any, **more: Any) -> Any:
-            return store.plan(orders, rate=size.rate, pair=False, retry_for_s=size.patience_s, connections=200, **more)
+        killing = asyncio.create_task(kill_all())
 
-        woo, shopify, *_ = await asyncio.gather(
-            run_load(plan(both[0], progress=progress)),
-            run_load(plan(both[1])),
-            kill_all(),
-            self.ship(hub, parcels, progress, size, chance),
-        )
-        for store, result in zip(both, (woo, shopify), strict=True):
-            assert result.accepted == result.planned == len(orders), result.as_dict()
-            assert result.accepted_ids == {store.order_id(n) for n in orders}
+        async def load(store: Any) -> range:
+            """In slices, or a slow machine would have all of it before the first half of the kills."""
+            sent = 0
+            while sent < size.orders or not killing.done():
+                orders = range(sent, sent + round(size.rate * SLICE_S))
+                plan = store.plan(orders, rate=size.rate, pair=False, retry_for_s=size.patience_s, connections=200)
+                result = await run_load(plan)
+                assert result.accepted == result.planned == len(orders), result.as_dict()
+                assert result.accepted_ids == {store.order_id(n) for n in orders}
+                sent = orders.stop
+            return range(sent)
+
+        try:
+            loads = await asyncio.gather(*[load(store) for store in both])
+            await killing
+        finally:
+            killing.cancel()
         await all_back()
         assert {name: stack.starts(name) - starts[name] for name in SERVICES} == dict.fromkeys(SERVICES, size.rounds)
         await account.assert_nothing_lost_on_the_way()
 
         repeated = 0
-        for store in both:
+        for store, orders in zip(both, loads, strict=True):
             raw = await raw_deliveries(stack, store)
             assert raw.keys() == {digest_of(store.body(n)) for n in orders}
             repeated += raw.total() - len(raw)
             await account.assert_exactly(store, orders)
         await self.assert_shipped(hub, stores, parcels)
-        sold = both[0].pieces(orders) + both[1].pieces(orders)
+        sold = both[0].pieces(loads[0]) + both[1].pieces(loads[1])
         shipped = {sku_prefix(stores.woo) + sku: 2 * size.parcels * pieces for sku, pieces in PIECES.items()}
         await account.assert_stock(stores, sold, shipped)
-        print(f"{len(victims)} kills, {repeated} deliveries were kept twice")  # noqa: T201
+        print(f"{len(victims)} kills, {sum(map(len, loads))} orders, {repeated} deliveries were kept twice")  # noqa: T201
 
         # Stores with the same orders that nothing ever happened to.
         quiet = await mute("woocommerce", both[0].skus), await mute("shopify", both[1].skus)
-        for store in quiet:
+        for store, orders in zip(quiet, loads, strict=True):
             await store.deliver(orders, pair=False)
         await account.assert_nothing_lost_on_the_way()
         for disturbed, undisturbed in zip(both, quiet, strict=True):
@@ -132,21 +143,14 @@ class TestKilledAnytime:
         await hub.settled(timeout=size.patience_s)
         return wanted
 
-    async def ship(
-        self, hub: Any, parcels: dict[str, dict[str, str]], progress: Any, size: Size, chance: random.Random
-    ) -> None:
-        """Ask for each parcel at a moment of its own."""
+    async def asks(self, hub: Any, parcels: dict[str, dict[str, str]]) -> list[tuple[dict[str, Any], str]]:
+        """What is to be shipped: each order with its tracking number."""
         orders = {
             (integration, order["external_id"]): order
             for integration in parcels
             for order in await hub.all("orders", integration_id=integration)
         }
-
-        async def ask_at(moment: int, integration: str, external_id: str, number: str) -> None:
-            await progress.reached(moment)
-            await ask(hub, orders[integration, external_id], number)
-
-        await asyncio.gather(*[ask_at(chance.randrange(size.orders), *each) for each in each_of(parcels)])
+        return [(orders[integration, external_id], number) for integration, external_id, number in each_of(parcels)]
 
     async def assert_shipped(self, hub: Any, stores: Any, parcels: dict[str, dict[str, str]]) -> None:
         """At the stores each once, and the hub knows."""
