@@ -30,7 +30,9 @@ from longshore.broker import (
     revived,
     subscribe,
 )
+from longshore.broker.consumer import discard
 from longshore.broker.records import to_text
+from longshore.tasks import end
 from longshore_devkit.running import RunningInfra
 from longshore_devkit.testing import eventually
 
@@ -418,6 +420,71 @@ async def test_a_client_that_cannot_be_started_is_tried_again(
         await eventually(lambda: consumer.ready and not consumer.dead, timeout=60)
         await eventually(lambda: _sent(stream, ["a", "b", "c"]), timeout=20)
         await eventually(lambda: set(applied.values) == {"a", "b", "c"}, timeout=20)
+
+
+async def test_a_group_that_lets_nobody_in_yet_does_not_hold_up_the_others(stream: Stream) -> None:
+    """As after a kill: in each group Kafka waits ten seconds for the member that is gone."""
+    applied = Applied()
+    broker = make_broker(stream.bootstrap_servers, producer=stream.producer, prefix=stream.prefix)
+    names = ("waiting", "open")
+    waiting, other = (subscribe(broker, topics=[TOPIC], group=name, apply=applied) for name in names)
+    async with killed_member(stream, "waiting"):
+        starting = asyncio.create_task(broker.start())
+        try:
+            await eventually(lambda: other.ready, timeout=20)
+            assert not waiting.ready
+            await stream.send(["a"])
+            await eventually(lambda: applied.values == ["a"], timeout=20)
+        finally:
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            await broker.stop()
+
+
+async def test_a_start_that_takes_too_long_is_given_up_and_leaves_nothing_behind(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("longshore.broker.consumer.START_S", 0.5)
+    applied = Applied()
+    broker = make_broker(stream.bootstrap_servers, producer=stream.producer, prefix=stream.prefix)
+    consumer = subscribe(broker, topics=[TOPIC], group=GROUP, apply=applied)
+    try:
+        async with killed_member(stream, GROUP):
+            with pytest.raises(TimeoutError):
+                await broker.start()
+            assert consumer.subscriber is not None
+            given_up = consumer.subscriber.consumer
+            assert given_up is not None
+            # Alive it would get partitions in the end, and not read them.
+            assert given_up._closed
+            assert given_up._coordinator._coordination_task.done()
+        await broker.stop()
+        monkeypatch.undo()
+        await broker.start()
+        await stream.send(["a"])
+        await eventually(lambda: applied.values == ["a"], timeout=20)
+    finally:
+        await broker.stop()
+
+
+@contextlib.asynccontextmanager
+async def killed_member(stream: Stream, group: str) -> AsyncIterator[None]:
+    """A member of a group that is not heard of any more, but not missed for a minute; at the end it leaves."""
+    member = AIOKafkaConsumer(
+        bootstrap_servers=stream.bootstrap_servers,
+        group_id=stream.prefix + group,
+        session_timeout_ms=60_000,
+        rebalance_timeout_ms=60_000,
+    )
+    member.subscribe([stream.prefix + TOPIC])
+    await member.start()
+    coordinator = member._coordinator
+    await end(coordinator._coordination_task, coordinator._heartbeat_task)
+    try:
+        yield
+    finally:
+        await coordinator._maybe_leave_group()
+        await discard(member)
 
 
 async def test_kafka_killed_under_a_consumer_loses_nothing(stream: Stream, infra: RunningInfra) -> None:

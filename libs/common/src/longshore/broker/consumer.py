@@ -85,10 +85,25 @@ class Consumer:
         """Whether it has been given its partitions (perhaps none, when others have them all) and takes records."""
         return self._assigned and self.halted is None and not self._stopping.is_set()
 
-    def begin(self) -> None:
-        """Before (re)starting: forget an earlier stop."""
+    async def start(self) -> None:
+        """Begin to read: returns when it has been given its partitions. Raises KafkaError, OSError or TimeoutError when
+        Kafka is away; then nothing of it is left."""
+        subscriber = self.subscriber
+        assert subscriber is not None  # noqa: S101  (set by `subscribe`)
         self._stopping.clear()
         self._give_up = asyncio.Event()
+        try:
+            await tasks.within(START_S, subscriber.start())
+        except BaseException:
+            await self.leave()
+            raise
+        self._heard_at = time.time()
+        self._unstarted = False
+
+    async def leave(self) -> None:
+        """End the client, if there is one, without a word to Kafka."""
+        if self.subscriber is not None and self.subscriber.consumer is not None:
+            await discard(self.subscriber.consumer)
 
     def begin_stop(self) -> None:
         """Take no further batch; let the one under way finish, but not be retried."""
@@ -127,10 +142,7 @@ class Consumer:
             log.warning("a dead client did not stop well", group=self.group, error=type(error).__name__)
             if client is not None:
                 await discard(client)
-        self.begin()
-        await tasks.within(START_S, subscriber.start())
-        self._heard_at = time.time()
-        self._unstarted = False
+        await self.start()
 
     async def handle(self, message: KafkaMessage) -> None:
         """FastStream's handler. Never raises, and returns only when the next batch may be taken."""
