@@ -17,6 +17,7 @@ from bench import (
     stores,
     stream,
     sustained,
+    woo,
 )
 from bench.benchmark import Benchmark
 
@@ -32,6 +33,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         growth,
         reads,
         shopify,
+        woo,
         stores,
         consumers,
         replay,
