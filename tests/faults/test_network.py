@@ -20,6 +20,8 @@ from longshore_devkit.loadgen import run_load
 from longshore_devkit.network import Network
 from longshore_devkit.testing import eventually
 
+from .conftest import LOAD
+
 pytestmark = pytest.mark.e2e
 
 SKUS = ("NET-1", "NET-2", "NET-3")
@@ -57,7 +59,8 @@ class TestAnyLine:
         self, network: Network, mute: Any, account: Any, untouched: Any, seed: int, long_form: bool
     ) -> None:
         chance = random.Random(seed)
-        rounds, longest_s, each = (40, 20.0, 20_000) if long_form else (6, 1.5, 600)
+        rounds, longest_s, each = (40, 20.0, round(20_000 * LOAD)) if long_form else (6, 1.5, 600)
+        rate = RATE * LOAD if long_form else RATE
         stores = [await mute("woocommerce", SKUS), await mute("shopify", SKUS)]
         done = asyncio.Event()
 
@@ -74,7 +77,7 @@ class TestAnyLine:
             done.set()
 
         # Repeated as Shopify does: what is answered 503 comes again.
-        loads = [run_load(store.plan(range(each), rate=RATE, retry_for_s=120, timeout_s=20)) for store in stores]
+        loads = [run_load(store.plan(range(each), rate=rate, retry_for_s=120, timeout_s=20)) for store in stores]
         *results, _ = await asyncio.gather(*loads, faults())
         assert done.is_set()
         for result in results:

@@ -15,6 +15,8 @@ from longshore_devkit.infra.postgres import asyncpg_dsn
 from longshore_devkit.loadgen import run_load
 from longshore_devkit.testing import eventually
 
+from .conftest import LOAD
+
 pytestmark = pytest.mark.e2e
 
 SKUS = ("POSTGRES-1", "POSTGRES-2")
@@ -42,7 +44,8 @@ class TestFailedOver:
     ) -> None:
         chance = random.Random(seed)
         stores = [await mute("woocommerce", SKUS), await mute("shopify", SKUS)]
-        orders = range(12_000 if long_form else 400)
+        orders = range(round(12_000 * LOAD) if long_form else 400)
+        rate = RATE * LOAD if long_form else RATE
         ended: list[int] = []
 
         async def fail_over() -> None:
@@ -53,12 +56,12 @@ class TestFailedOver:
         failing = asyncio.create_task(fail_over())
         try:
             results = await asyncio.gather(
-                *[run_load(store.plan(orders, rate=RATE / 2, pair=False, timeout_s=20)) for store in stores]
+                *[run_load(store.plan(orders, rate=rate / 2, pair=False, timeout_s=20)) for store in stores]
             )
         finally:
             failing.cancel()
             await asyncio.gather(failing, return_exceptions=True)
-        assert len(ended) > len(orders) / RATE
+        assert len(ended) > len(orders) / rate
         assert sum(ended) > len(ended)
         for result in results:
             assert result.status_counts == {"200": len(orders)}, result.as_dict()
