@@ -20,6 +20,8 @@ from longshore_devkit.loadgen import run_load
 from longshore_devkit.metrics import Samples
 from longshore_devkit.testing import eventually
 
+from .conftest import LOAD
+
 pytestmark = pytest.mark.e2e
 
 MIGRATIONS = Path(__file__).parents[2] / "services" / "order-sync" / "migrations"
@@ -142,7 +144,7 @@ class TestRollingRestart:
             await self.restart(stack, seconds)
 
         async with Readers(hub) as readers:
-            count = await load_until(both, 100 if long_form else 40, 0, upgrade)
+            count = await load_until(both, 100 * LOAD if long_form else 40, 0, upgrade)
         assert {name: stack.starts(name) - starts[name] for name in names} == dict.fromkeys(names, 1) | {
             "order-sync-2": 2 if long_form else 1
         }
@@ -206,7 +208,7 @@ class TestComeAndGo:
                 await asyncio.to_thread(stack.signal, signal.SIGKILL if hard else signal.SIGTERM, name)
                 await asyncio.sleep(2)
 
-        count = await load_until(both, 100, 0, storm)
+        count = await load_until(both, 100 * LOAD, 0, storm)
         await asyncio.to_thread(stack.wait_ready)
         await account.assert_nothing_lost_on_the_way()
         for store in both:
