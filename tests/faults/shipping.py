@@ -47,7 +47,9 @@ async def ask(hub: Any, order: dict[str, Any], number: str) -> None:
             )
         except httpx.HTTPError:
             return False
-        assert answer.status_code in (202, 409, 502, 503, 504), answer.text
+        if answer.status_code not in (202, 409, 502, 503, 504):
+            # Not an assertion, which `eventually` would take for "not yet".
+            raise RuntimeError(f"{answer.status_code}: {answer.text}")
         return bool(answer.status_code == 202)
 
     await eventually(accepted, timeout=120, interval=0.2)

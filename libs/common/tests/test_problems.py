@@ -14,6 +14,7 @@ from fastapi import APIRouter, FastAPI, Header, HTTPException, Query
 from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.types import Receive, Scope, Send
 
 from longshore.broker import BrokerUnavailable
 from longshore.problems import MEDIA_TYPE, TITLES, Problem, install_problem_handlers, not_found
@@ -149,6 +150,22 @@ async def test_what_passes_by_itself_is_to_be_asked_again(error: Exception) -> N
     answer = await client_of(app).get("/away")
     assert problem(answer, 503)["type"] == "/problems/try-again"
     assert int(answer.headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(ConnectionRefusedError(111, "refused"), 503), (RuntimeError(f"leaked {SECRET}"), 500)]
+)
+async def test_what_a_middleware_raises_is_told_apart_too(error: Exception, status: int) -> None:
+    """As one that looks for an Idempotency-Key while PostgreSQL is away: no exception handler but the last sees it."""
+    app = app_with_errors()
+
+    async def raising(scope: Scope, receive: Receive, send: Send) -> None:
+        raise error
+
+    app.add_middleware(lambda inner: raising)
+    answer = await client_of(app).get("/conflict")
+    problem(answer, status)
+    assert ("retry-after" in answer.headers) == (status == 503)
 
 
 async def test_an_error_of_the_database_that_does_not_pass_is_a_bug() -> None:

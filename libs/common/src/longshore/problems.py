@@ -140,7 +140,10 @@ def install_problem_handlers(app: FastAPI, routers: Sequence[APIRouter] = ()) ->
         log.warning("a request cannot be answered now", path=request.url.path, error=describe(error))
         return try_again("It cannot be answered now: a part that it needs is away. Ask again.").response()
 
-    async def on_bug(_: Request, error: Exception) -> JSONResponse:
+    async def on_bug(request: Request, error: Exception) -> JSONResponse:
+        # What a middleware raises comes here alone: it may have asked a database that is away.
+        if is_transient(error):
+            return await on_failure(request, error)
         return Problem(500, "Something went wrong on our side; the log has the reason.").response()
 
     app.add_exception_handler(Problem, on_problem)
