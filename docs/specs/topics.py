@@ -25,6 +25,7 @@ from longshore.contracts import (
     Command,
     CommandOutcome,
     Contract,
+    CustomerDeleted,
     CustomerSnapshot,
     DataErased,
     FulfillmentRequested,
@@ -108,7 +109,7 @@ TOPICS: tuple[Topic, ...] = (
         COMMERCE_CUSTOMERS,
         "Customers as their stores had them. Keep the newest by `version`. Holds personal data.",
         _ENTITY,
-        (CustomerSnapshot,),
+        (CustomerSnapshot, CustomerDeleted),
         _TRANSLATORS,
     ),
     Topic(

@@ -20,12 +20,18 @@ from graphql import (
     visit,
 )
 
-from longshore_connector_shopify.client.admin_api import _RANKS
+from longshore_connector_shopify.client.admin_api import _RANKS, API_VERSION
 from longshore_connector_shopify.client.bulk_entities import SHAPES
 from longshore_connector_shopify.client.topics import FOLLOWED, NEEDS, enum_of
 from longshore_connector_shopify.documents import bulk_document, document, names
 from longshore_connector_shopify.permissions import ASKED, REQUIRED, missing, with_implied
-from longshore_connector_shopify.translate.translator import CHECK_TOPICS, LEVEL_TOPICS, PART_TOPICS, SNAPSHOT_TOPICS
+from longshore_connector_shopify.translate.translator import (
+    CHECK_TOPICS,
+    LEVEL_TOPICS,
+    LOCATION_TOPICS,
+    PART_TOPICS,
+    SNAPSHOT_TOPICS,
+)
 from longshore_devkit.stores.shopify.cost import MAX_QUERY_COST, QueryCost
 from longshore_devkit.stores.shopify.engine import Engine
 from longshore_devkit.stores.shopify.schema import idempotent_mutations, load_admin_schema, required_scopes
@@ -42,9 +48,26 @@ def test_there_are_documents() -> None:
     assert len(names()) > 15
 
 
+# What we ask for, and the version after it: a store that is asked for a version of the past answers with its oldest.
+VERSIONS = (API_VERSION, "2026-10")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("name", names())
-def test_the_schema_accepts_it(name: str) -> None:
-    assert [error.message for error in validate(load_admin_schema(), parse(document(name)))] == []
+def test_the_schema_accepts_it(name: str, version: str) -> None:
+    assert [error.message for error in validate(load_admin_schema(version), parse(document(name)))] == []
+
+
+def test_the_next_version_wants_keys_of_the_same_mutations() -> None:
+    """Of those that we use."""
+    used = {
+        field.name.value
+        for name in names()
+        for field in _operation(name).selection_set.selections
+        if isinstance(field, FieldNode)
+    }
+    ours, next_ = (idempotent_mutations(version) & used for version in VERSIONS)
+    assert ours == next_ != frozenset()
 
 
 @pytest.mark.parametrize("name", names())
@@ -61,7 +84,7 @@ def test_a_key_is_sent_where_the_schema_wants_one_and_nowhere_else(name: str) ->
 def test_what_is_written_goes_before_what_is_read() -> None:
     """All that is sent for a command has a rank of its own; webhooks and bulk operations are set up without haste."""
     writes = {name for name in names() if _operation(name).operation.value == "mutation"}
-    assert writes - _RANKS.keys() <= {"bulk_run", "webhook_create", "webhook_delete"}
+    assert writes - _RANKS.keys() <= {"bulk_cancel", "bulk_run", "webhook_create", "webhook_delete"}
     assert _RANKS.keys() <= set(names())
 
 
@@ -83,7 +106,8 @@ def test_a_bulk_operation_takes_it(name: str) -> None:
     assert "..." not in text.replace("... on", "")
     assert search in text
     assert "_0197_0 {" in text
-    assert [error.message for error in validate(load_admin_schema(), parse(text))] == []
+    for version in VERSIONS:
+        assert [error.message for error in validate(load_admin_schema(version), parse(text))] == []
     engine = Engine(Shop(ShopConfig(products=1)))
     run = {"query": text}
     assert engine.execute(document("bulk_run"), run)["data"]["bulkOperationRunQuery"]["userErrors"] == []
@@ -102,11 +126,12 @@ def test_what_is_left_out_of_a_bulk_document() -> None:
 
 @pytest.mark.parametrize("topic", FOLLOWED)
 def test_topics_exist_and_are_understood(topic: str) -> None:
-    topics = load_admin_schema().type_map["WebhookSubscriptionTopic"]
-    assert isinstance(topics, GraphQLEnumType)
-    assert enum_of(topic) in topics.values
-    others = {"orders/delete", "products/delete", "inventory_levels/disconnect"}
-    assert topic in SNAPSHOT_TOPICS | LEVEL_TOPICS | PART_TOPICS | CHECK_TOPICS | others
+    for version in VERSIONS:
+        topics = load_admin_schema(version).type_map["WebhookSubscriptionTopic"]
+        assert isinstance(topics, GraphQLEnumType)
+        assert enum_of(topic) in topics.values
+    others = {"orders/delete", "products/delete", "customers/delete", "inventory_levels/disconnect"}
+    assert topic in SNAPSHOT_TOPICS | LEVEL_TOPICS | LOCATION_TOPICS | PART_TOPICS | CHECK_TOPICS | others
 
 
 class _Scopes(Visitor):

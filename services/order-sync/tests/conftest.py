@@ -22,6 +22,7 @@ from longshore.contracts import (
     Command,
     CommandOutcome,
     CommandStatus,
+    CustomerDeleted,
     CustomerRef,
     CustomerSnapshot,
     FinancialStatus,
@@ -203,14 +204,35 @@ class Shop:
             raw=self.raw(offset),
         )
 
-    def customer(self, external_id: str = "7", *, at: float = 0, offset: int = 0, **more: Any) -> CustomerSnapshot:
+    def customer_deleted(self, external_id: str = "7", *, at: float, offset: int = 0) -> CustomerDeleted:
+        return CustomerDeleted(
+            org_id=self.org_id,
+            integration_id=self.integration_id,
+            platform=self.platform,
+            external_id=external_id,
+            observed_at=NOON + timedelta(seconds=at),
+            raw=self.raw(offset),
+        )
+
+    def customer(
+        self,
+        external_id: str = "7",
+        *,
+        at: float = 0,
+        seen: float = 0,
+        fetched: bool = False,
+        offset: int = 0,
+        **more: Any,
+    ) -> CustomerSnapshot:
         snapshot = CustomerSnapshot(
             org_id=self.org_id,
             integration_id=self.integration_id,
             platform=self.platform,
             external_id=external_id,
-            version=Version(updated_at=NOON + timedelta(seconds=at), observed_at=NOON, offset=offset),
-            raw=self.raw(offset),
+            version=Version(
+                updated_at=NOON + timedelta(seconds=at), observed_at=NOON + timedelta(seconds=seen), offset=offset
+            ),
+            raw=self.raw(offset, Origin.FETCH if fetched else Origin.WEBHOOK),
             updated_at=NOON + timedelta(seconds=at),
             **more,
         )
@@ -278,7 +300,7 @@ class Hub:
     async def empty(self) -> None:
         tables = (
             "orders order_revisions order_facts order_search customers fulfillments order_actions commands outbox"
-            " erasures erased_orders erased_customers erased_stores"
+            " erasures erased_orders erased_customers erased_stores gone_customers"
         )
         async with self.engine.begin() as conn:
             await conn.execute(text("TRUNCATE " + ", ".join(f"{SCHEMA}.{each}" for each in tables.split())))

@@ -155,6 +155,7 @@ class Connector:
             sync=self.sync,
             poll=self.schedule.poll,
             permitted=self.schedule.permitted,
+            reread=self.schedule.reread,
             metrics=metrics,
         )
         self.jobs = JobQueue(url, SCHEMA, self.run, paused=self.clients.paused, heartbeat_s=2.0, grace_s=1.0)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from longshore.broker import Message
 from longshore.contracts import Command, SyncCancel, SyncRunChanged, SyncStart, SyncStatus
@@ -26,7 +27,7 @@ from longshore.platforms.sync.rules import OVERLAP
 from longshore.platforms.work import CommandWork, SyncWork
 from longshore_devkit.testing import eventually
 
-from .conftest import Connector, command, fulfilment
+from .conftest import SCHEMA, Connector, command, fulfilment
 
 AWAY = StoreUnavailable("timeout", "The store did not answer.")
 
@@ -101,6 +102,21 @@ class TestRun:
         assert read(connector) == ["1", "2", "3", "4", "5"]
         assert [cursor for _, cursor in shop.synced] == [None, "1", "2", "2"]
         assert (run.status, run.progress.done) == ("succeeded", 5)
+
+    async def test_another_process_that_has_gone_on_with_it_is_left_to_it(self, connector: Connector) -> None:
+        store, shop = await connector.add_store()
+        shop.pages["orders"] = orders([1], [2])
+        asked = await start(connector, store)
+        sent = connector.raw.send_many
+
+        async def meanwhile(messages: Sequence[Message]) -> None:
+            await sent(messages)
+            async with connector.engine.begin() as conn:
+                await conn.execute(text(f"UPDATE {SCHEMA}.sync_runs SET cursor = '1', done = 1"))
+
+        connector.raw.send_many = meanwhile  # type: ignore[method-assign]
+        run = await go(connector, asked)
+        assert (run.status, len(shop.synced)) == ("running", 1)
 
     async def test_a_store_that_prepares_its_answer_is_left_alone_meanwhile(self, connector: Connector) -> None:
         store, shop = await connector.add_store()
@@ -196,6 +212,31 @@ class TestFailedItems:
         healed = await go(connector, await start(connector, store, "incremental"))
         assert (healed.status, read(connector)[-2:]) == ("succeeded", ["2", "7"])
 
+    async def test_they_are_read_alone_when_somebody_asks(self, connector: Connector) -> None:
+        """Of a run that is not the last one, too; where the next incremental run begins stays as it was."""
+        store, shop = await connector.add_store()
+        shop.pages["orders"] = [self.page(7, 8)]
+        asked = await start(connector, store)
+        shop.later += [StoreRefused("broken", "A plugin cannot show it.")] * 2
+        assert len((await go(connector, asked)).failed_items) == 2
+        shop.entities |= {"7": b'{"id": "7"}', "8": b'{"id": "8"}'}
+        shop.later += [StoreRefused("broken", "Still not."), AWAY]
+        again = command(store, SyncStart(resource="orders", mode="incremental", items_of=asked.id))
+        await connector.accept.apply(connector.records(again))
+        with pytest.raises(RetryLater):
+            await connector.work(store, SyncWork(run_id=again.id))
+        run = await go(connector, again)
+        assert (run.status, run.items_of, run.failed_items, read(connector)) == (
+            "succeeded",
+            asked.id,
+            [],
+            ["1", "7", "8"],
+        )
+        assert (run.progress.done, run.progress.total) == (2, 2)
+        assert len(shop.synced) == 1
+        await go(connector, await start(connector, store, "incremental"))
+        assert shop.synced[-1][0].since == connector.now - OVERLAP
+
     async def test_what_a_store_repeats_of_its_key_is_not_told(self, connector: Connector) -> None:
         store, shop = await connector.add_store()
         failure = SyncFailure(FetchRequest("order", "7"), "http-500", "Debug: secret of a")
@@ -246,6 +287,18 @@ class TestCancel:
         run = await go(connector, asked)
         assert (run.status, read(connector)) == ("cancelled", [])
         assert await connector.statuses(asked) == ["failed"]
+
+    @pytest.mark.parametrize("away", [False, True])
+    async def test_the_store_need_not_prepare_what_nobody_waits_for(self, connector: Connector, away: bool) -> None:
+        store, shop = await connector.add_store()
+        asked = await start(connector, store)
+        shop.pages["orders"] = [SyncPage([], 0, None, 3, again_in_s=7.0), *orders([1])]
+        with pytest.raises(RetryLater):
+            await connector.work(store, SyncWork(run_id=asked.id))
+        await connector.accept.apply(connector.records(command(store, SyncCancel(run_id=asked.id))))
+        shop.troubles += [AWAY] * away
+        assert (await go(connector, asked)).status == "cancelled"
+        assert [(request.key, cursor) for request, cursor in shop.ended] == ([] if away else [(str(asked.id), "1")])
 
     async def test_one_that_has_ended_stays(self, connector: Connector) -> None:
         store, _ = await connector.add_store()

@@ -48,6 +48,7 @@ class Shop:
     # What a sync run of a resource is told instead.
     denied: dict[str, Exception] = field(default_factory=dict)
     synced: list[tuple[SyncRequest, str | None]] = field(default_factory=list)
+    ended: list[tuple[SyncRequest, str | None]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     pushes: list[list[StockSet]] = field(default_factory=list)
     # Raised by the calls to come, in this order, before anything is done.
@@ -116,6 +117,10 @@ class ToyClient(NoActions):
         number = int(cursor or 0)
         following = number + 1 if number + 1 < len(pages) else None
         return replace(pages[number], cursor=None if following is None else str(following))
+
+    async def end_sync(self, request: SyncRequest, cursor: str | None) -> None:
+        self.shop.call("end_sync")
+        self.shop.ended.append((request, cursor))
 
     async def create_fulfillment(self, command: FulfillmentCreate) -> FulfillmentResult:
         self.shop.call("create_fulfillment")

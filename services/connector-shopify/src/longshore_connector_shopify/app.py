@@ -8,14 +8,18 @@ from longshore.contracts import Platform
 from longshore.db import migrations_path
 from longshore.platforms.access import AccessToken, GrantedClients
 from longshore.platforms.connector import Connector, build_connector
+from longshore.platforms.limits import StoreLimits
 from longshore.platforms.protocols import Integration, StoreClient, StoreUnauthorized
 from longshore.platforms.token_endpoint import TokenEndpoint
 from longshore.vault import TokenPair
 from longshore_connector_shopify import __version__
 from longshore_connector_shopify.client import ShopifyClient
 from longshore_connector_shopify.client.admin_api import AdminApi, shop_base, shop_domain
+from longshore_connector_shopify.client.pacing import CostBucket
 from longshore_connector_shopify.settings import Settings
 from longshore_connector_shopify.translate import SNAPSHOT_TOPICS, ShopifyTranslator
+
+SCHEMA = "connector_shopify"
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -25,11 +29,18 @@ def create_app(settings: Settings) -> FastAPI:
 
 def connector(settings: Settings) -> Connector:
     """The platform kit with this platform's two halves."""
+    limits = StoreLimits(SCHEMA)
 
     def client_with(integration: Integration, token: str | AccessToken) -> StoreClient:
         domain = shop_domain(integration.store_url)
         return ShopifyClient(
-            AdminApi(domain, token, origin=settings.shopify_admin_origin, tls_ca_file=settings.tls_ca_file)
+            AdminApi(
+                domain,
+                token,
+                origin=settings.shopify_admin_origin,
+                tls_ca_file=settings.tls_ca_file,
+                bucket=CostBucket(shared=limits.of(integration)),
+            )
         )
 
     def make_client(integration: Integration) -> StoreClient:
@@ -55,10 +66,11 @@ def connector(settings: Settings) -> Connector:
         platform=Platform.SHOPIFY,
         name="connector-shopify",
         version=__version__,
-        schema="connector_shopify",
+        schema=SCHEMA,
         migrations=migrations_path(__file__),
         translator=ShopifyTranslator(),
         make_client=make_client,
         snapshot_topics=SNAPSHOT_TOPICS,
         granted=GrantedClients(refresh, client_with),
+        limits=limits,
     )

@@ -323,3 +323,23 @@ async def test_an_order_that_is_larger_than_a_part(open_store: Any, make: Any) -
     assert ids(pages) == [str(large.id), str(small.id)]
     entity = next(each for page in pages for each in page.entities)
     assert len(snapshot(make, entity.body).lines) == 90
+
+
+@pytest.mark.parametrize("answer_lost", [False, True])
+async def test_a_run_that_ends_before_its_time_cancels_its_operation(open_store: Any, answer_lost: bool) -> None:
+    """Though nobody heard that it was begun."""
+    store = await open_store(plan="enterprise")
+    place_orders(store, 3)
+    operations(store).hold = True
+    client = store.again(bulk_from=ALWAYS)
+    request = SyncRequest("orders", key=RUN)
+    cursor = (await client.sync_page(request, None)).cursor
+    other = (await client.sync_page(SyncRequest("orders", key="another"), None)).cursor
+    await client.end_sync(request, None if answer_lost else cursor)
+    assert [each.status for each in operations(store).operations.values()] == ["CANCELED", "CREATED"]
+    operations(store).hold = False
+    await ready(client, other)
+    # What is done stays as it is, and a run by pages has nothing under way.
+    await client.end_sync(SyncRequest("orders", key="another"), other)
+    await client.end_sync(SyncRequest("orders", key="a third"), "7")
+    assert [each.status for each in operations(store).operations.values()] == ["CANCELED", "COMPLETED"]

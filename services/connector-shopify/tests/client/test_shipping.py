@@ -144,6 +144,8 @@ async def test_an_order_that_ships_from_two_places(store: Any) -> None:
     assert result.existed
     assert shipped(order) == {0: 2, 1: 2}
     assert len(order.fulfillments) == 2
+    # All parcels are told of: each can be followed, and taken back.
+    assert {result.external_id, *result.more} == {str(each.id) for each in order.fulfillments}
     assert (await store.again().create_fulfillment(command)).existed
     assert len(order.fulfillments) == 2
 

@@ -134,6 +134,16 @@ async def test_an_item_that_has_moved_is_looked_for_anew(store: Any) -> None:
     assert (result.error, variant.levels[second].available) == (None, 8)
 
 
+async def test_nothing_is_set_at_a_location_that_is_closed(store: Any) -> None:
+    """The store refuses it there: it is set where the item is stocked and sold, though it was another one before."""
+    variant = store.shop.variant_by_sku("LS-0001")
+    first, second = (place.id for place in store.shop.locations)
+    await store.client.set_stock([store.set_to(variant, 9, expected=100)])
+    store.shop.set_location(first, active=False)
+    (result,) = await store.client.set_stock([store.set_to(variant, 8, sequence=2)])
+    assert (result.error, variant.levels[first].available, variant.levels[second].available) == (None, 9, 8)
+
+
 async def test_a_full_batch_is_one_mutation(open_store: Any) -> None:
     store = await open_store(products=250)
     assert store.client.stock_batch == 250

@@ -72,6 +72,25 @@ async def test_products_stock_and_customers(open_store: Any) -> None:
     assert ids(customers) == sorted((str(each.id) for each in store.shop.buyers.customers), key=int)
 
 
+async def test_stock_of_a_location_that_is_closed(open_store: Any, make: Any) -> None:
+    """By pages, by a bulk operation and alone: what lies there cannot be sold."""
+    store = await open_store(locations=2, products=3)
+    main, harbour = (place.id for place in store.shop.locations)
+    for variant in store.shop.variants:
+        store.shop.set_quantity(variant, harbour, 5)
+    store.shop.set_location(harbour, active=False)
+    by_bulk = store.again(bulk_from={"inventory": 0})
+    for client in (store.client, by_bulk):
+        pages = await all_pages(client, SyncRequest("inventory", key="run"))
+        entities = [each for page in pages for each in page.entities]
+        assert len(entities) == 3
+        alone = await client.fetch(FetchRequest("stock", entities[0].external_id))
+        for entity in [*entities, *alone]:
+            record = make.record(entity.body, resource="stock", external_id=entity.external_id)
+            levels = {each.location_external_id: each.quantity for each in ShopifyTranslator().translate(record).events}
+            assert levels == {str(main): 100, str(harbour): 0}
+
+
 @pytest.mark.parametrize("orders", [0, 3])
 async def test_customers_that_may_not_be_read_are_told_from_none(open_store: Any, orders: int) -> None:
     store = await open_store(scopes=frozenset(ASKED) - {"read_customers"})

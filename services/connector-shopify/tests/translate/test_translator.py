@@ -8,6 +8,7 @@ import pytest
 from graphql import GraphQLEnumType
 
 from longshore.contracts import (
+    CustomerDeleted,
     CustomerSnapshot,
     OrderDeleted,
     ProductDeleted,
@@ -23,6 +24,7 @@ from longshore_connector_shopify.translate.translator import (
     CUSTOMER_TOPICS,
     ITEM_TOPICS,
     LEVEL_TOPICS,
+    LOCATION_TOPICS,
     ORDER_TOPICS,
     OTHERS,
     PART_TOPICS,
@@ -30,11 +32,10 @@ from longshore_connector_shopify.translate.translator import (
 )
 from longshore_devkit.stores.shopify.schema import load_admin_schema
 
-# Topics of families that we follow, of marketing, risk and the like; a merge of customers is told as an update, too.
+# Topics of families that we follow, of marketing, risk and the like.
 SAYING_NOTHING = {
     "CUSTOMERS_EMAIL_MARKETING_CONSENT_UPDATE",
     "CUSTOMERS_MARKETING_CONSENT_UPDATE",
-    "CUSTOMERS_MERGE",
     "CUSTOMERS_PURCHASING_SUMMARY",
     "CUSTOMERS_WHATS_APP_MARKETING_CONSENT_UPDATE",
     "ORDERS_LINK_REQUESTED",
@@ -174,6 +175,48 @@ def test_customers(make: Any) -> None:
     assert (event.external_id, event.email, event.last_name) == ("7", "a@example.com", None)
 
 
+def test_a_deleted_customer(make: Any) -> None:
+    record = make.record({"id": BIG, "phone": None, "addresses": []}, "customers/delete")
+    (event,) = translate(record).events
+    assert isinstance(event, CustomerDeleted)
+    assert (event.external_id, event.observed_at) == (str(BIG), record.received_at)
+
+
+def test_of_two_merged_customers_one_is_gone_and_the_other_read(make: Any) -> None:
+    body = {
+        "admin_graphql_api_customer_kept_id": f"gid://shopify/Customer/{BIG}",
+        "admin_graphql_api_customer_deleted_id": "gid://shopify/Customer/7",
+        "status": "completed",
+    }
+    translation = translate(make.record(body, "customers/merge"))
+    assert [type(each) for each in translation.events] == [CustomerDeleted]
+    assert translation.events[0].external_id == "7"
+    assert translation.fetches == [FetchRequest("customer", str(BIG))]
+
+
+@pytest.mark.parametrize("topic", sorted(LOCATION_TOPICS))
+def test_a_location_that_opens_or_closes_makes_us_read_all_stock(make: Any, topic: str) -> None:
+    translation = translate(make.record({"id": 4, "name": "Harbour", "active": False}, topic))
+    assert (translation.events, translation.fetches, translation.reread) == ([], [], "inventory")
+
+
+@pytest.mark.parametrize(
+    ("level", "location", "quantity"), [(True, True, 7), (False, True, 0), (True, False, 0), (None, None, 7)]
+)
+def test_nothing_is_sold_where_an_item_is_stocked_no_more(make: Any, level: Any, location: Any, quantity: int) -> None:
+    """An answer of a document of before did not tell; it counts as it did."""
+    node = {
+        "isActive": level,
+        "updatedAt": "2026-11-20T06:30:00Z",
+        "location": {"id": "gid://shopify/Location/4", "isActive": location},
+        "quantities": [{"name": "available", "quantity": 7}],
+    }
+    item = {"id": "gid://shopify/InventoryItem/3", "tracked": True, "inventoryLevels": {"nodes": [node]}}
+    (event,) = translate(make.record({"data": {"inventoryItem": item}}, resource="stock", external_id="3")).events
+    assert isinstance(event, StockLevel)
+    assert (event.external_id, event.quantity) == ("3@4", quantity)
+
+
 def test_an_item_that_is_stocked_there_no_more(make: Any) -> None:
     record = make.record({"inventory_item_id": BIG, "location_id": 4}, "inventory_levels/disconnect")
     (event,) = translate(record).events
@@ -212,7 +255,8 @@ def test_every_topic_of_the_schema_is_understood(make: Any, family: str) -> None
     assert isinstance(topics, GraphQLEnumType)
     named = [name for name in topics.values if name == family or name.startswith(family + "_")]
     known = ORDER_TOPICS | PRODUCT_TOPICS | LEVEL_TOPICS | CUSTOMER_TOPICS | PART_TOPICS | ITEM_TOPICS | CHECK_TOPICS
-    known |= set(OTHERS) | {"orders/delete", "products/delete", "inventory_levels/disconnect"}
+    known |= LOCATION_TOPICS | set(OTHERS) | {"orders/delete", "products/delete", "inventory_levels/disconnect"}
+    known |= {"customers/delete", "customers/merge"}
     spelled = {enum_of(topic) for topic in known}
     unknown = {name for name in named if name not in spelled}
     assert named
@@ -234,6 +278,8 @@ def test_what_is_not_an_object_is_poison(make: Any, body: bytes) -> None:
         ("inventory_levels/update", {"inventory_item_id": 1}),
         ("inventory_levels/update", {"inventory_item_id": 1, "location_id": 2, "available": "some"}),
         ("customers/update", {"email": "a@example.com"}),
+        ("customers/delete", {}),
+        ("customers/merge", {"admin_graphql_api_customer_kept_id": "gid://shopify/Customer/1"}),
     ],
 )
 def test_what_names_nothing_is_poison(make: Any, topic: str, body: dict[str, Any]) -> None:
@@ -248,7 +294,7 @@ def test_what_is_gone(make: Any) -> None:
     }
     assert isinstance(gone["order"].events[0], OrderDeleted)
     assert isinstance(gone["product"].events[0], ProductDeleted)
-    assert gone["customer"].ignored
+    assert isinstance(gone["customer"].events[0], CustomerDeleted)
     assert gone["stock"].ignored
 
 

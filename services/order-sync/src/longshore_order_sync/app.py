@@ -91,7 +91,7 @@ def create_app(settings: Settings) -> FastAPI:
         group="order-sync.customers",
         apply=CustomersConsumer(ApplyCustomers(service.engine)).apply,
         schema=CustomerSnapshot,
-        description="Snapshots of customers; the newest of each is kept.",
+        description="Snapshots and deletions of customers; the newest of each is kept.",
     )
     service.subscribe(
         topics=[COMMANDS_OUTCOMES],

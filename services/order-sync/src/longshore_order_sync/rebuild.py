@@ -28,7 +28,7 @@ from longshore_order_sync.orders.messages import order_changed
 from longshore_order_sync.orders.service import fetch_command
 from longshore_order_sync.orders.state import Head, summary_of
 
-REBUILT = ("orders", "order_revisions", "order_facts", "order_search", "stores", "customers")
+REBUILT = ("orders", "order_revisions", "order_facts", "order_search", "stores", "customers", "gone_customers")
 # What was erased stays erased: the log that is read again still holds it.
 ERASURES = ("erasures", "erased_orders", "erased_customers", "erased_stores")
 KEPT = ("fulfillments", "order_actions", "commands", "sync_runs", "outbox", *ERASURES)

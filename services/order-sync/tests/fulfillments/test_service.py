@@ -163,6 +163,19 @@ class TestSettle:
         await hub.fulfillments.settle([shop.outcome(command, CommandStatus.SUCCEEDED, fulfillment_external_id="f-1")])
         assert [each.id for each in await hub.commands()] == [command.id]
 
+    async def test_what_is_in_which_of_several_parcels_the_store_is_asked(self, hub: Any, shop: Any) -> None:
+        command = await self.asked(hub, shop)
+        done = shop.outcome(
+            command, CommandStatus.SUCCEEDED, fulfillment_external_id="f-1", more_fulfillment_external_ids=["f-2"]
+        )
+        await hub.fulfillments.settle([done])
+        assert [each.payload.type for each in await hub.commands()] == ["fulfillment.create", "entity.fetch"]
+        event = json.loads((await hub.said("fulfillment.settled"))[0]["value"])
+        assert (event["external_id"], event["more_external_ids"]) == ("f-1", ["f-2"])
+        parcels = [shop.fulfillment({0: 1}, id) for id in ("f-1", "f-2")]
+        await hub.deliver(shop.snapshot(quantities=(2,), at=1, fulfilled=(2,), fulfillments=parcels))
+        assert {each.command_id for each in (await order(hub, shop)).fulfillments} == {command.id}
+
     async def test_repeated_and_late_outcomes_change_nothing(self, hub: Any, shop: Any) -> None:
         command = await self.asked(hub, shop)
         done = shop.outcome(command, CommandStatus.SUCCEEDED, attempts=2, fulfillment_external_id="f-1")

@@ -32,6 +32,7 @@ def ours(
     external_id: str | None = None,
     tracking: str | None = None,
     after: int = 0,
+    more: tuple[str, ...] = (),
 ) -> HubFulfillment:
     return HubFulfillment(
         id=uuid4(),
@@ -41,6 +42,7 @@ def ours(
         tracking=Tracking(number=tracking) if tracking else None,
         external_id=external_id,
         created_at=NOON + timedelta(seconds=after),
+        more_external_ids=more,
     )
 
 
@@ -133,6 +135,35 @@ class TestMatching:
         assert [(each.id, each.status, each.command_id) for each in order.fulfillments] == [
             (hub.id, SUCCESS, hub.command_id)
         ]
+
+    def test_several_parcels_of_one_are_its_commands(self, shop: Any) -> None:
+        parcels = [shop.fulfillment({0: 1}, "f-1", tracking="T"), shop.fulfillment({1: 1}, "f-2", tracking="T")]
+        hub = ours(shop, {0: 1, 1: 1}, external_id="f-1", more=("f-2",), tracking="T")
+        order = canonical(shop.snapshot(fulfilled=(1, 1), fulfillments=parcels), Facts(fulfillments=[hub]))
+        assert fulfilled(order) == [1, 1]
+        assert [(each.id, each.external_id, each.command_id) for each in order.fulfillments] == [
+            (hub.id, "f-1", hub.command_id),
+            (parcels[1].id, "f-2", hub.command_id),
+        ]
+
+    @pytest.mark.parametrize("told", ["f-1", "f-2"])
+    def test_a_parcel_that_the_store_has_not_told_of_yet_has_left_too(self, shop: Any, told: str) -> None:
+        lines = {"f-1": {0: 1}, "f-2": {0: 1, 1: 1}}
+        snapshot = shop.snapshot(
+            quantities=(4, 1),
+            fulfilled=(1, 0) if told == "f-1" else (1, 1),
+            fulfillments=[shop.fulfillment(lines[told], told)],
+        )
+        hub = ours(shop, {0: 2, 1: 1}, external_id="f-1", more=("f-2",))
+        order = canonical(snapshot, Facts(fulfillments=[hub]))
+        assert fulfilled(order) == [2, 1]
+        assert open_quantities(order) == {shop.line_id(0): 2, shop.line_id(1): 0}
+
+    def test_a_parcel_that_was_taken_back_is_not_taken_for_one_to_come(self, shop: Any) -> None:
+        back = shop.fulfillment({1: 1}, "f-2").model_copy(update={"status": FulfillmentState.CANCELLED})
+        snapshot = shop.snapshot(fulfilled=(1, 0), fulfillments=[shop.fulfillment({0: 1}, "f-1"), back])
+        hub = ours(shop, {0: 1, 1: 1}, external_id="f-1", more=("f-2",))
+        assert fulfilled(canonical(snapshot, Facts(fulfillments=[hub]))) == [1, 0]
 
     def test_by_tracking_and_lines_before_the_outcome(self, shop: Any) -> None:
         snapshot = shop.snapshot(fulfilled=(1, 0), fulfillments=[shop.fulfillment({0: 1}, "f-9", tracking="T1")])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import ClassVar
 from uuid import UUID, uuid4
 
 import pytest
@@ -15,10 +16,11 @@ from longshore.contracts import (
     WebhooksRepaired,
     WebhookStatus,
 )
-from longshore_order_sync.syncs.rules import concerned, repair_run_id, serving
+from longshore.problems import Problem
+from longshore_order_sync.syncs.rules import concerned, repair_run_id, retried, serving
 
 
-def run(resource: str, mode: str) -> SyncRun:
+def run(resource: str, mode: str, **more: object) -> SyncRun:
     return SyncRun.model_validate(
         {
             "id": uuid4(),
@@ -29,6 +31,7 @@ def run(resource: str, mode: str) -> SyncRun:
             "status": SyncStatus.RUNNING,
             "created_at": datetime(2026, 11, 28, tzinfo=UTC),
         }
+        | more
     )
 
 
@@ -79,3 +82,27 @@ def test_an_event_that_comes_again_names_the_same_runs() -> None:
     event = repaired("order.created")
     assert repair_run_id(event, "orders") == repair_run_id(event.model_copy(), "orders")
     assert repair_run_id(event, "orders") != repair_run_id(event, "products")
+
+
+def test_a_run_of_failed_items_serves_nothing_else() -> None:
+    assert serving([run("orders", "incremental", items_of=uuid4())], "orders", SyncMode.INCREMENTAL) is None
+
+
+class TestRetried:
+    FAILED: ClassVar = [{"resource": "order", "external_id": "7", "code": "broken", "detail": "It is broken."}]
+    OVER = datetime(2026, 11, 28, 1, tzinfo=UTC)
+
+    def test_the_one_under_way_is_enough(self) -> None:
+        over = run("orders", "full", failed_items=self.FAILED, finished_at=self.OVER)
+        again, other = (run("orders", "incremental", items_of=id) for id in (over.id, uuid4()))
+        assert retried(over, [other]) is None
+        assert retried(over, [other, again]) is again
+
+    @pytest.mark.parametrize(
+        ("more", "type"),
+        [({"failed_items": FAILED}, "run-under-way"), ({"finished_at": OVER}, "nothing-failed")],
+    )
+    def test_there_must_be_something_to_read(self, more: dict[str, object], type: str) -> None:
+        with pytest.raises(Problem) as problem:
+            retried(run("orders", "full", **more), [])
+        assert (problem.value.status, problem.value.type) == (409, f"/problems/{type}")

@@ -6,11 +6,24 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from sqlalchemy import text
 
 from longshore.broker import Record, cloudevent_headers
-from longshore.contracts import Command, Platform, SyncMode, SyncStart, WebhookRepair, WebhooksRepaired, WebhookStatus
+from longshore.contracts import (
+    Command,
+    FailedItem,
+    Platform,
+    SyncMode,
+    SyncRunChanged,
+    SyncStart,
+    SyncStatus,
+    WebhookRepair,
+    WebhooksRepaired,
+    WebhookStatus,
+)
 from longshore.ids import OrgId
+from longshore.problems import Problem
 from longshore_order_sync.database import SCHEMA
 from longshore_order_sync.syncs.consumers import RepairsConsumer
 from longshore_order_sync.syncs.service import Syncs
@@ -66,3 +79,25 @@ async def test_a_run_that_is_queued_reads_it(hub: Any) -> None:
     await syncs.request(org, event.integration_id, event.platform, ["orders"], SyncMode.INCREMENTAL)
     await RepairsConsumer(syncs).apply([record(event)])
     assert [each.payload for each in await told(hub, event)] == [SyncStart(resource="orders", mode="incremental")]
+
+
+async def test_what_a_run_could_not_read_is_asked_for_alone(hub: Any) -> None:
+    syncs, event = Syncs(hub.engine), repaired("order.updated")
+    org = OrgId(event.org_id)
+    (run,) = await syncs.request(org, event.integration_id, event.platform, ["orders"], SyncMode.FULL)
+    item = FailedItem(resource="order", external_id="7", code="broken", detail="It is broken.")
+    ended = run.model_copy(update={"status": SyncStatus.PARTIAL, "failed_items": [item], "finished_at": NOW})
+    told_of = {"org_id": org, "platform": event.platform, "sequence": 2, "at": NOW}
+    await syncs.follow([SyncRunChanged(**ended.model_dump(), **told_of)])
+    again = await syncs.retry(org, run.id)
+    assert (again.items_of, again.status) == (run.id, SyncStatus.QUEUED)
+    assert await syncs.get(org, again.id) == again == await syncs.retry(org, run.id)
+    command = (await told(hub, event))[-1]
+    assert command.id == again.id
+    assert command.payload == SyncStart(resource="orders", mode="incremental", items_of=run.id)
+    # Whoever wants all that has changed gets a run of that.
+    (other,) = await syncs.request(org, event.integration_id, event.platform, ["orders"], SyncMode.INCREMENTAL)
+    assert other.id != again.id
+    with pytest.raises(Problem) as problem:
+        await syncs.retry(OrgId(uuid4()), run.id)
+    assert problem.value.status == 404

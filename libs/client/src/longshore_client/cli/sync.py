@@ -86,6 +86,15 @@ def cancel(session: Session, run_id: UUID) -> None:
         _show(session, hub.integrations.cancel_sync(run_id))
 
 
+@sync.command()
+@click.argument("run_id", type=click.UUID)
+@pass_session
+def retry(session: Session, run_id: UUID) -> None:
+    """Read once more what a run that is over could not."""
+    with session.hub() as hub:
+        _show(session, hub.integrations.retry_sync(run_id))
+
+
 def _ended(hub: Longshore, runs: Sequence[SyncRun], wait: float) -> list[SyncRun]:
     """The runs once they have all ended, or as they are when time is over."""
     deadline = time.monotonic() + wait

@@ -125,6 +125,12 @@ class Integrations:
             SyncRun, "/api/v1/sync-runs/{run_id}/cancel", {"run_id": run_id}, idempotency_key=idempotency_key
         )
 
+    def retry_sync(self, run_id: UUID | str, *, idempotency_key: str | None = None) -> SyncRun:
+        """Read what a run could not. Raises Conflict while the run is not over, and where nothing failed."""
+        return self._connection.post(
+            SyncRun, "/api/v1/sync-runs/{run_id}/retry", {"run_id": run_id}, idempotency_key=idempotency_key
+        )
+
     def delete(self, id: UUID | str) -> None:
         """Disconnect a store: its webhooks and credentials go, its history stays."""
         self._connection.delete("/api/v1/integrations/{id}", {"id": id})

@@ -90,6 +90,7 @@ from longshore.contracts.orders import (
     Tracking,
 )
 from longshore.contracts.products import (
+    CustomerDeleted,
     CustomerSnapshot,
     ProductDeleted,
     ProductSnapshot,
@@ -125,6 +126,7 @@ __all__ = [
     "ConnectionCheck",
     "ConnectionTest",
     "Contract",
+    "CustomerDeleted",
     "CustomerRef",
     "CustomerSnapshot",
     "DataErased",

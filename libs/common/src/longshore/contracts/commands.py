@@ -70,12 +70,13 @@ class EntityFetch(Contract):
 
 class SyncStart(Contract):
     """Read one resource of the store; the command's id is the run's. What becomes of it is told on
-    `integrations.events`."""
+    `integrations.events`. `items_of`: read only what this other run could not."""
 
     type: Literal["sync.start"] = "sync.start"
     resource: Literal["orders", "products", "customers", "inventory"]
     mode: Literal["incremental", "full"]
     trigger: Literal["request", "repair"] = "request"
+    items_of: UUID | None = None
 
 
 class SyncCancel(Contract):
@@ -153,6 +154,8 @@ class CommandOutcome(Contract):
     # fulfillment.create: the store's id of it. stock.set: the listing and what the store has now.
     fulfillment_id: UUID | None = None
     fulfillment_external_id: str | None = None
+    # Those of its other parcels, where the store ships it from several places.
+    more_fulfillment_external_ids: list[str] = []
     # The store's id of what else a command has made: a refund, a note.
     made_external_id: str | None = None
     listing_id: UUID | None = None

@@ -53,7 +53,8 @@ class FulfillmentRequested(Contract):
 
 
 class FulfillmentSettled(Contract):
-    """The store took a requested fulfilment, or refused it for good."""
+    """The store took a requested fulfilment, or refused it for good. `more_external_ids`: its other parcels, where the
+    store ships from several places."""
 
     event_type: ClassVar[str] = "longshore.fulfillment.settled.v1"
 
@@ -64,6 +65,7 @@ class FulfillmentSettled(Contract):
     command_id: UUID
     succeeded: bool
     external_id: str | None = None
+    more_external_ids: list[str] = []
     error: CommandError | None = None
     at: UtcDatetime
 

@@ -88,3 +88,20 @@ class CustomerSnapshot(Snapshot):
     phone: str | None = None
     created_at: UtcDatetime | None = None
     updated_at: UtcDatetime
+
+
+class CustomerDeleted(Contract):
+    """The store does not have a customer any more; on `commerce.customers` with the customer's key. Orders keep their
+    buyer.
+
+    Holds against every snapshot observed before `observed_at`, and against what a late delivery says of before.
+    """
+
+    event_type: ClassVar[str] = "longshore.customer.deleted.v1"
+
+    org_id: UUID
+    integration_id: UUID
+    platform: Platform
+    external_id: str
+    observed_at: UtcDatetime
+    raw: RawRef

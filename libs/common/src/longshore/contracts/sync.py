@@ -58,7 +58,8 @@ class FailedItem(Contract):
 
 
 class SyncRun(Contract):
-    """One reading of one resource of one store. `failed_items` names the first hundred."""
+    """One reading of one resource of one store. `failed_items` names the first hundred. `items_of`: it reads only what
+    this other run could not."""
 
     id: UUID
     integration_id: UUID
@@ -68,6 +69,7 @@ class SyncRun(Contract):
     status: SyncStatus
     progress: SyncProgress = SyncProgress()
     failed_items: list[FailedItem] = []
+    items_of: UUID | None = None
     created_at: UtcDatetime
     started_at: UtcDatetime | None = None
     finished_at: UtcDatetime | None = None

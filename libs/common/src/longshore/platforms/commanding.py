@@ -19,7 +19,7 @@ from longshore.contracts import (
     ProductPublish,
     ProductUnpublish,
 )
-from longshore.platforms.protocols import Done, StoreClient, StoreRefused
+from longshore.platforms.protocols import Done, StoreClient, StoreRefused, SyncRequest
 
 
 class NoActions:
@@ -27,6 +27,9 @@ class NoActions:
 
     Who asks is told so before there is a command (`Declaration.commands`); this is for a command that was on its way.
     """
+
+    async def end_sync(self, request: SyncRequest, cursor: str | None) -> None:
+        """See StoreClient: nothing of a run is under way at a store that is read page by page."""
 
     async def cancel_order(self, command: OrderCancel) -> Done:
         """See StoreClient."""
@@ -74,7 +77,7 @@ async def carry_out(client: StoreClient, payload: CommandPayload) -> Done | None
     match payload:
         case FulfillmentCreate():
             made = await client.create_fulfillment(payload)
-            return Done(made.external_id, made.existed)
+            return Done(made.external_id, made.existed, made.more)
         case OrderCancel():
             return await client.cancel_order(payload)
         case OrderNote():

@@ -28,6 +28,7 @@ from longshore.platforms.heard import Ears, HeardStore
 from longshore.platforms.inspection import Inspection, inspection_router
 from longshore.platforms.job_runner import JobQueue
 from longshore.platforms.jobs import JobTables, RunningJob
+from longshore.platforms.limits import StoreLimits
 from longshore.platforms.metrics import ConnectorMetrics
 from longshore.platforms.protocols import Integration, StoreClient, Translator
 from longshore.platforms.running import RunJobs
@@ -67,6 +68,7 @@ class Connector:
     `resources`: what is polled; without inventory where stock stands in the products.
     `snapshot_topics`: webhook topics whose body is the whole entity, whatever the topic's word.
     `granted`: for platforms whose stores are connected through OAuth, with tokens that expire.
+    `limits`: what its clients share with other processes of the connector.
     """
 
     platform: Platform
@@ -78,6 +80,7 @@ class Connector:
     make_client: MakeClient
     snapshot_topics: frozenset[str] = frozenset()
     granted: GrantedClients | None = None
+    limits: StoreLimits | None = None
     resources: tuple[SyncResource, ...] = ("products", "inventory", "orders", "customers")
 
 
@@ -99,6 +102,8 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
     service.migrations(VAULT_MIGRATIONS, VAULT_SCHEMA)
     service.migrations(connector.migrations, connector.schema)
     metrics = ConnectorMetrics(service.registry)
+    if connector.limits is not None:
+        connector.limits.use(service.engine)
     sealer = Sealer(settings.encryption_keys)
     vault = Vault(sealer)
     store = ConnectorStore(connector.schema)
@@ -171,6 +176,7 @@ def build_connector(settings: ConnectorSettings, connector: Connector) -> FastAP
         sync=sync,
         poll=schedule.poll,
         permitted=schedule.permitted,
+        reread=schedule.reread,
         metrics=metrics,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from longshore.contracts import OrderDeleted, ProductDeleted
+from longshore.contracts import CustomerDeleted, OrderDeleted, ProductDeleted
 from longshore.platforms.protocols import RawRecord
 
 # A store's clock may be an hour off, or read its own zone as UTC. What is further ahead is no time of an update.
@@ -47,6 +47,18 @@ def order_deleted(record: RawRecord, external_id: str) -> OrderDeleted:
 def product_deleted(record: RawRecord, external_id: str) -> ProductDeleted:
     """The store does not have the product any more, or has it in its trash."""
     return ProductDeleted(
+        org_id=record.org_id,
+        integration_id=record.integration_id,
+        platform=record.platform,
+        external_id=external_id,
+        observed_at=record.received_at,
+        raw=record.ref,
+    )
+
+
+def customer_deleted(record: RawRecord, external_id: str) -> CustomerDeleted:
+    """The store does not have the customer any more."""
+    return CustomerDeleted(
         org_id=record.org_id,
         integration_id=record.integration_id,
         platform=record.platform,

@@ -1,5 +1,4 @@
-"""The migrations of every connector's tables of the kit: its 0001 calls `upgrade`, its 0002 `upgrade_0002`, its 0003
-`upgrade_0003`, its 0004 `upgrade_0004`.
+"""The migrations of every connector's tables of the kit: its 0001 calls `upgrade`, its 0002 `upgrade_0002`, and so on.
 
 Written out, not made from tables.py: this is what the revisions were, whatever the tables become.
 """
@@ -154,3 +153,25 @@ def upgrade_0004(schema: str) -> None:
 def downgrade_0004(schema: str) -> None:
     """Back to revision 0003."""
     op.drop_table("heard", schema=schema)
+
+
+def upgrade_0005(schema: str) -> None:
+    """Runs that read what another one could not; what is left of each store's rate limit."""
+    op.add_column("sync_runs", sa.Column("items_of", sa.Uuid), schema=schema)
+    op.create_table(
+        "limits",
+        sa.Column("integration_id", sa.Uuid, primary_key=True),
+        sa.Column("org_id", sa.Uuid, nullable=False),
+        sa.Column("rate", sa.Float, nullable=False),
+        sa.Column("capacity", sa.Float, nullable=False),
+        sa.Column("level", sa.Float, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("granted", sa.Float, nullable=False),
+        schema=schema,
+    )
+
+
+def downgrade_0005(schema: str) -> None:
+    """Back to revision 0004."""
+    op.drop_table("limits", schema=schema)
+    op.drop_column("sync_runs", "items_of", schema=schema)

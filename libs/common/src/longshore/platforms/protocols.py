@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from longshore.contracts import (
+    CustomerDeleted,
     CustomerSnapshot,
     FulfillmentCancel,
     FulfillmentCreate,
@@ -42,7 +43,9 @@ from longshore.ids import IntegrationId, OrgId
 
 Resource = Literal["order", "product", "stock", "customer"]
 
-NormalizedEvent = OrderSnapshot | OrderDeleted | ProductSnapshot | ProductDeleted | StockLevel | CustomerSnapshot
+NormalizedEvent = (
+    OrderSnapshot | OrderDeleted | ProductSnapshot | ProductDeleted | StockLevel | CustomerSnapshot | CustomerDeleted
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +85,14 @@ class FetchRequest:
 @dataclass(slots=True)
 class Translation:
     """What a raw record means. `ignored` says why nothing came of it (a ping, a topic that we do not follow). `check`:
-    what the store lets us do has changed, or so it says."""
+    what the store lets us do has changed, or so it says. `reread`: so much has changed that the resource is read whole.
+    """
 
     events: list[NormalizedEvent] = field(default_factory=list)
     fetches: list[FetchRequest] = field(default_factory=list)
     ignored: str | None = None
     check: bool = False
+    reread: SyncResource | None = None
 
 
 class Untranslatable(ValueError):
@@ -187,24 +192,28 @@ class StoreInfo:
 
 @dataclass(frozen=True, slots=True)
 class FulfillmentResult:
-    """`external_id`: the store's id of the shipment (None where a platform has none).
+    """`external_id`: the store's id of the shipment (None where a platform has none). `more`: of its other parcels,
+    where a store ships from several places.
 
     `existed`: it was there already, written by an earlier try.
     """
 
     external_id: str | None
     existed: bool = False
+    more: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A store has done what was asked. `external_id`: its id of what that made (a refund, a note, a parcel).
+    """A store has done what was asked. `external_id`: its id of what that made (a refund, a note, a parcel), `more` of
+    what else.
 
     `existed`: it was so already, by an earlier try or without us.
     """
 
     external_id: str | None = None
     existed: bool = False
+    more: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +303,9 @@ class StoreClient(Protocol):
         A row that exists from the run's beginning to its end is read, whatever changes around it. What changes while
         the run goes on may be missed: it has changed after the run began, and the next incremental run reads it.
         """
+
+    async def end_sync(self, request: SyncRequest, cursor: str | None) -> None:
+        """A run ends before its time, at `cursor`: stop what it has under way at the store, if anything."""
 
     async def create_fulfillment(self, command: FulfillmentCreate) -> FulfillmentResult:
         """Tell the store of a shipment, once: looks for an earlier try of the same command before it writes."""

@@ -24,6 +24,7 @@ from longshore.contracts import (
     IntegrationStatus,
     Platform,
     StockSet,
+    SyncResource,
 )
 from longshore.ids import uuid7
 from longshore.platforms.clients import Clients
@@ -54,6 +55,7 @@ from longshore.platforms.work import (
     FetchWork,
     PollWork,
     ProbeWork,
+    RereadWork,
     StockWork,
     SyncWork,
     WatchWork,
@@ -79,6 +81,8 @@ MOST_FAREWELLS = 25
 Sync = Callable[[Integration | None, UUID], Awaitable[None]]
 # A store may have given us a permission that it kept from us.
 Permitted = Callable[[Integration], Awaitable[None]]
+# So much of a resource has changed, says the record at this place of the raw log, that it is read whole.
+Reread = Callable[[Integration, SyncResource, str], Awaitable[None]]
 # A round of polling a store; raises RetryLater for the next.
 Poll = Callable[[Integration, IntegrationStatus], Awaitable[None]]
 
@@ -115,6 +119,7 @@ class RunJobs:
         sync: Sync,
         poll: Poll,
         permitted: Permitted,
+        reread: Reread,
         metrics: ConnectorMetrics,
         clock: Clock = utc_now,
     ) -> None:
@@ -131,6 +136,7 @@ class RunJobs:
         self._sync = sync
         self._poll = poll
         self._permitted = permitted
+        self._reread = reread
         self._metrics = metrics
         self._clock = clock
 
@@ -158,6 +164,8 @@ class RunJobs:
                 case CheckWork() if integration is not None and found:
                     if await self._standing.check(integration, found[1]):
                         await self._permitted(integration)
+                case RereadWork() if integration is not None:
+                    await self._reread(integration, work.resource, work.place)
                 case ProbeWork() if integration is not None and found:
                     await self._standing.probe(integration, found[1])
                 case WatchWork() if integration is not None and found:
@@ -228,6 +236,7 @@ class RunJobs:
                 attempts=attempts + 1,
                 at=self._clock(),
                 external_id=done.external_id if done else None,
+                more_external_ids=done.more if done else (),
             )
         await self._finish(outcome)
 

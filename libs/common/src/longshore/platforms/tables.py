@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from longshore.contracts import Command, CommandOutcome
 from longshore.outbox import outbox_table
 from longshore.platforms.heard import hearing_table
+from longshore.platforms.limits import limits_table
 from longshore.platforms.sync.tables import past_syncs, sync_tables
 from longshore.pruning import Past
 
@@ -52,6 +53,7 @@ def connector_metadata(schema: str) -> MetaData:
     )
     sync_tables(metadata)
     hearing_table(metadata)
+    limits_table(metadata)
     outbox_table(metadata, schema)
     return metadata
 
@@ -63,6 +65,7 @@ def past(schema: str, history_days: int) -> list[Past]:
     return [
         Past(f"{schema}.done_commands", "done_at < :before", keep),
         Past(f"{schema}.stock_targets", "done_sequence >= sequence AND due_at < :before", keep),
+        Past(f"{schema}.limits", "at < :before", keep),
         *past_syncs(schema, history_days),
     ]
 

@@ -20,6 +20,7 @@ from longshore.broker import (
     cloudevent_headers,
 )
 from longshore.contracts import (
+    CustomerDeleted,
     CustomerSnapshot,
     OrderDeleted,
     OrderSnapshot,
@@ -35,7 +36,7 @@ from longshore.platforms.metrics import ConnectorMetrics
 from longshore.platforms.protocols import NormalizedEvent, RawRecord, Translator, Untranslatable
 from longshore.platforms.raw import read_raw, stream_key
 from longshore.platforms.repeats import Repeats
-from longshore.platforms.work import CheckWork, FetchWork
+from longshore.platforms.work import CheckWork, FetchWork, RereadWork
 
 TOPICS = {
     OrderSnapshot: COMMERCE_ORDERS.name,
@@ -44,6 +45,7 @@ TOPICS = {
     ProductDeleted: COMMERCE_PRODUCTS.name,
     StockLevel: COMMERCE_STOCK.name,
     CustomerSnapshot: COMMERCE_CUSTOMERS.name,
+    CustomerDeleted: COMMERCE_CUSTOMERS.name,
 }
 
 
@@ -102,9 +104,12 @@ class TranslateRaw:
                     for n, each in enumerate(translation.fetches)
                     if not before
                 )
-                if translation.check and not self._asked_before(record):
-                    key = f"check/{raw.ref.topic}/{raw.ref.partition}/{raw.ref.offset}"
-                    jobs.append(NewJob(raw.integration_id, Lane.CONNECT, CheckWork().to_json(), key))
+                place = f"{raw.ref.topic}/{raw.ref.partition}/{raw.ref.offset}"
+                if translation.check and not before:
+                    jobs.append(NewJob(raw.integration_id, Lane.CONNECT, CheckWork().to_json(), f"check/{place}"))
+                if translation.reread and not before:
+                    reread = RereadWork(resource=translation.reread, place=place).to_json()
+                    jobs.append(NewJob(raw.integration_id, Lane.CONNECT, reread, f"reread/{place}"))
             except Untranslatable as error:
                 rejected.append(Rejected(record, str(error), error))
             except Exception as error:

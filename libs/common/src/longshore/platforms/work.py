@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field, TypeAdapter
 
-from longshore.contracts import Command, Contract
+from longshore.contracts import Command, Contract, SyncResource
 from longshore.platforms.protocols import Resource
 
 
@@ -50,6 +50,14 @@ class CheckWork(Contract):
     kind: Literal["check"] = "check"
 
 
+class RereadWork(Contract):
+    """Read a resource whole: the record at this place of the raw log says that much of it has changed."""
+
+    kind: Literal["reread"] = "reread"
+    resource: SyncResource
+    place: str
+
+
 class WatchWork(Contract):
     """Look at the store's webhooks and put them right; for as long as it is connected."""
 
@@ -82,6 +90,7 @@ Work = (
     | ConnectWork
     | ProbeWork
     | CheckWork
+    | RereadWork
     | WatchWork
     | DisconnectWork
     | SyncWork

@@ -176,7 +176,8 @@ class AdminApi:
             cost = _dict(_dict(parsed.get("extensions")).get("cost"))
         finally:
             status = cost.get("throttleStatus")
-            self._bucket.settle(taken, status if isinstance(status, dict) else None)
+            told = status if isinstance(status, dict) else None
+            self._bucket.settle(taken, told, spent=_spent(cost), rank=rank)
         requested = cost.get("requestedQueryCost")
         if isinstance(requested, int | float) and requested > 0:
             self._costs[name] = float(requested)
@@ -240,6 +241,14 @@ class AdminApi:
         self.usage.other_version = version != API_VERSION
         if version != API_VERSION:
             log.error("the store answers with another API version", shop=self.domain, asked=API_VERSION, got=version)
+
+
+def _spent(cost: Mapping[str, Any]) -> float | None:
+    """What a call has cost: nothing if it was throttled, None if the store did not tell."""
+    if "actualQueryCost" not in cost:
+        return None
+    spent = cost["actualQueryCost"]
+    return float(spent) if isinstance(spent, int | float) else 0.0
 
 
 def _parse(body: bytes) -> dict[str, Any]:

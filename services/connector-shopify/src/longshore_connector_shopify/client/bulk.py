@@ -96,13 +96,33 @@ async def bulk_page(api: AdminApi, request: SyncRequest, place: Place, total: in
     return _again(place)
 
 
-async def _start(api: AdminApi, request: SyncRequest, place: Place) -> SyncPage:
-    """Start the operation, unless an earlier try has; its name is this run's and this try's own."""
-    label = f"{request.key.replace('-', '')}_{place.tries}"
+async def cancel_bulk(api: AdminApi, request: SyncRequest, place: Place) -> None:
+    """The run ends at `place`: the store need not go on. One that is done, or was never begun, is left as it is."""
+    operation = place.operation or await _begun(api, _label(request, place), _UNDER_WAY)
+    if operation is not None:
+        await api.query("bulk_cancel", {"id": operation})
+
+
+def _label(request: SyncRequest, place: Place) -> str:
+    """An operation's name is its run's and its try's own."""
+    return f"{request.key.replace('-', '')}_{place.tries}"
+
+
+async def _begun(api: AdminApi, label: str, states: set[str]) -> str | None:
+    """The operation of this name in one of these states, if there is one."""
     recent = ((await api.query("bulk_recent")).data.get("bulkOperations") or {}).get("nodes") or []
     for each in recent:
-        if f"_{label} " in str(each.get("query")) and each.get("status") in _UNDER_WAY | {"COMPLETED", "FAILED"}:
-            return _nothing(replace(place, operation=str(each["id"])))
+        if f"_{label} " in str(each.get("query")) and each.get("status") in states:
+            return str(each["id"])
+    return None
+
+
+async def _start(api: AdminApi, request: SyncRequest, place: Place) -> SyncPage:
+    """Start the operation, unless an earlier try has."""
+    label = _label(request, place)
+    begun = await _begun(api, label, _UNDER_WAY | {"COMPLETED", "FAILED"})
+    if begun is not None:
+        return _nothing(replace(place, operation=begun))
     # A field that may not be read fails a whole operation; in a single answer it would be null.
     buyers_hidden = request.resource == "orders" and "read_customers" not in await granted(api)
     query = bulk_document(

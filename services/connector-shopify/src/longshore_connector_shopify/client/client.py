@@ -87,6 +87,10 @@ class ShopifyClient(NoActions):
         with in_background():
             return await syncing.sync_page(self._api, request, cursor, self._bulk_from)
 
+    async def end_sync(self, request: SyncRequest, cursor: str | None) -> None:
+        """Cancel the run's bulk operation, if one is under way."""
+        await syncing.end_sync(self._api, request, cursor)
+
     async def create_fulfillment(self, command: FulfillmentCreate) -> FulfillmentResult:
         """Tell the store of a shipment, once."""
         return await self._shipper.create(command)

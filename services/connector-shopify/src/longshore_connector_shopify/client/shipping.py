@@ -104,7 +104,7 @@ class Shipper:
         ours = self._earlier_tries(command, wanted, order.shipped)
         rest = wanted - sum((each.pieces for each in ours), Counter[str]())
         if not rest:
-            return FulfillmentResult(_number(ours[0].gid), existed=True)
+            return _result([each.gid for each in ours], existed=True)
         parcels = plan(order.waiting, rest)
         if parcels is None:
             done = _shipped_by_others(order, ours, rest)
@@ -112,7 +112,7 @@ class Shipper:
                 return FulfillmentResult(_number(done.gid), existed=True)
             raise await self._why_not(command.order_external_id, order, rest)
         made = [await self._ship(parcel, command) for parcel in parcels]
-        return FulfillmentResult(_number(ours[0].gid if ours else made[0]), existed=bool(ours))
+        return _result([*(each.gid for each in ours), *made], existed=bool(ours))
 
     def _earlier_tries(
         self, command: FulfillmentCreate, wanted: Counter[str], shipped: Iterable[Shipped]
@@ -248,6 +248,11 @@ def asked_when(fulfillment_id: UUID) -> datetime | None:
     if fulfillment_id.version != 7:
         return None
     return datetime.fromtimestamp((fulfillment_id.int >> 80) / 1000, UTC)
+
+
+def _result(parcels: Sequence[str], *, existed: bool) -> FulfillmentResult:
+    first, *more = (_number(each) for each in parcels)
+    return FulfillmentResult(first, existed, tuple(more))
 
 
 def _shipped_by_others(order: Order, ours: Sequence[Shipped], rest: Counter[str]) -> Shipped | None:

@@ -153,6 +153,7 @@ class StockSetter:
         for each in moved:
             each.sold_at = None
             self._sold_at.pop(each.item, None)
+        self._primary = None if moved else self._primary  # it may be closed
         await self._read(moved)
         results = [await self._activate(each) for each in moved if each.sold_at is None]
         return results, [each for each in moved if each.sold_at is not None]
@@ -215,12 +216,26 @@ class StockSetter:
             for each in part:
                 levels = _levels(items.get(each.item) or {})
                 if each.sold_at is None:
-                    each.sold_at = primary if primary in levels else next(iter(levels), None)
-                    if each.sold_at is not None:
-                        self._sold_at[each.item] = each.sold_at
-                if each.sold_at is not None and (anew or each.known is None):
-                    known = levels.get(each.sold_at)
-                    each.known = await self._level_at(each.item, each.sold_at) if known is None else known
+                    self._choose(each, levels, primary)
+                if each.sold_at is None or not (anew or each.known is None):
+                    continue
+                each.known = levels.get(each.sold_at)
+                if each.known is None:
+                    each.known = await self._level_at(each.item, each.sold_at)
+                if each.known is None and each.target.location_external_id is None:
+                    # Where it was sold when we looked, it is no more.
+                    self._choose(each, levels, primary)
+                    each.known = None if each.sold_at is None else levels[each.sold_at]
+
+    def _choose(self, push: Push, levels: Mapping[str, int], primary: str) -> None:
+        """Of the locations where it is stocked the primary one, or the first; None if there is none."""
+        push.sold_at = primary if primary in levels else next(iter(levels), None)
+        self._sold_at.pop(push.item, None)
+        if push.sold_at is not None:
+            self._sold_at[push.item] = push.sold_at
+        elif primary == self._primary:
+            # It may be closed.
+            self._primary = None
 
     async def _level_at(self, item: str, location: str) -> int | None:
         """A level that is neither at the primary location nor among the first ones."""
@@ -246,7 +261,7 @@ def _levels(item: Mapping[str, Any]) -> dict[str, int]:
     """What is available of an item by location, the primary one first."""
     found: dict[str, int] = {}
     for level in [item.get("inventoryLevel"), *nodes_of(item.get("inventoryLevels"))[0]]:
-        if not level:
+        if not level or level["location"].get("isActive") is False:
             continue
         for each in level.get("quantities") or ():
             if each.get("name") == "available":

@@ -12,7 +12,7 @@ from dataclasses import replace
 from longshore.contracts import SyncResource
 from longshore.platforms.protocols import FetchRequest, StoreUnauthorized, SyncPage, SyncRequest
 from longshore_connector_shopify.client.admin_api import AdminApi
-from longshore_connector_shopify.client.bulk import Place, bulk_page, fetch_all, place_of
+from longshore_connector_shopify.client.bulk import Place, bulk_page, cancel_bulk, fetch_all, place_of
 from longshore_connector_shopify.client.importing import number_of, page_entity, read_products, read_stocks
 from longshore_connector_shopify.client.paging import nodes_of
 from longshore_connector_shopify.client.searching import count, search
@@ -46,6 +46,14 @@ async def sync_page(
     if empty and SCOPES[request.resource] not in await granted(api):
         raise _lacks(request.resource)
     return page
+
+
+async def end_sync(api: AdminApi, request: SyncRequest, cursor: str | None) -> None:
+    """See StoreClient: a bulk operation that is under way is cancelled."""
+    # Before its first checkpoint a run may have begun one all the same.
+    place = Place() if cursor is None else place_of(cursor)
+    if place is not None:
+        await cancel_bulk(api, request, place)
 
 
 async def _step(

@@ -12,11 +12,15 @@ FOLLOWED = (
     "app/scopes_update",
     "app/uninstalled",
     "customers/create",
+    "customers/delete",
     "customers/update",
     "fulfillments/update",
     "inventory_levels/connect",
     "inventory_levels/disconnect",
     "inventory_levels/update",
+    "locations/activate",
+    "locations/deactivate",
+    "locations/delete",
     "orders/cancelled",
     "orders/create",
     "orders/delete",
@@ -35,6 +39,7 @@ FOLLOWED = (
 # Topics that need a scope which a merchant may keep from us.
 NEEDS = {
     "customers/create": "read_customers",
+    "customers/delete": "read_customers",
     "customers/update": "read_customers",
     "fulfillments/update": "read_fulfillments",
 }

@@ -49,7 +49,10 @@ def product_in_webhook_shape(pages: list[Json]) -> Json:
 
 
 def levels_of(pages: list[Json]) -> Iterator[tuple[str, str, int, Json]]:
-    """Each level of an inventory item: item, location, pieces available, and when. None if its stock is not counted."""
+    """Each level of an inventory item: item, location, pieces available, and when. None if its stock is not counted.
+
+    Where it is stocked no more, or the location is closed, nothing can be sold, whatever lies there.
+    """
     item = as_id(as_dict(pages[0].get("inventoryItem")).get("id"))
     if item is None:
         raise Untranslatable("the answer holds no inventory item")
@@ -62,6 +65,8 @@ def levels_of(pages: list[Json]) -> Iterator[tuple[str, str, int, Json]]:
                 (each.get("quantity") for each in as_list(level.get("quantities")) if each.get("name") == "available"),
                 None,
             )
+            if level.get("isActive") is False or as_dict(level.get("location")).get("isActive") is False:
+                quantity = 0
             if location is not None and type(quantity) is int and abs(quantity) <= MOST_PIECES:
                 yield item, location, quantity, {"updated_at": level.get("updatedAt")}
 

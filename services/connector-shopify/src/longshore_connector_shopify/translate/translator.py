@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from longshore.contracts import Origin
-from longshore.platforms.events import order_deleted, product_deleted
+from longshore.platforms.events import customer_deleted, order_deleted, product_deleted
 from longshore.platforms.protocols import FetchRequest, NormalizedEvent, RawRecord, Translation, Untranslatable
 from longshore_connector_shopify.translate.answers import answers
 from longshore_connector_shopify.translate.fetched import (
@@ -48,15 +48,13 @@ PART_TOPICS = frozenset(
 ITEM_TOPICS = frozenset({"inventory_items/create", "inventory_items/update"})
 # What we may do in the shop may have changed.
 CHECK_TOPICS = frozenset({"app/uninstalled", "app/scopes_update", "shop/update"})
+# What lies at a location can be sold from then on, or no more; which items these are, they do not say.
+LOCATION_TOPICS = frozenset({"locations/activate", "locations/deactivate", "locations/delete"})
 # Known, and nothing to follow; why.
 OTHERS = {
-    "customers/delete": "orders keep their buyers; who asks to be forgotten is forgotten by a privacy request",
     "inventory_items/delete": "its product tells",
-    "locations/create": "a level tells of its location",
-    "locations/update": "a level tells of its location",
-    "locations/activate": "its levels tell",
-    "locations/deactivate": "its levels tell",
-    "locations/delete": "its levels tell",
+    "locations/create": "nothing lies there yet: a level tells of its location",
+    "locations/update": "what lies there is what lay there",
     "customers/data_request": "the gateway takes privacy requests",
     "customers/redact": "the gateway takes privacy requests",
     "shop/redact": "the gateway takes privacy requests",
@@ -97,6 +95,12 @@ def _delivered(record: RawRecord, body: Any) -> Translation:
         return Translation([product_deleted(record, _id(body))])
     if topic in CUSTOMER_TOPICS:
         return Translation([build_customer(body, record)])
+    if topic == "customers/delete":
+        return Translation([customer_deleted(record, _id(body))])
+    if topic == "customers/merge":
+        return _merged(record, body)
+    if topic in LOCATION_TOPICS:
+        return Translation(ignored="all stock is read anew", reread="inventory")
     if topic == "inventory_levels/disconnect":
         return _disconnected(record, body)
     if topic in ITEM_TOPICS:
@@ -127,6 +131,8 @@ def _gone(record: RawRecord) -> Translation:
         return Translation([order_deleted(record, external_id)])
     if record.resource == "product":
         return Translation([product_deleted(record, external_id)])
+    if record.resource == "customer":
+        return Translation([customer_deleted(record, external_id)])
     return Translation(ignored=f"the {record.resource} is gone")
 
 
@@ -162,6 +168,14 @@ def _disconnected(record: RawRecord, body: Json) -> Translation:
     notes = Notes()
     item, location = _place(body, notes)
     return Translation([build_level(item, location, 0, {}, record, notes)])
+
+
+def _merged(record: RawRecord, body: Json) -> Translation:
+    """Two customers became one: the other is gone."""
+    kept, gone = (as_id(body.get(f"admin_graphql_api_customer_{which}_id")) for which in ("kept", "deleted"))
+    if kept is None or gone is None:
+        raise Untranslatable("admin_graphql_api_customer_kept_id or ..._deleted_id is missing or unreadable")
+    return Translation([customer_deleted(record, gone)], [FetchRequest("customer", kept)])
 
 
 def _place(body: Json, notes: Notes) -> tuple[str, str]:

@@ -41,6 +41,7 @@ FORWARDED = (
     Forwarded("GET", "/api/v1/integrations/{id}/sync-runs", "order-sync", Scope.READ, of_store=True),
     Forwarded("GET", "/api/v1/sync-runs/{run_id}", "order-sync", Scope.READ),
     Forwarded("POST", "/api/v1/sync-runs/{run_id}/cancel", "order-sync", Scope.INTEGRATIONS_OPERATE),
+    Forwarded("POST", "/api/v1/sync-runs/{run_id}/retry", "order-sync", Scope.INTEGRATIONS_OPERATE),
     Forwarded("GET", "/api/v1/inventory", "inventory", Scope.READ),
     Forwarded("POST", "/api/v1/inventory/adjustments", "inventory", Scope.INVENTORY_WRITE),
     Forwarded("GET", "/api/v1/inventory/movements", "inventory", Scope.READ),

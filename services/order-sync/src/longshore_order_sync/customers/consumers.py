@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from longshore.broker import Record, Rejected, read_contracts
-from longshore.contracts import CustomerSnapshot
+from longshore.contracts import CustomerDeleted, CustomerSnapshot
 from longshore_order_sync.customers.service import ApplyCustomers
 
-_TYPES = {CustomerSnapshot.event_type: CustomerSnapshot}
+_TYPES: Mapping[str, type[CustomerSnapshot | CustomerDeleted]] = {
+    CustomerSnapshot.event_type: CustomerSnapshot,
+    CustomerDeleted.event_type: CustomerDeleted,
+}
 
 
 class CustomersConsumer:
@@ -20,6 +23,9 @@ class CustomersConsumer:
     async def apply(self, records: Sequence[Record]) -> list[Rejected]:
         """All that can be read, in one transaction; the others are poison."""
         rejected: list[Rejected] = []
-        read = read_contracts(records, _TYPES, rejected, nothing_else=True)
-        await self._service.apply([(snapshot, record.value) for record, snapshot in read])
+        read = list(read_contracts(records, _TYPES, rejected, nothing_else=True))
+        await self._service.apply(
+            [(each, record.value) for record, each in read if isinstance(each, CustomerSnapshot)],
+            [each for _, each in read if isinstance(each, CustomerDeleted)],
+        )
         return rejected

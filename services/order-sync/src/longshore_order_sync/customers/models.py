@@ -1,4 +1,4 @@
-"""Table of customers: the newest snapshot of each."""
+"""Tables of customers: the newest snapshot of each, and which are gone."""
 
 from __future__ import annotations
 
@@ -21,4 +21,14 @@ customers = Table(
     Column("body", Text, nullable=False),
     Index("customers_updated", "org_id", "updated_at", "id"),
     postgresql_with={"fillfactor": "85"},
+)
+
+# Kept without end, or a late delivery would bring its customer back; an id and a time, nothing of the person.
+gone_customers = Table(
+    "gone_customers",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("org_id", Uuid, nullable=False),
+    Column("integration_id", Uuid, nullable=False),
+    Column("gone_at", DateTime(timezone=True), nullable=False),
 )

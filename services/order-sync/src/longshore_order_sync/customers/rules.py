@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from longshore.contracts import CustomerSnapshot
+from longshore.contracts import CustomerSnapshot, Origin
 
 Given = tuple[CustomerSnapshot, bytes]
 
@@ -25,3 +25,14 @@ def newest_of_each(snapshots: Iterable[Given]) -> list[Given]:
         if known is None or rank(each[0]) > rank(known[0]):
             newest[name] = each
     return list(newest.values())
+
+
+def outlives(snapshot: CustomerSnapshot, gone_at: datetime | None) -> bool:
+    """Whether a snapshot shows a customer in spite of the store's word that it was gone by then.
+
+    A delivery of a change from before may come hours later; what was read later shows that it is there again.
+    """
+    if gone_at is None:
+        return True
+    read = snapshot.raw.origin is Origin.FETCH
+    return snapshot.version.observed_at > gone_at and (read or snapshot.version.updated_at > gone_at)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from longshore.contracts import CustomerSnapshot
+from longshore.contracts import CustomerDeleted, CustomerSnapshot
 from longshore.db import for_org
 from longshore.paging import Place
-from longshore_order_sync.customers.models import customers
+from longshore_order_sync.customers.models import customers, gone_customers
 from longshore_order_sync.database import SCHEMA
 
 _WRITE = text(
@@ -31,6 +33,60 @@ _WRITE = text(
         > (old.updated_at, old.observed_at, old.raw_offset, old.digest COLLATE "C")
     """  # noqa: S608  (names of our own)
 )
+
+
+_GONE = text(
+    f"""
+    INSERT INTO {SCHEMA}.gone_customers AS old (id, org_id, integration_id, gone_at)
+    SELECT * FROM unnest(
+        CAST(:id AS uuid[]), CAST(:org_id AS uuid[]), CAST(:integration_id AS uuid[]), CAST(:gone_at AS timestamptz[])
+    )
+    ON CONFLICT (id) DO UPDATE SET gone_at = excluded.gone_at WHERE excluded.gone_at > old.gone_at
+    """  # noqa: S608
+)
+
+# unscoped: by ids of customers, each of one organisation. As rules.outlives has it.
+_DROP = text(
+    f"""
+    DELETE FROM {SCHEMA}.customers c USING {SCHEMA}.gone_customers g
+    WHERE g.id = ANY(CAST(:id AS uuid[])) AND c.id = g.id AND (c.observed_at <= g.gone_at OR (
+        c.updated_at <= g.gone_at AND CAST(c.body AS jsonb) #>> '{{raw,origin}}' <> 'fetch'))
+    """  # noqa: S608
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A customer that its store does not have any more."""
+
+    id: UUID
+    told: CustomerDeleted
+
+
+async def drop_customers(conn: AsyncConnection, gone: Iterable[Gone]) -> None:
+    """Remember that customers are gone, and remove what is known of them."""
+    newest: dict[UUID, CustomerDeleted] = {}
+    for each in gone:
+        if each.id not in newest or each.told.observed_at > newest[each.id].observed_at:
+            newest[each.id] = each.told
+    if not newest:
+        return
+    ids = sorted(newest)
+    values = {
+        "id": ids,
+        "org_id": [newest[id].org_id for id in ids],
+        "integration_id": [newest[id].integration_id for id in ids],
+        "gone_at": [newest[id].observed_at for id in ids],
+    }
+    await conn.execute(_GONE, values)
+    await conn.execute(_DROP, {"id": ids})
+
+
+async def gone_among(conn: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, datetime]:
+    """When each of these customers was gone; those that are there are left out."""
+    # unscoped: by ids of customers, each of one organisation
+    query = select(gone_customers.c.id, gone_customers.c.gone_at).where(gone_customers.c.id.in_(list(ids)))
+    return {row.id: row.gone_at for row in await conn.execute(query)}
 
 
 async def upsert_customers(conn: AsyncConnection, rows: Sequence[tuple[UUID, CustomerSnapshot, bytes]]) -> None:

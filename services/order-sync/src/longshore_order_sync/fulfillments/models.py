@@ -19,6 +19,7 @@ fulfillments = Table(
     Column("tracking", JSONB),
     Column("notify_customer", Boolean, nullable=False),
     Column("external_id", Text),
+    Column("more_external_ids", JSONB, nullable=False, server_default="[]", comment="of its other parcels"),
     Column("idempotency_key", Text),
     Column("request_digest", Text, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),

@@ -95,4 +95,5 @@ def _outcome(settled: FulfillmentSettled) -> CommandOutcome:
         at=settled.at,
         fulfillment_id=settled.fulfillment_id,
         fulfillment_external_id=settled.external_id,
+        more_fulfillment_external_ids=settled.more_external_ids,
     )

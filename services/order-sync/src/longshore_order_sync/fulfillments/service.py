@@ -142,7 +142,8 @@ class Fulfillments:
         status: FulfillmentState,
     ) -> list[Message]:
         at = state.finished_at or outcome.at
-        await settle_fulfillment(conn, outcome.command_id, status, outcome.fulfillment_external_id, at)
+        more = outcome.more_fulfillment_external_ids
+        await settle_fulfillment(conn, outcome.command_id, status, outcome.fulfillment_external_id, at, more)
         order = await read_order(conn, order_id)
         if order is None:
             return []
@@ -155,6 +156,7 @@ class Fulfillments:
             command_id=outcome.command_id,
             succeeded=status is FulfillmentState.SUCCESS,
             external_id=outcome.fulfillment_external_id,
+            more_external_ids=more,
             error=state.error,
             at=at,
         )
@@ -171,7 +173,8 @@ class Fulfillments:
         ]
         # A store that refuses to ship may have the order otherwise than we do: cancelled or deleted, and said nothing.
         # No attempts: the store was not asked (not connected any more, or a rebuild, which calls no store).
-        if status is FulfillmentState.FAILED and outcome.attempts:
+        # And which pieces are in which of several parcels only the store can say.
+        if (status is FulfillmentState.FAILED or more) and outcome.attempts:
             messages.append(command_message(look_again(order, now)))
         return messages
 

@@ -92,14 +92,19 @@ async def get_orders_of(conn: AsyncConnection, command_ids: Sequence[UUID]) -> d
 
 
 async def settle_fulfillment(
-    conn: AsyncConnection, command_id: UUID, status: FulfillmentState, external_id: str | None, at: datetime
+    conn: AsyncConnection,
+    command_id: UUID,
+    status: FulfillmentState,
+    external_id: str | None,
+    at: datetime,
+    more_external_ids: Sequence[str] = (),
 ) -> None:
     """Write the end of a fulfilment; one that is settled stays as it is."""
     # unscoped: by ids of orders and commands, each of one organisation
     await conn.execute(
         update(fulfillments)
         .where(fulfillments.c.command_id == command_id, fulfillments.c.status == FulfillmentState.PENDING.value)
-        .values(status=status.value, external_id=external_id, settled_at=at)
+        .values(status=status.value, external_id=external_id, more_external_ids=list(more_external_ids), settled_at=at)
     )
 
 
@@ -133,6 +138,7 @@ def _hub(row: Row[tuple[object, ...]]) -> HubFulfillment:
         lines={UUID(line): quantity for line, quantity in row.lines.items()},
         tracking=None if row.tracking is None else Tracking.model_validate(row.tracking),
         external_id=row.external_id,
+        more_external_ids=tuple(row.more_external_ids),
         created_at=row.created_at,
         settled_at=row.settled_at,
     )

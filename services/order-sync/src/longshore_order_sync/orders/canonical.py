@@ -31,7 +31,10 @@ _DEAD = (FulfillmentState.FAILED, FulfillmentState.CANCELLED)
 
 @dataclass(frozen=True, slots=True)
 class HubFulfillment:
-    """A fulfilment that was asked for through Longshore; `lines` in pieces by line id."""
+    """A fulfilment that was asked for through Longshore; `lines` in pieces by line id.
+
+    `more_external_ids`: a store that ships it from several places has a parcel for each.
+    """
 
     id: UUID
     command_id: UUID
@@ -41,12 +44,13 @@ class HubFulfillment:
     external_id: str | None
     created_at: datetime
     settled_at: datetime | None = None
+    more_external_ids: tuple[str, ...] = ()
 
     def as_of(self, moment: datetime) -> HubFulfillment:
         """As it was then: not settled before its time."""
         if self.settled_at is None or self.settled_at <= moment:
             return self
-        return replace(self, status=FulfillmentState.PENDING, external_id=None, settled_at=None)
+        return replace(self, status=FulfillmentState.PENDING, external_id=None, settled_at=None, more_external_ids=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +115,17 @@ def merge_fulfillments(
     """All fulfilments once each, and the pieces by line that only our own successful ones account for.
 
     One of ours is one of the store's by our id or its external id; before (or without) that, by tracking number and
-    lines.
+    lines. Where it took several parcels they are all its command's: the first has our id, the others their own.
     """
     matches = _match(stores, hubs)
+    others = {id: hub for hub in hubs for id in hub.more_external_ids}
     merged: list[Fulfillment] = []
     ours: Counter[UUID] = Counter()
     for store in stores:
         hub = matches.get(id(store))
         if hub is None:
-            merged.append(store)
+            other = others.get(store.external_id or "")
+            merged.append(store if other is None else store.model_copy(update={"command_id": other.command_id}))
             continue
         lines = store.lines or _as_lines(hub)
         merged.append(store.model_copy(update={"id": hub.id, "command_id": hub.command_id, "lines": lines}))
@@ -132,7 +138,10 @@ def merge_fulfillments(
             continue
         merged.append(as_contract(hub))
         if hub.status is FulfillmentState.SUCCESS:
-            ours.update(hub.lines)
+            ours.update(_not_told_yet(hub, stores) if hub.more_external_ids else hub.lines)
+    for hub in {each.id: each for each in others.values()}.values():
+        if hub.status is FulfillmentState.SUCCESS and hub.id in matched:
+            ours.update(_not_told_yet(hub, stores))
     return merged, ours
 
 
@@ -232,6 +241,18 @@ def _same_lines(store: Fulfillment, hub: HubFulfillment) -> bool:
 
 def _numbers(trackings: Iterable[Tracking | None]) -> list[str]:
     return [each.number for each in trackings if each is not None and each.number]
+
+
+def _not_told_yet(hub: HubFulfillment, stores: Sequence[Fulfillment]) -> Counter[UUID]:
+    """Pieces of ours that are in a parcel of which the store has not told: it was made after the others."""
+    parcels = {hub.external_id, *hub.more_external_ids}
+    told = [each for each in stores if each.external_id in parcels]
+    if len(told) == len(parcels):
+        return Counter()
+    listed: Counter[UUID] = Counter()
+    for each in told:
+        listed.update({line.line_id: line.quantity for line in each.lines})
+    return Counter(hub.lines) - listed
 
 
 def _as_lines(hub: HubFulfillment) -> list[FulfillmentLine]:

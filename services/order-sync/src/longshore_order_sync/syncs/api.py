@@ -70,6 +70,11 @@ def syncs_router(service: Syncs) -> APIRouter:
         """It ends after the page that is being read; what was read stays. One that has ended stays as it is."""
         return await service.cancel(org_id, run_id)
 
+    @router.post("/sync-runs/{run_id}/retry", status_code=202, summary="Read what a sync run could not")
+    async def retry_sync_run(org_id: OrgDep, run_id: UUID) -> SyncRun:
+        """A new run of the failed items alone. 409 while the run is not over, and where nothing failed."""
+        return await service.retry(org_id, run_id)
+
     return router
 
 

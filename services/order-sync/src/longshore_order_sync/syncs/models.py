@@ -17,6 +17,8 @@ sync_runs = Table(
     Column("resource", Text, nullable=False),
     Column("mode", Text, nullable=False),
     Column("trigger", Text, nullable=False),
+    # A run that reads what this other one could not.
+    Column("items_of", Uuid),
     Column("status", Text, nullable=False),
     Column("progress", JSONB, nullable=False),
     Column("failed_items", JSONB, nullable=False),

@@ -29,7 +29,7 @@ from longshore.paging import Place
 from longshore.problems import not_found
 from longshore_order_sync.database import SCHEMA
 from longshore_order_sync.orders.messages import REPLY_TO
-from longshore_order_sync.syncs.rules import concerned, repair_run_id, serving
+from longshore_order_sync.syncs.rules import concerned, repair_run_id, retried, serving
 from longshore_order_sync.syncs.store import (
     create_run,
     get_run,
@@ -120,6 +120,23 @@ class Syncs:
                 await outbox.add(conn, SCHEMA, [command_message(command)])
         return run
 
+    async def retry(self, org_id: OrgId, run_id: UUID) -> SyncRun:
+        """Begin a run of what this one could not read; the same while that one is under way. Raises Problem: 404 no
+        such run, 409 it is not over, or has read all."""
+        async with self._engine.begin() as conn:
+            found = await get_run(conn, org_id, run_id)
+            if found is None:
+                raise not_found("The sync run")
+            run, platform = found
+            await lock_syncs(conn, run.integration_id)
+            again = retried(run, await open_runs(conn, org_id, run.integration_id))
+            if again is None:
+                again = self._new(run.integration_id, run.resource, SyncMode.INCREMENTAL, items_of=run.id)
+                await create_run(conn, org_id, platform, again)
+                start = SyncStart(resource=run.resource, mode="incremental", items_of=run.id)
+                await outbox.add(conn, SCHEMA, [command_message(_command(again, org_id, platform, start))])
+        return again
+
     async def get(self, org_id: OrgId, run_id: UUID) -> SyncRun:
         """One run. Raises Problem 404."""
         async with self._engine.connect() as conn:
@@ -139,7 +156,9 @@ class Syncs:
             async with self._engine.begin() as conn:
                 await upsert_runs(conn, events)
 
-    def _new(self, integration_id: UUID, resource: SyncResource, mode: SyncMode) -> SyncRun:
+    def _new(
+        self, integration_id: UUID, resource: SyncResource, mode: SyncMode, items_of: UUID | None = None
+    ) -> SyncRun:
         return SyncRun(
             id=uuid7(),
             integration_id=integration_id,
@@ -147,6 +166,7 @@ class Syncs:
             mode=mode,
             trigger=SyncTrigger.REQUEST,
             status=SyncStatus.QUEUED,
+            items_of=items_of,
             created_at=self._clock(),
         )
 

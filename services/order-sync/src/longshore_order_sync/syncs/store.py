@@ -95,6 +95,7 @@ def _values(run: SyncRun) -> dict[str, Any]:
         "resource": run.resource,
         "mode": run.mode.value,
         "trigger": run.trigger.value,
+        "items_of": run.items_of,
         "status": run.status.value,
         "progress": run.progress.model_dump(mode="json"),
         "failed_items": [each.model_dump(mode="json") for each in run.failed_items],

@@ -41,6 +41,7 @@ class BeginSyncs:
                     created_at=command.created_at,
                     progressed_at=now,
                     reply_to=command.reply_to,
+                    items_of=payload.items_of,
                 ),
             )
         elif isinstance(payload, SyncCancel):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -64,11 +64,8 @@ class LiveWork(Protocol):
         """Whether a store has pushes, shipments or fetches that run or could run now."""
 
 
-@dataclass(frozen=True, slots=True)
 class _Superseded(Exception):
     """Another process goes on with this run, or it has ended."""
-
-    run_id: UUID
 
 
 class RunSync:
@@ -124,12 +121,14 @@ class RunSync:
         async with self._engine.begin() as conn:
             current = await self._lock(conn, run)
             known = (await self._store.marks(conn, run.org_id, run.integration_id)).get(run.resource)
+            items = None if run.items_of is None else len(await self._store.failures(conn, run.id))
             follows = known if run.mode is SyncMode.INCREMENTAL else None
             started = replace(
                 current,
                 status=SyncStatus.RUNNING,
                 since=follows.since if follows else None,
                 mark=follows.mark if follows else None,
+                total=items,
                 started_at=now,
                 progressed_at=now,
             )
@@ -138,7 +137,7 @@ class RunSync:
     async def _read(self, integration: Integration, run: Run) -> None:
         """Page by page to the end, then what the pages could not read."""
         request = SyncRequest(run.resource, run.since, run.mark, str(run.id))
-        more = run.asked_at is None or run.cursor is not None
+        more = run.items_of is None and (run.asked_at is None or run.cursor is not None)
         while more and not run.cancel:
             began = time.monotonic()
             await self._give_way(integration)
@@ -158,7 +157,7 @@ class RunSync:
                 # The store needs time: others of its runs may use it.
                 raise RetryLater(page.again_in_s)
         if not run.cancel:
-            await self._read_failed(integration, run)
+            run = await self._read_failed(integration, run)
         await self._finish(integration, run)
 
     async def _give_way(self, integration: Integration) -> None:
@@ -198,7 +197,7 @@ class RunSync:
         self._metrics.synced.labels(self._platform.value, run.resource).inc(page.count)
         return run
 
-    async def _read_failed(self, integration: Integration, run: Run) -> None:
+    async def _read_failed(self, integration: Integration, run: Run) -> Run:
         """Ask once more for what a page, or the run before, could not read; it may have been a passing fault."""
         async with self._engine.connect() as conn:
             items = await self._store.failures(conn, run.id)
@@ -221,12 +220,21 @@ class RunSync:
                 await self._note(run, SyncFailure(request, error.code, error.detail))
                 continue
             await self._to_raw(integration, run, entities)
-            async with self._engine.begin() as conn:
-                await self._store.healed(conn, run.id, request)
+            run = await self._healed(run, request)
+        return run
 
     async def _note(self, run: Run, failure: SyncFailure) -> None:
         async with self._engine.begin() as conn:
             await self._store.note_failures(conn, run, [failure], self._clock())
+
+    async def _healed(self, run: Run, request: FetchRequest) -> Run:
+        async with self._engine.begin() as conn:
+            await self._store.healed(conn, run.id, request)
+            if run.items_of is None:
+                return run
+            current = await self._lock(conn, run)
+            changed = replace(current, done=current.done + 1, attempts=0, progressed_at=self._clock())
+            return await self._write(conn, changed, tell=True)
 
     async def _progressed(self, run: Run) -> Run:
         async with self._engine.begin() as conn:
@@ -239,7 +247,7 @@ class RunSync:
         given_up = is_given_up(run.attempts, run.progressed_at, self._clock())
         if given_up:
             await self._end(run, SyncStatus.FAILED, None, _error(error))
-            raise _Superseded(run.id)
+            raise _Superseded
         # A store that asks us to slow down is not in trouble.
         attempts = run.attempts + (not isinstance(error, StoreThrottled))
         async with self._engine.begin() as conn:
@@ -257,12 +265,22 @@ class RunSync:
 
     async def _finish(self, integration: Integration, run: Run) -> None:
         if run.cancel:
+            await self._end_at_store(integration, run)
             await self._end(run, SyncStatus.CANCELLED, integration, None)
             return
         async with self._engine.connect() as conn:
             failed = await self._store.failures(conn, run.id)
         self._metrics.sync_items_failed.labels(self._platform.value, run.resource).inc(len(failed))
         await self._end(run, SyncStatus.PARTIAL if failed else SyncStatus.SUCCEEDED, integration, None)
+
+    async def _end_at_store(self, integration: Integration, run: Run) -> None:
+        """Stop what the run has under way at the store. One that cannot be asked now is left to end by itself."""
+        try:
+            async with self._standing.calling(integration) as client:
+                await client.end_sync(SyncRequest(run.resource, run.since, run.mark, str(run.id)), run.cursor)
+        except (StoreError, RetryLater) as error:
+            code = error.code if isinstance(error, StoreError) else "paused"
+            log.warning("what a run has begun at its store goes on there", code=code, run_id=str(run.id))
 
     async def _end(
         self, run: Run, status: SyncStatus, integration: Integration | None, error: CommandError | None
@@ -272,7 +290,7 @@ class RunSync:
             current = await self._lock(conn, run)
             ended = replace(current, status=status, error=error, finished_at=now, progressed_at=now)
             ended = await self._write(conn, ended, tell=True)
-            if integration is not None:
+            if integration is not None and run.items_of is None:
                 read = status in (SyncStatus.SUCCEEDED, SyncStatus.PARTIAL)
                 # What it could not read, the next run asks for by name.
                 since = run.asked_at - OVERLAP if read and run.asked_at else None
@@ -293,7 +311,7 @@ class RunSync:
         """The run as it is now. Raises _Superseded if somebody else has gone on with it."""
         current = await self._store.get(conn, run.id, lock=True)
         if current is None or current.status in FINAL or (current.cursor, current.done) != (run.cursor, run.done):
-            raise _Superseded(run.id)
+            raise _Superseded
         return current
 
     async def _write(self, conn: AsyncConnection, run: Run, *, tell: bool) -> Run:

@@ -41,6 +41,7 @@ class Run:
     `asked_at`: when the first page was asked for, by the store's clock: what has changed later is the next run's.
     `busy_s`: time spent on it, for the rate. `attempts`: tries of the next page that failed. `progressed_at`: the last
     page, or the start. `sequence`: how often it was told of. `reply_to`: who sent the command, None if nobody did.
+    `items_of`: only what this other run could not read is read.
     """
 
     id: UUID
@@ -53,6 +54,7 @@ class Run:
     created_at: datetime
     progressed_at: datetime
     reply_to: str | None = None
+    items_of: UUID | None = None
     cursor: str | None = None
     since: datetime | None = None
     asked_at: datetime | None = None
@@ -98,6 +100,7 @@ def event_of(run: Run, platform: Platform, failed: list[FailedItem], at: datetim
         status=run.status,
         progress=progress_of(run),
         failed_items=failed,
+        items_of=run.items_of,
         created_at=run.created_at,
         started_at=run.started_at,
         finished_at=run.finished_at,

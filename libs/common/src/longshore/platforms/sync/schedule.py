@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from random import random
+from uuid import UUID, uuid5
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -95,6 +96,18 @@ class Schedule:
                 if await self._store.was_denied(conn, integration.org_id, integration.id, resource):
                     await self._start(conn, integration, resource, SyncMode.INCREMENTAL, SyncTrigger.CONNECTION, now)
 
+    async def reread(self, integration: Integration, resource: SyncResource, place: str) -> None:
+        """The record at this `place` of the raw log says that much of a resource has changed: begin a run of all of it.
+
+        A run that is under way may be past it; where a full one is queued that is enough. Safe to repeat.
+        """
+        now = self._clock()
+        async with self._engine.begin() as conn:
+            if not await self._store.has_full_queued(conn, integration.org_id, integration.id, resource):
+                id = uuid5(integration.id, f"reread/{place}")
+                run = _new(id, integration, resource, SyncMode.FULL, SyncTrigger.SCHEDULE, now)
+                await self._begin.begin(conn, run)
+
     async def _read_history(
         self,
         conn: AsyncConnection,
@@ -122,22 +135,30 @@ class Schedule:
     ) -> None:
         if await self._store.has_open(conn, integration.org_id, integration.id, resource):
             return
-        await self._begin.begin(
-            conn,
-            Run(
-                id=uuid7(),
-                org_id=integration.org_id,
-                integration_id=integration.id,
-                resource=resource,
-                mode=mode,
-                trigger=trigger,
-                status=SyncStatus.QUEUED,
-                created_at=now,
-                progressed_at=now,
-            ),
-        )
+        await self._begin.begin(conn, _new(uuid7(), integration, resource, mode, trigger, now))
 
 
 def poll_job(id: IntegrationId) -> NewJob:
     """The job that polls a store; there is one, however often it is asked for."""
     return NewJob(id, Lane.CONNECT, PollWork().to_json(), f"poll/{id}")
+
+
+def _new(
+    id: UUID,
+    integration: Integration,
+    resource: SyncResource,
+    mode: SyncMode,
+    trigger: SyncTrigger,
+    now: datetime,
+) -> Run:
+    return Run(
+        id=id,
+        org_id=integration.org_id,
+        integration_id=integration.id,
+        resource=resource,
+        mode=mode,
+        trigger=trigger,
+        status=SyncStatus.QUEUED,
+        created_at=now,
+        progressed_at=now,
+    )

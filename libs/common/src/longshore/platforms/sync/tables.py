@@ -50,6 +50,8 @@ def sync_tables(metadata: MetaData) -> None:
         Column("trigger", Text, nullable=False),
         Column("status", Text, nullable=False),
         Column("reply_to", Text),
+        # A run that reads what this other one could not.
+        Column("items_of", Uuid),
         # The checkpoint: where the next page begins, and what was read by then.
         Column("cursor", Text),
         Column("since", DateTime(timezone=True)),
@@ -164,6 +166,19 @@ class SyncStore:
         )
         return bool(found)
 
+    async def has_full_queued(
+        self, conn: AsyncConnection, org_id: UUID, integration_id: UUID, resource: SyncResource
+    ) -> bool:
+        """Whether a run of all of this resource waits for its turn."""
+        found = await conn.scalar(
+            text(
+                f"SELECT EXISTS (SELECT FROM {self._schema}.sync_runs WHERE org_id = :org"  # noqa: S608
+                " AND integration_id = :id AND resource = :resource AND mode = 'full' AND status = 'queued')"
+            ),
+            {"org": org_id, "id": integration_id, "resource": resource},
+        )
+        return bool(found)
+
     async def was_denied(
         self, conn: AsyncConnection, org_id: UUID, integration_id: UUID, resource: SyncResource
     ) -> bool:
@@ -215,7 +230,7 @@ class SyncStore:
             )
 
     async def inherit_failures(self, conn: AsyncConnection, run: Run, now: datetime) -> None:
-        """What the last run of the same resource could not read, this one tries again."""
+        """What the last run of the same resource could not read, or the one that it mends, this one tries again."""
         await conn.execute(
             text(
                 f"INSERT INTO {self._schema}.sync_items"  # noqa: S608
@@ -223,7 +238,7 @@ class SyncStore:
                 f" SELECT :run, resource, external_id, org_id, code, detail, :now FROM {self._schema}.sync_items"
                 f" WHERE run_id = (SELECT id FROM {self._schema}.sync_runs WHERE integration_id = :integration"
                 " AND org_id = :org AND resource = :resource AND finished_at IS NOT NULL"
-                " ORDER BY finished_at DESC LIMIT 1)"
+                " ORDER BY finished_at DESC LIMIT 1) OR (run_id = :items_of AND org_id = :org)"
                 " ON CONFLICT DO NOTHING"
             ),
             {
@@ -231,6 +246,7 @@ class SyncStore:
                 "org": run.org_id,
                 "integration": run.integration_id,
                 "resource": run.resource,
+                "items_of": run.items_of,
                 "now": now,
             },
         )

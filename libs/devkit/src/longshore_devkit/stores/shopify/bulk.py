@@ -208,6 +208,8 @@ class BulkOperations:
     def _steps(self, operation: Operation, document: DocumentNode) -> Iterator[None]:
         """Some root objects at a time. Ends with the operation done, failed or cancelled."""
         slices = Slices(ROOTS_AT_ONCE)
+        if operation.status != "CREATED":
+            return  # cancelled before it began
         operation.status = "RUNNING"
         with operation.path.open("wb") as file:
             while operation.status == "RUNNING":

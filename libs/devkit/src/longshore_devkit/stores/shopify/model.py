@@ -13,10 +13,11 @@ FinancialStatus = Literal["pending", "paid", "partially_paid", "partially_refund
 
 @dataclass
 class Location:
-    """A place that holds stock."""
+    """A place that holds stock; nothing is sold from one that is not `active`."""
 
     id: int
     name: str
+    active: bool = True
 
 
 @dataclass

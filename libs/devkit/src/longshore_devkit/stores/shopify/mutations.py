@@ -177,7 +177,7 @@ class Mutations(OrderMutations):
         location = number_of(args["locationId"])
         if variant is None:
             problem = user_error(["inventoryItemId"], "The inventory item couldn't be found.")
-        elif all(place.id != location for place in self._shop.locations):
+        elif all(place.id != location or not place.active for place in self._shop.locations):
             problem = user_error(["locationId"], "The location couldn't be found.")
         elif location in variant.levels and args.get("available") is not None:
             problem = user_error(["available"], "Not allowed to set available quantity when the item is active.")

@@ -90,7 +90,7 @@ class CatalogueNodes:
             "id": gid("Location", location.id),
             "legacyResourceId": str(location.id),
             "name": location.name,
-            "isActive": True,
+            "isActive": location.active,
             "isPrimary": primary,
             "isFulfillmentService": False,
             "fulfillmentService": None,
@@ -218,7 +218,7 @@ class CatalogueNodes:
                 gid("InventoryItem", variant.inventory_item_id), number_of(args["locationId"])
             ),
             "inventoryLevels": lambda args: connection(
-                variant.levels,
+                [each for each in variant.levels if args.get("includeInactive") or self._is_open(each)],
                 args,
                 lambda location_id: (location_id, location_id),
                 lambda location_id: self.level(variant, location_id),
@@ -232,7 +232,7 @@ class CatalogueNodes:
         return {
             "__typename": "InventoryLevel",
             "id": level_id,
-            "isActive": True,
+            "isActive": location.active,
             "canDeactivate": False,
             "deactivationAlert": None,
             "createdAt": iso(variant.created_at),
@@ -308,6 +308,9 @@ class CatalogueNodes:
     def locations(self, args: Args) -> Node:
         found = matches(args.get("query"), {"id": lambda place: place.id, "name": lambda place: place.name})
         return connection(filter(found, self.shop.locations), args, lambda place: (place.name, place.id), self.location)
+
+    def _is_open(self, location_id: int) -> bool:
+        return any(place.id == location_id and place.active for place in self.shop.locations)
 
     def level_by_id(self, level_id: str) -> Node | None:
         location, _, item = level_id.partition("?inventory_item_id=")

@@ -283,6 +283,29 @@ class Shop(AfterSales):
         )
         self._stock_changed(variant, location_id, level, event)
 
+    def disconnect(self, variant: Variant, location_id: int) -> None:
+        """Stop stocking an item at a location."""
+        level = variant.levels.pop(location_id)
+        told = {"inventory_item_id": variant.inventory_item_id, "location_id": location_id, "available": None}
+        level.updated_at = self.now()
+        self._publish("inventory_levels/disconnect", lambda: told, self.webhooks.event_id())
+
+    def set_location(self, location_id: int, *, active: bool) -> None:
+        """Close a location, or open it again. No word of what lies there is sent."""
+        location = next(place for place in self.locations if place.id == location_id)
+        location.active = active
+        topic = "locations/activate" if active else "locations/deactivate"
+        self._publish(
+            topic, lambda: {"id": location.id, "name": location.name, "active": active}, self.webhooks.event_id()
+        )
+
+    def delete_customer(self, customer_id: int) -> None:
+        """Delete a customer; orders keep their buyer."""
+        customer = next(each for each in self.buyers.customers if each.id == customer_id)
+        self.buyers.customers.remove(customer)
+        told = {"id": customer.id, "admin_graphql_api_id": rest.gid("Customer", customer.id)}
+        self._publish("customers/delete", lambda: told, self.webhooks.event_id())
+
     def uninstall(self) -> None:
         """The merchant removes the app: one last webhook, then no subscriptions and a dead token."""
         payload = {"id": self.id, "domain": self.config.domain, "myshopify_domain": self.config.domain}

@@ -24,7 +24,8 @@ RETRY_DELAYS_S = (60, 120, 300, 600, 1200, 2400, 3600, 6120)
 FAILURES_BEFORE_REMOVAL = 8
 
 _RESOURCES = (
-    "inventory_levels|inventory_items|fulfillment_orders|fulfillments|orders|refunds|products|customers|app|shop"
+    "inventory_levels|inventory_items|fulfillment_orders|fulfillments|orders|refunds|products|customers|locations"
+    "|app|shop"
 )
 
 
