@@ -51,6 +51,17 @@ async def test_work_within_its_time_gives_what_it_gives() -> None:
         await tasks.within(5, give(0))
 
 
+async def test_a_cancellation_from_inside_does_not_end_who_waits() -> None:
+    async def stop() -> None:
+        # As aiokafka stops a consumer that has a fetch under way.
+        fetch = asyncio.create_task(asyncio.sleep(3600))
+        fetch.cancel()
+        await fetch
+
+    with pytest.raises(InterruptedError):
+        await tasks.within(5, stop())
+
+
 async def test_work_that_takes_too_long_is_ended_even_if_it_loses_a_cancellation() -> None:
     ended = asyncio.Event()
 

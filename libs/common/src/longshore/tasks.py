@@ -36,11 +36,16 @@ async def end(*tasks: asyncio.Task[Any]) -> None:
 
 async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     """What `work` returns or raises. After so long it is ended as by `end`, and TimeoutError raised: surely, unlike
-    `asyncio.timeout`, whose one cancellation `work` may lose or keep."""
+    `asyncio.timeout`, whose one cancellation `work` may lose or keep.
+
+    InterruptedError when it has ended by a cancellation that nobody asked for: aiokafka lets those of its own tasks
+    escape when it is stopped (a consumer with a fetch under way). It would end whoever waits as if they were meant."""
     task = asyncio.create_task(work)
     try:
         await asyncio.wait({task}, timeout=seconds)
         if task.done():
+            if task.cancelled():
+                raise InterruptedError("it was cancelled from inside")
             return task.result()
     finally:
         await end(task)

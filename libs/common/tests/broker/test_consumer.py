@@ -354,6 +354,22 @@ async def test_a_client_that_dies_inside_is_started_again(stream: Stream) -> Non
         await eventually(lambda: len(applied.values) == 3)
 
 
+async def test_a_client_that_dies_with_a_fetch_under_way_is_started_again_whenever_it_happens(stream: Stream) -> None:
+    """aiokafka's stop then ends by a cancellation of its own, which must not end the watch: twice, so it lives."""
+    applied = Applied()
+    async with stream.consuming(applied) as consumer:
+        for _ in range(2):
+            assert consumer.subscriber is not None
+            client = consumer.subscriber.consumer
+            assert client is not None
+            client._fetcher._pending_tasks.add(asyncio.create_task(asyncio.sleep(3600)))
+            client._coordinator._coordination_task.cancel()
+            await eventually(lambda: consumer.dead)
+            await eventually(lambda: consumer.ready and not consumer.dead, timeout=20)
+        await stream.send(["a", "b", "c"])
+        await eventually(lambda: len(applied.values) == 3)
+
+
 async def test_a_client_that_waits_for_ever_for_its_partitions_is_started_again(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -177,7 +177,7 @@ class Producer:
         if self._silent_since is None:
             self._silent_since = started
         self._in_flight += count
-        wait = self._deadlines.begin(deadline_s, started)
+        wait = self._deadlines.begin(deadline_s, started, client)
         try:
             await self._deliver(client, enqueue)
             now = time.monotonic()
@@ -301,6 +301,8 @@ class Producer:
                 if self._replace.is_set():
                     # Closed before the next one starts: late writes of old messages must not follow new ones.
                     await _close(client, 0)
+                    # Closing fails what was handed over. Who waits for a topic's metadata would do so for ever.
+                    self._deadlines.expire(client)
 
     async def _watch(self, client: AIOKafkaProducer) -> None:
         """Return when `client` has to be replaced."""
@@ -314,12 +316,17 @@ class Producer:
 
 @dataclass(slots=True, eq=False)
 class _Wait:
-    """Somebody who waits for Kafka until `until` (monotonic; None: for ever)."""
+    """Somebody who waits for `client` until `until` (monotonic; None: for as long as it is in use)."""
 
     task: asyncio.Task[Any]
+    client: AIOKafkaProducer
     cancelling: int
     until: float | None
     expired: bool = False
+
+    def expire(self) -> None:
+        self.expired = True
+        self.task.cancel()
 
 
 class _Deadlines:
@@ -332,15 +339,14 @@ class _Deadlines:
         self._waits: set[_Wait] = set()
         self._any = asyncio.Event()
 
-    def begin(self, seconds: float | None, now: float) -> _Wait:
-        """The current task begins to wait."""
+    def begin(self, seconds: float | None, now: float, client: AIOKafkaProducer) -> _Wait:
+        """The current task begins to wait for `client`."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  (coroutines run in tasks)
-        wait = _Wait(task, task.cancelling(), None if seconds is None else now + seconds)
-        if seconds is not None:
-            self._waits.add(wait)
-            if not self._any.is_set():
-                self._any.set()
+        wait = _Wait(task, client, task.cancelling(), None if seconds is None else now + seconds)
+        self._waits.add(wait)
+        if not self._any.is_set():
+            self._any.set()
         return wait
 
     def end(self, wait: _Wait) -> None:
@@ -361,8 +367,13 @@ class _Deadlines:
             now = time.monotonic()
             for wait in [each for each in self._waits if each.until is not None and each.until <= now]:
                 self._waits.discard(wait)
-                wait.expired = True
-                wait.task.cancel()
+                wait.expire()
+
+    def expire(self, client: AIOKafkaProducer) -> None:
+        """The time of all who wait for `client` is over: it is out of use."""
+        for wait in [each for each in self._waits if each.client is client]:
+            self._waits.discard(wait)
+            wait.expire()
 
 
 def _forget(futures: Iterable[asyncio.Future[Any]]) -> None:

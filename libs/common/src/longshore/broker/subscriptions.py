@@ -129,7 +129,8 @@ class LongshoreBroker(KafkaBroker):
                 log.exception("the consumers' watch failed")
                 continue
             # Side by side: after an outage of Kafka it may be all of them, and each may take a minute.
-            await asyncio.gather(*(_revive(consumer) for consumer in dead))
+            # Whatever comes of it, a cancellation from inside included: nobody watches the watch.
+            await asyncio.gather(*(_revive(consumer) for consumer in dead), return_exceptions=True)
 
 
 async def _revive(consumer: Consumer) -> None:
