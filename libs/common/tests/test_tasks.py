@@ -53,7 +53,7 @@ async def test_work_within_its_time_gives_what_it_gives() -> None:
 
 async def test_a_cancellation_from_inside_does_not_end_who_waits() -> None:
     async def stop() -> None:
-        # As aiokafka stops a consumer that has a fetch under way.
+        # As aiokafka stops a consumer that pauses after a fetch that has failed.
         fetch = asyncio.create_task(asyncio.sleep(3600))
         fetch.cancel()
         await fetch

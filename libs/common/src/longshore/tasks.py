@@ -39,7 +39,7 @@ async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     `asyncio.timeout`, whose one cancellation `work` may lose or keep.
 
     InterruptedError when it has ended by a cancellation that nobody asked for: aiokafka lets those of its own tasks
-    escape when it is stopped (a consumer with a fetch under way). It would end whoever waits as if they were meant."""
+    escape when a consumer is stopped while Kafka is away. It would end whoever waits as if they were meant."""
     task = asyncio.create_task(work)
     try:
         await asyncio.wait({task}, timeout=seconds)

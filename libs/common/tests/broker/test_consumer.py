@@ -354,7 +354,7 @@ async def test_a_client_that_dies_inside_is_started_again(stream: Stream) -> Non
         await eventually(lambda: len(applied.values) == 3)
 
 
-async def test_a_client_that_dies_with_a_fetch_under_way_is_started_again_whenever_it_happens(stream: Stream) -> None:
+async def test_a_client_that_dies_while_a_fetch_is_to_be_tried_again_is_started_again(stream: Stream) -> None:
     """aiokafka's stop then ends by a cancellation of its own, which must not end the watch: twice, so it lives."""
     applied = Applied()
     async with stream.consuming(applied) as consumer:
