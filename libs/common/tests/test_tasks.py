@@ -51,15 +51,27 @@ async def test_work_within_its_time_gives_what_it_gives() -> None:
         await tasks.within(5, give(0))
 
 
-async def test_a_cancellation_from_inside_does_not_end_who_waits() -> None:
-    async def stop() -> None:
-        # As aiokafka stops a consumer that pauses after a fetch that has failed.
-        fetch = asyncio.create_task(asyncio.sleep(3600))
-        fetch.cancel()
-        await fetch
+async def cancelled_inside() -> None:
+    # As aiokafka stops a consumer that pauses after a fetch that has failed.
+    fetch = asyncio.create_task(asyncio.sleep(3600))
+    fetch.cancel()
+    await fetch
 
+
+async def test_a_cancellation_from_inside_does_not_end_who_waits() -> None:
     with pytest.raises(InterruptedError):
-        await tasks.within(5, stop())
+        await tasks.within(5, cancelled_inside())
+    with pytest.raises(InterruptedError):
+        await tasks.contained(cancelled_inside())
+
+
+async def test_a_cancellation_of_who_waits_passes() -> None:
+    for wait in (tasks.contained(asyncio.sleep(3600)), tasks.within(5, asyncio.sleep(3600))):
+        waiting = asyncio.create_task(wait)
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        assert waiting.cancelled()
 
 
 async def test_work_that_takes_too_long_is_ended_even_if_it_loses_a_cancellation() -> None:

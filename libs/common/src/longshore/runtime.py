@@ -386,7 +386,7 @@ class Service:
         delay = 0.5
         while True:
             try:
-                await run()
+                await tasks.contained(run())
                 delay = 0.5
             except Exception:
                 log.exception("a background task failed and is started again", task=name, retry_in_s=delay)
@@ -497,7 +497,7 @@ async def _persist(hook: Hook) -> None:
     delay = 0.2
     while True:
         try:
-            return await hook()
+            return await tasks.contained(hook())
         except Exception as error:
             if not is_transient(error):
                 raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import Any, TypeVar
 
 import structlog
@@ -34,12 +34,25 @@ async def end(*tasks: asyncio.Task[Any]) -> None:
         log.error("tasks did not end", tasks=sorted(task.get_name() for task in pending))
 
 
+async def contained(work: Awaitable[T]) -> T:
+    """What `work` returns or raises; InterruptedError when it ends by a cancellation that nobody asked for.
+
+    aiokafka lets those of its own tasks escape when a consumer is stopped while Kafka is away. They would end whoever
+    waits, as if they were meant."""
+    try:
+        return await work
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise InterruptedError("it was cancelled from inside") from None
+
+
 async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     """What `work` returns or raises. After so long it is ended as by `end`, and TimeoutError raised: surely, unlike
     `asyncio.timeout`, whose one cancellation `work` may lose or keep.
 
-    InterruptedError when it has ended by a cancellation that nobody asked for: aiokafka lets those of its own tasks
-    escape when a consumer is stopped while Kafka is away. It would end whoever waits as if they were meant."""
+    InterruptedError as `contained`."""
     task = asyncio.create_task(work)
     try:
         await asyncio.wait({task}, timeout=seconds)
