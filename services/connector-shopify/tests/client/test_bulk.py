@@ -209,12 +209,28 @@ async def test_another_operation_is_waited_for(open_store: Any) -> None:
     client = store.again(bulk_from=ALWAYS)
     first = await client.sync_page(SyncRequest("orders", key="0000-other"), None)
     waits = await client.sync_page(SyncRequest("orders", key=RUN), None)
-    assert (waits.again_in_s, place_of(waits.cursor)) == (bulk.BUSY_S, Place())
+    assert (waits.again_in_s, place_of(waits.cursor)) == (bulk.BUSY_S, Place(total=3))
     assert waits.total == 3
     operations(store).hold = False
     assert first.cursor is not None
     await ready(client, first.cursor)
     assert sorted(ids(await steps(client, SyncRequest("orders", key=RUN), waits.cursor))) == sorted(placed)
+
+
+@pytest.mark.parametrize(
+    ("waited", "total", "done", "wait"),
+    [
+        (10.0, 400, 100, 30.0),
+        (10.0, 120, 100, 2.0),
+        # More than there were when it began, or nearly there: it is over in a moment.
+        (10.0, 100, 100, 0.5),
+        # It does not tell, or nobody knows of how many: a half longer each time.
+        (10.0, 100, 0, 1.5**3),
+        (10.0, None, 100, 1.5**3),
+    ],
+)
+def test_it_is_looked_at_when_it_should_be_done(waited: float, total: int | None, done: int, wait: float) -> None:
+    assert bulk.pause_s(Place(polls=3, waited=waited, total=total), done) == pytest.approx(wait)
 
 
 async def test_it_is_asked_for_less_and_less_often(open_store: Any) -> None:

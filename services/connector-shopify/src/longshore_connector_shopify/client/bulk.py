@@ -41,6 +41,9 @@ LARGEST_ENTITY = 64 * 1024 * 1024
 TRIES = 3
 # Entities of a part that are read alone at a time; what they may cost is the bucket's to say.
 AT_ONCE = 4
+# The pause between two looks at an operation (a point each): as long as it will take by what it has done so far, if it
+# tells; else each a half longer than the one before.
+POLL_GROWTH = 1.5
 LONGEST_POLL_S = 30.0
 # Another operation of this app has to end first.
 BUSY_S = 30.0
@@ -53,7 +56,8 @@ class Place:
     """A cursor: byte `offset` of the file of `operation` (gid; None: to be started), `roots` entities into it.
 
     `last` is the highest id read, `rising` whether ids came in order; `after`: the operation reads what is behind
-    this id. `tries`: operations that failed. `polls`: how often this one was not done yet.
+    this id. `tries`: operations that failed. `polls`: how often this one was not done yet, `waited` how many seconds.
+    `total`: how many the run will read, as far as the store says.
     """
 
     operation: str | None = None
@@ -64,6 +68,8 @@ class Place:
     after: str | None = None
     tries: int = 0
     polls: int = 0
+    waited: float = 0.0
+    total: int | None = None
 
     def to_cursor(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))
@@ -77,13 +83,13 @@ def place_of(cursor: str | None) -> Place | None:
 async def bulk_page(api: AdminApi, request: SyncRequest, place: Place, total: int | None = None) -> SyncPage:
     """One step from `place`: the operation started, waited for, or a part of its file."""
     if place.operation is None:
-        page = await _start(api, request, place)
+        page = await _start(api, request, replace(place, total=place.total if total is None else total))
         return replace(page, total=total)
     found = (await api.query("bulk_look", {"id": place.operation})).data.get("bulkOperation") or {}
     status = str(found.get("status") or "GONE")
     if status in _UNDER_WAY:
-        wait = min(1.5**place.polls, LONGEST_POLL_S)
-        return _nothing(replace(place, polls=place.polls + 1), again_in_s=wait)
+        wait = pause_s(place, int(found.get("rootObjectCount") or 0))
+        return _nothing(replace(place, polls=place.polls + 1, waited=place.waited + wait), again_in_s=wait)
     if status == "COMPLETED":
         if found.get("url") is None:
             return _nothing(None)
@@ -94,6 +100,15 @@ async def bulk_page(api: AdminApi, request: SyncRequest, place: Place, total: in
     if status == "FAILED" and found.get("partialDataUrl"):
         return await _read(api, request, place, str(found["partialDataUrl"]), told=None)
     return _again(place)
+
+
+def pause_s(place: Place, done: int) -> float:
+    """How long to wait for an operation that has written `done` entities so far."""
+    wait = POLL_GROWTH**place.polls
+    if done and place.total and place.waited:
+        left = place.waited * max(0, place.total - done) / done
+        wait = max(0.5, left)
+    return min(wait, LONGEST_POLL_S)
 
 
 async def cancel_bulk(api: AdminApi, request: SyncRequest, place: Place) -> None:
@@ -156,6 +171,7 @@ async def _read(api: AdminApi, request: SyncRequest, place: Place, url: str, *, 
         last=max([place.last, *ids]),
         rising=rising,
         polls=0,
+        waited=0.0,
     )
     page = await _entities(api, shape, read)
     if not last:
@@ -230,7 +246,8 @@ def _nothing(place: Place | None, again_in_s: float = 0.0) -> SyncPage:
 def _again(place: Place) -> SyncPage:
     """Another operation, or the rest by pages."""
     tries = place.tries + 1
-    return _by_pages(place) if tries >= TRIES else _nothing(Place(after=place.after, tries=tries))
+    again = Place(after=place.after, tries=tries, total=place.total)
+    return _by_pages(place) if tries >= TRIES else _nothing(again)
 
 
 def _by_pages(place: Place) -> SyncPage:

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import jiter
+
 from longshore.contracts import SyncResource
 from longshore.platforms.protocols import FetchedEntity, Resource, StoreUnavailable
 from longshore_connector_shopify.shipped import pieces_shipped
@@ -132,12 +134,21 @@ def _kind(node: Mapping[str, Any]) -> str:
 
 def _node(line: bytes) -> dict[str, Any]:
     try:
-        node = json.loads(line)
+        node = _parsed(line)
     except (ValueError, RecursionError):
         node = None
     if not isinstance(node, dict):
         raise StoreUnavailable("bulk-file-broken", "The file of the bulk operation is broken.")
     return node
+
+
+def _parsed(line: bytes) -> Any:
+    """Nearly all of the time that a file takes is this: jiter takes a fifth of the standard library's, which bears more
+    (halves of surrogate pairs)."""
+    try:
+        return jiter.from_json(line)
+    except ValueError:
+        return json.loads(line)
 
 
 def _gid(node: Mapping[str, Any]) -> str:
