@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longshore.broker import Record, cloudevent_headers, newest_per_key
-from longshore.broker.records import to_bytes, to_text
+from longshore.broker.records import RecordHeaders, to_bytes, to_text
 
 ORG = UUID("6f1d3c52-7f0a-5e7b-9a43-3d3f0d1c8a10")
 
@@ -68,3 +68,17 @@ def test_the_newest_of_each_key_stays_in_order_of_arrival() -> None:
 def test_coalescing_by_another_key() -> None:
     records = [record(0, "a"), record(1, "b"), record(2, "c")]
     assert [each.offset for each in newest_per_key(records, key=lambda each: each.offset % 2)] == [1, 2]
+
+
+def test_headers_that_were_read_are_those_that_were_sent() -> None:
+    raw = [("ce_type", b"t"), ("x", "ä".encode()), ("broken", b"\xff"), ("empty", None), ("x", b"said again")]
+    headers = RecordHeaders(raw)
+    assert headers == {"ce_type": "t", "x": "said again", "broken": "\udcff", "empty": ""}
+    assert {**headers} == dict(headers.items())
+    assert headers.get("missing") is None
+    assert headers.get("missing", "") == ""
+    assert headers.get("ce_type", "") == "t"
+    assert "ce_type" in headers
+    assert "missing" not in headers
+    with pytest.raises(KeyError):
+        headers["missing"]

@@ -19,7 +19,7 @@ from longshore.broker.batches import Apply, Batches, Outcome
 from longshore.broker.metrics import StreamMetrics
 from longshore.broker.policy import ConsumerPolicy
 from longshore.broker.producer import Producer
-from longshore.broker.records import Record, to_text
+from longshore.broker.records import Record, RecordHeaders, to_text
 
 log = structlog.get_logger(__name__)
 
@@ -271,7 +271,7 @@ def _record(raw: ConsumerRecord, skip: int) -> Record:
         raw.timestamp,
         None if raw.key is None else to_text(raw.key),
         raw.value or b"",
-        {name: to_text(value or b"") for name, value in raw.headers},
+        RecordHeaders(raw.headers),
     )
 
 

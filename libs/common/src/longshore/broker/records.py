@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TypeVar, overload
 from uuid import UUID
 
 from longshore.ids import uuid7
@@ -12,6 +14,8 @@ from longshore.ids import uuid7
 ORG_ID_HEADER = "longshore-org-id"
 INTEGRATION_ID_HEADER = "longshore-integration-id"
 TRACEPARENT_HEADER = "traceparent"
+
+D = TypeVar("D")
 
 Headers = dict[str, str]
 EncodedHeaders = list[tuple[str, bytes]]
@@ -25,6 +29,39 @@ class Message:
     key: str
     value: bytes
     headers: Headers = field(default_factory=dict)
+
+
+class RecordHeaders(Mapping[str, str]):
+    """The headers of a record that was read. Each is decoded when it is asked for: a delivery has eighteen, and a
+    consumer looks at a few."""
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, raw: Iterable[tuple[str, bytes | None]]) -> None:
+        self._raw = dict(raw)
+
+    def __getitem__(self, name: str) -> str:
+        return to_text(self._raw[name] or b"")
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._raw
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._raw)
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+    @overload
+    def get(self, name: str, /) -> str | None: ...
+    @overload
+    def get(self, name: str, /, default: str | D) -> str | D: ...
+    def get(self, name: str, /, default: D | str | None = None) -> D | str | None:
+        """Mapping's, without its exception: most of what is asked for is not there."""
+        return to_text(self._raw[name] or b"") if name in self._raw else default
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +78,7 @@ class Record:
     timestamp_ms: int
     key: str | None
     value: bytes
-    headers: Headers
+    headers: Mapping[str, str]
 
     @property
     def timestamp(self) -> datetime:
@@ -51,12 +88,18 @@ class Record:
     @property
     def org_id(self) -> UUID:
         """The organisation, from the headers. Raises KeyError or ValueError: such a record is poison."""
-        return UUID(self.headers[ORG_ID_HEADER])
+        return _uuid(self.headers[ORG_ID_HEADER])
 
     @property
     def integration_id(self) -> UUID:
         """The integration, from the headers. Raises KeyError or ValueError: such a record is poison."""
-        return UUID(self.headers[INTEGRATION_ID_HEADER])
+        return _uuid(self.headers[INTEGRATION_ID_HEADER])
+
+
+@lru_cache(maxsize=4096)
+def _uuid(text: str) -> UUID:
+    """Of a few organisations and stores."""
+    return UUID(text)
 
 
 def cloudevent_headers(
@@ -75,13 +118,12 @@ def cloudevent_headers(
 
     `id` defaults to a new UUIDv7, `time` (aware) to now.
     """
-    moment = datetime.now(UTC) if time is None else time.astimezone(UTC)
     headers = {
         "ce_specversion": "1.0",
         "ce_id": id or str(uuid7()),
         "ce_source": source,
         "ce_type": type,
-        "ce_time": moment.isoformat().replace("+00:00", "Z"),
+        "ce_time": event_time(datetime.now(UTC) if time is None else time),
         "ce_subject": subject,
         "content-type": content_type,
     }
@@ -92,6 +134,11 @@ def cloudevent_headers(
     if traceparent is not None:
         headers[TRACEPARENT_HEADER] = traceparent
     return headers
+
+
+def event_time(moment: datetime) -> str:
+    """An aware time as `ce_time` has it."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def newest_per_key(
