@@ -21,16 +21,20 @@ from longshore.contracts import (
     FulfillmentCreate,
     IntegrationChanged,
     OrderSnapshot,
+    Snapshot,
     StockSet,
     Version,
+    content_digest,
     digest_base,
     has_detail,
     knows_more,
     same_content,
+    sealed,
 )
 
 from .builders import CONTRACTS, MOMENTS, contracts
 
+SNAPSHOTS = [each for each in CONTRACTS if issubclass(each, Snapshot)]
 BUILDING_IS_SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
@@ -160,3 +164,17 @@ def test_the_parts_of_a_digest() -> None:
     assert [(digest_base(each), has_detail(each)) for each in ("a", "a+1", "")] == [
         ("a", False), ("a", True), ("", False),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "kind", [each for each in CONTRACTS if issubclass(each, Snapshot)], ids=lambda each: each.__name__
+)
+@settings(max_examples=25, deadline=None, suppress_health_check=BUILDING_IS_SLOW)
+@given(data=st.data())
+def test_a_sealed_snapshot_is_the_snapshot_with_its_digest(kind: type[Snapshot], data: st.DataObject) -> None:
+    snapshot = data.draw(contracts(kind))
+    digest = content_digest(snapshot)
+    written = sealed(snapshot)
+    assert snapshot.digest == digest
+    assert json.loads(written) == json.loads(snapshot.to_json())
+    assert kind.from_json(written) == snapshot

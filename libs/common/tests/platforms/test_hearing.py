@@ -11,7 +11,7 @@ import pytest
 from longshore.broker import Record
 from longshore.contracts import OrderSnapshot, Origin, Platform, ProductSnapshot, RawRef
 from longshore.ids import IntegrationId, OrgId
-from longshore.platforms.hearing import GRACE, MOST_REMEMBERED, SLACK, Heard, Hearing, Voice
+from longshore.platforms.hearing import GRACE, MOST_REMEMBERED, SLACK, Heard, Hearing, Voice, said_by
 from longshore.platforms.protocols import NormalizedEvent, RawRecord
 from longshore.platforms.raw import POLLED_HEADER
 from longshore.platforms.sync.rules import OVERLAP
@@ -45,7 +45,7 @@ class Ear:
         origin = Origin.FETCH if polled else Origin.WEBHOOK
         ref = RawRef(topic="raw.woocommerce", partition=0, offset=record.offset, origin=origin)
         raw = RawRecord(Platform.WOOCOMMERCE, ORG, STORE, origin, "", None, None, False, at(when), headers, b"", ref)
-        told = [] if event is None else [(record, raw, [event])]
+        told = [] if event is None else [(record, raw, said_by([event]))]
         return self.hearing.listen(told, [record])
 
     def delivered(self, id: int, changed: float, when: float) -> dict[Voice, Heard]:

@@ -50,7 +50,7 @@ from longshore.contracts.connections import (
     WebhooksRepaired,
     WebhookStatus,
 )
-from longshore.contracts.digest import content_digest, digest_base, has_detail, knows_more, same_content
+from longshore.contracts.digest import content_digest, digest_base, has_detail, knows_more, same_content, sealed
 from longshore.contracts.events import (
     AvailabilityChanged,
     DataErased,
@@ -208,4 +208,5 @@ __all__ = [
     "has_detail",
     "knows_more",
     "same_content",
+    "sealed",
 ]

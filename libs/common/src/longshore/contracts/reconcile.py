@@ -11,37 +11,36 @@ def discrepancies(order: OrderContent) -> list[str]:
     The parts against the total, and the lines against the parts.
     """
     totals = order.totals
-    tax_on_top = 0 if order.taxes_included else totals.tax.amount
+    # One pass over each list: six sums would take twice the time, for each order that is translated.
+    subtotal = line_discount = tax = 0
+    for line in order.lines:
+        line_discount += line.discount.amount
+        subtotal += line.total.amount
+        tax += line.tax.amount
+    shipping = shipping_discount = 0
+    for charge in order.shipping_lines:
+        shipping_discount += charge.discount.amount
+        shipping += charge.total.amount
+        tax += charge.tax.amount
+    fees = 0
+    for fee in order.fee_lines:
+        fees += fee.total.amount
+        tax += fee.tax.amount
+    total = (
+        totals.subtotal.amount
+        - totals.discount.amount
+        + totals.shipping.amount
+        + totals.fees.amount
+        + totals.tip.amount
+        + (0 if order.taxes_included else totals.tax.amount)
+    )
     sums = {
-        "total": (
-            totals.total.amount,
-            totals.subtotal.amount
-            - totals.discount.amount
-            + totals.shipping.amount
-            + totals.fees.amount
-            + totals.tip.amount
-            + tax_on_top,
-        ),
-        "subtotal": (
-            totals.subtotal.amount,
-            sum(line.total.amount + line.discount.amount for line in order.lines),
-        ),
-        "discount": (
-            totals.discount.amount,
-            sum(line.discount.amount for line in order.lines)
-            + sum(line.discount.amount for line in order.shipping_lines),
-        ),
-        "shipping": (
-            totals.shipping.amount,
-            sum(line.total.amount + line.discount.amount for line in order.shipping_lines),
-        ),
-        "fees": (totals.fees.amount, sum(line.total.amount for line in order.fee_lines)),
-        "tax": (
-            totals.tax.amount,
-            sum(line.tax.amount for line in order.lines)
-            + sum(line.tax.amount for line in order.shipping_lines)
-            + sum(line.tax.amount for line in order.fee_lines),
-        ),
+        "total": (totals.total.amount, total),
+        "subtotal": (totals.subtotal.amount, subtotal + line_discount),
+        "discount": (totals.discount.amount, line_discount + shipping_discount),
+        "shipping": (totals.shipping.amount, shipping + shipping_discount),
+        "fees": (totals.fees.amount, fees),
+        "tax": (totals.tax.amount, tax),
     }
     found = [
         f"{name}: the store says {stated}, its parts sum to {summed}"

@@ -16,9 +16,10 @@ def parse_exact(body: bytes) -> Any:
     ArithmeticError for what is no JSON or beyond reason.
 
     jiter takes half the time of the standard library. What it refuses is tried again with that one, which bears more:
-    a byte order mark, NaN (as None), halves of surrogate pairs, a thousand levels.
+    a byte order mark, NaN (as None), halves of surrogate pairs, a thousand levels. It remembers keys; values are rarely
+    said again (measured: 28 us instead of 36 for an order of 5 KB).
     """
     try:
-        return jiter.from_json(body, float_mode="decimal", allow_inf_nan=False)
+        return jiter.from_json(body, float_mode="decimal", allow_inf_nan=False, cache_mode="keys")
     except ValueError:
         return _decoder.decode(body.decode("utf-8-sig"))

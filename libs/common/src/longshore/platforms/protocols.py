@@ -86,6 +86,7 @@ class FetchRequest:
 class Translation:
     """What a raw record means. `ignored` says why nothing came of it (a ping, a topic that we do not follow). `check`:
     what the store lets us do has changed, or so it says. `reread`: so much has changed that the resource is read whole.
+    `bodies`: JSON of the events, in their order, if it is there already.
     """
 
     events: list[NormalizedEvent] = field(default_factory=list)
@@ -93,6 +94,7 @@ class Translation:
     ignored: str | None = None
     check: bool = False
     reread: SyncResource | None = None
+    bodies: Sequence[bytes] = ()
 
 
 class Untranslatable(ValueError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -13,12 +14,14 @@ from longshore.broker import (
     COMMERCE_ORDERS,
     COMMERCE_PRODUCTS,
     COMMERCE_STOCK,
+    Headers,
     Message,
     Producer,
     Record,
     Rejected,
     cloudevent_headers,
 )
+from longshore.broker.records import event_time
 from longshore.contracts import (
     CustomerDeleted,
     CustomerSnapshot,
@@ -29,11 +32,12 @@ from longshore.contracts import (
     ProductSnapshot,
     StockLevel,
 )
+from longshore.ids import IntegrationId, OrgId
 from longshore.platforms.heard import Ears
-from longshore.platforms.hearing import Hearing
+from longshore.platforms.hearing import Hearing, Said, said_by
 from longshore.platforms.jobs import Lane, NewJob, QueueJobs
 from longshore.platforms.metrics import ConnectorMetrics
-from longshore.platforms.protocols import NormalizedEvent, RawRecord, Translator, Untranslatable
+from longshore.platforms.protocols import NormalizedEvent, RawRecord, Translation, Translator, Untranslatable
 from longshore.platforms.raw import read_raw, stream_key
 from longshore.platforms.repeats import Repeats
 from longshore.platforms.work import CheckWork, FetchWork, RereadWork
@@ -83,7 +87,7 @@ class TranslateRaw:
         rejected: list[Rejected] = []
         messages: list[Message] = []
         jobs: list[NewJob] = []
-        told: list[tuple[Record, RawRecord, Sequence[NormalizedEvent]]] = []
+        told: list[tuple[Record, RawRecord, Sequence[Said]]] = []
         fresh = self._repeats.without(records)
         ignored = 0
         for record in fresh:
@@ -92,8 +96,8 @@ class TranslateRaw:
                 translation = self._translator.translate(raw)
                 before = self._asked_before(record)
                 if not before:
-                    told.append((record, raw, translation.events))
-                messages.extend(to_message(event, raw, n) for n, event in enumerate(translation.events))
+                    told.append((record, raw, said_by(translation.events)))
+                messages.extend(messages_of(translation, raw))
                 jobs.extend(
                     NewJob(
                         raw.integration_id,
@@ -144,21 +148,34 @@ class TranslateRaw:
         self._metrics.translate_seconds.labels(platform).observe(time.perf_counter() - started)
 
 
-def to_message(event: NormalizedEvent, raw: RawRecord, n: int) -> Message:
-    """A normalized event as it goes onto its topic; its id is the same whenever the raw record is translated."""
+def messages_of(translation: Translation, raw: RawRecord) -> list[Message]:
+    """The normalized events of a raw record as they go onto their topics."""
+    bodies = translation.bodies or [event.to_json() for event in translation.events]
+    return [
+        to_message(event, raw, n, body) for n, (event, body) in enumerate(zip(translation.events, bodies, strict=True))
+    ]
+
+
+def to_message(event: NormalizedEvent, raw: RawRecord, n: int, body: bytes | None = None) -> Message:
+    """A normalized event as it goes onto its topic; its id is the same whenever the raw record is translated. `body`:
+    its JSON, if it is there already."""
     kind = type(event)
     entity = event.inventory_external_id if isinstance(event, StockLevel) else event.external_id
     return Message(
         TOPICS[kind],
         stream_key(raw.integration_id, entity),
-        event.to_json(),
-        cloudevent_headers(
-            type=kind.event_type,
-            source=f"/stores/{raw.integration_id}",
-            subject=entity,
-            id=f"{raw.ref.topic}/{raw.ref.partition}/{raw.ref.offset}/{n}",
-            time=raw.received_at,
-            org_id=raw.org_id,
-            integration_id=raw.integration_id,
-        ),
+        event.to_json() if body is None else body,
+        {
+            **_same_headers(kind.event_type, raw.org_id, raw.integration_id),
+            "ce_id": f"{raw.ref.topic}/{raw.ref.partition}/{raw.ref.offset}/{n}",
+            "ce_time": event_time(raw.received_at),
+            "ce_subject": entity,
+        },
     )
+
+
+@lru_cache(maxsize=4096)
+def _same_headers(event_type: str, org_id: OrgId, integration_id: IntegrationId) -> Headers:
+    """Those headers that are the same for all events of a type and a store; the others take their places."""
+    source = f"/stores/{integration_id}"
+    return cloudevent_headers(type=event_type, source=source, subject="", org_id=org_id, integration_id=integration_id)

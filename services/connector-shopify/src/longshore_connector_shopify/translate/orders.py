@@ -21,8 +21,8 @@ from longshore.contracts import (
     FulfillmentState,
     FulfillmentStatus,
     OrderSnapshot,
-    content_digest,
     discrepancies,
+    sealed,
 )
 from longshore.ids import OrderId, order_id, part_id
 from longshore.money import InvalidAmount, money
@@ -41,8 +41,8 @@ from longshore_connector_shopify.translate.status import (
 )
 
 
-def build_order(order: Json, record: RawRecord) -> OrderSnapshot:
-    """The snapshot of an order. Raises Untranslatable if its id, currency or total cannot be read."""
+def build_order(order: Json, record: RawRecord) -> tuple[OrderSnapshot, bytes]:
+    """The snapshot of an order, and its JSON. Raises Untranslatable if its id, currency or total cannot be read."""
     exponent: int | None = None
     while True:
         try:
@@ -72,7 +72,7 @@ class _Sums:
     current: bool = False
 
 
-def _build(order: Json, record: RawRecord, exponent: int | None) -> OrderSnapshot:
+def _build(order: Json, record: RawRecord, exponent: int | None) -> tuple[OrderSnapshot, bytes]:
     notes = Notes()
     external_id, currency = _identity(order, notes)
     amounts = Amounts(currency, exponent, notes)
@@ -125,8 +125,7 @@ def _build(order: Json, record: RawRecord, exponent: int | None) -> OrderSnapsho
     snapshot: OrderSnapshot = OrderSnapshot.__pydantic_validator__.validate_python(content)
     snapshot.discrepancies = discrepancies(snapshot)
     snapshot.reconciled = not snapshot.discrepancies
-    snapshot.digest = content_digest(snapshot)
-    return snapshot
+    return snapshot, sealed(snapshot)
 
 
 def _identity(order: Json, notes: Notes) -> tuple[str, str]:

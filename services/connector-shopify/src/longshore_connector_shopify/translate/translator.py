@@ -78,9 +78,9 @@ def _delivered(record: RawRecord, body: Any) -> Translation:
     if not isinstance(body, dict):
         raise Untranslatable("the body is not an object")
     if topic in ORDER_TOPICS:
-        snapshot = build_order(body, record)
+        snapshot, written = build_order(body, record)
         again = [FetchRequest("order", snapshot.external_id)] if needs_fetch(snapshot) else []
-        return Translation([snapshot], again)
+        return Translation([snapshot], again, bodies=[written])
     if topic in PRODUCT_TOPICS:
         if is_cut(body):
             return Translation(fetches=[FetchRequest("product", _id(body))])
@@ -145,7 +145,7 @@ def _levels(record: RawRecord, pages: list[Json]) -> list[NormalizedEvent]:
 
 
 _BUILDERS: dict[str, Callable[[RawRecord, list[Json]], list[NormalizedEvent]]] = {
-    "order": lambda record, pages: [build_order(order_in_webhook_shape(pages), record)],
+    "order": lambda record, pages: [build_order(order_in_webhook_shape(pages), record)[0]],
     "product": lambda record, pages: [build_product(product_in_webhook_shape(pages), record)],
     "customer": lambda record, pages: [build_customer(customer_in_webhook_shape(pages), record)],
     "stock": _levels,

@@ -24,19 +24,28 @@ _TOTALS = ("total", "total_tax", "cart_tax", "shipping_total", "discount_total")
 class Unit:
     """The one currency and exponent of an order. `unit_of` makes it, so that all amounts are whole in it."""
 
-    __slots__ = ("currency", "exponent", "zero")
+    __slots__ = ("_known", "currency", "exponent", "zero")
 
     def __init__(self, currency: str, exponent: int) -> None:
         self.currency = currency
         self.exponent = exponent
         self.zero = Money(0, currency, exponent)
+        # An order of one line says each amount three times.
+        self._known: dict[Decimal, Money] = {ZERO: self.zero}
 
     def money(self, amount: Decimal) -> Money:
         """Exactly `amount`."""
-        return Money(int(amount.scaleb(self.exponent)), self.currency, self.exponent) if amount else self.zero
+        known = self._known.get(amount)
+        if known is None:
+            minor = int(amount.scaleb(self.exponent))
+            known = self._known[amount] = Money(minor, self.currency, self.exponent)
+        return known
 
     def rounded(self, amount: Decimal) -> Money:
         """`amount`, half-even: for figures that only people read."""
+        known = self._known.get(amount)
+        if known is not None:
+            return known
         return Money(int(amount.scaleb(self.exponent).to_integral_value()), self.currency, self.exponent)
 
 
@@ -44,7 +53,7 @@ def unit_of(currency: str, amounts: Iterable[Decimal]) -> Unit:
     """The unit of an order. Raises InvalidAmount when its amounts do not fit 64 bits of it."""
     amounts = list(amounts)
     exponent = iso_exponent(currency)
-    if not all(is_whole(amount.scaleb(exponent)) for amount in amounts):
+    if not all([is_whole(amount.scaleb(exponent)) for amount in {*amounts}]):  # noqa: C419  (half a generator's time)
         exponent = order_exponent(currency, amounts)
     if sum(map(abs, amounts), ZERO).scaleb(exponent) > _BIGINT:
         raise InvalidAmount("amounts do not fit 64 bits")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +13,7 @@ from longshore.money import InvalidAmount
 from longshore.platforms.events import snapshot_head
 from longshore.platforms.protocols import RawRecord, Untranslatable
 from longshore_connector_woo.translate.amounts import Amounts, Charge, Unit, read_amounts, unit_of
-from longshore_connector_woo.translate.digest import order_digest
+from longshore_connector_woo.translate.digest import sealed_order
 from longshore_connector_woo.translate.reading import ZERO, Fields
 from longshore_connector_woo.translate.refunds import Refund, contract_refunds, read_refunds, refunded_pieces
 from longshore_connector_woo.translate.shipments import fulfillments
@@ -20,8 +22,8 @@ from longshore_connector_woo.translate.status import financial_status, fulfillme
 _ROUNDING_TITLE = "Rounding"
 
 
-def order_snapshot(record: RawRecord, body: dict[str, Any], refund_records: list[Any]) -> OrderSnapshot:
-    """The snapshot of an order. `refund_records` as `/orders/{id}/refunds` lists them, if they were read too.
+def order_snapshot(record: RawRecord, body: dict[str, Any], refund_records: list[Any]) -> tuple[OrderSnapshot, bytes]:
+    """The snapshot of an order, and its JSON. `refund_records` as `/orders/{id}/refunds` lists them, if read.
 
     Raises Untranslatable without an id, a currency and a total; whatever else cannot be read is named in `problems`.
     """
@@ -33,7 +35,7 @@ def order_snapshot(record: RawRecord, body: dict[str, Any], refund_records: list
     keys = _line_keys(items)
     quantities = [item.pieces("quantity") or 0 for item in items]
     amounts = read_amounts(order, currency, items, quantities)
-    refunds = read_refunds(order, Fields({"refunds": refund_records}, problems, "fetched.").objects("refunds"))
+    refunds = read_refunds(order, Fields({"refunds": refund_records}, problems, None, "fetched").objects("refunds"))
     try:
         unit = unit_of(currency, (*amounts.all(), *(each for refund in refunds for each in refund.amounts())))
     except InvalidAmount as error:
@@ -82,8 +84,7 @@ def order_snapshot(record: RawRecord, body: dict[str, Any], refund_records: list
     snapshot: OrderSnapshot = OrderSnapshot.__pydantic_validator__.validate_python(content)
     snapshot.discrepancies = discrepancies(snapshot) + amounts.contradictions()
     snapshot.reconciled = not snapshot.discrepancies
-    snapshot.digest = order_digest(snapshot, detailed=any(each.detailed for each in refunds))
-    return snapshot
+    return snapshot, sealed_order(snapshot, detailed=any(each.detailed for each in refunds))
 
 
 def _identity(order: Fields) -> tuple[str, str]:
@@ -174,7 +175,7 @@ def _line(
         "sku": item.sku(),
         "title": item.name("name") or "",
         "quantity": quantity,
-        "unit_price": unit.rounded(before / quantity if quantity else before),
+        "unit_price": unit.rounded(before if quantity in (0, 1) else before / quantity),
         "discount": unit.money(line.discount),
         "total": unit.money(line.total),
         "tax": unit.money(line.tax),
@@ -196,9 +197,14 @@ def _tax_rates(order: Fields) -> dict[str, tuple[str, str | None]]:
     found = {}
     for tax in order.objects("tax_lines"):
         percent = tax.number("rate_percent")
-        rate = None if percent is None else format((percent / 100).normalize(), "f")
+        rate = None if percent is None else _fraction(percent)
         found[tax.text("rate_id") or ""] = (tax.name("label") or tax.text("rate_code") or "", rate)
     return found
+
+
+@lru_cache(maxsize=1024)
+def _fraction(percent: Decimal) -> str:
+    return format((percent / 100).normalize(), "f")
 
 
 def _shipping_line(shipping: Charge, unit: Unit) -> dict[str, Any]:
@@ -249,8 +255,8 @@ def _discounts(order: Fields, unit: Unit) -> list[dict[str, Any]]:
 
 def _restocked(item: Fields) -> int:
     """Pieces of a line that refunds put back on the shelf: WooCommerce keeps count in the line's meta."""
-    value = Fields({"value": item.meta("_restock_refunded_items")}, []).pieces("value")
-    return max(value or 0, 0)
+    value = item.meta("_restock_refunded_items")
+    return 0 if value is None else max(Fields({"value": value}, []).pieces("value") or 0, 0)
 
 
 def _taken(item: Fields, *, released: bool) -> int | None:
@@ -259,35 +265,40 @@ def _taken(item: Fields, *, released: bool) -> int | None:
 
     None where that is not known: `released` orders had taken some, perhaps, and say nothing of it.
     """
-    value = Fields({"value": item.meta("_reduced_stock")}, []).pieces("value")
-    return max(value, 0) if value is not None else None if released else 0
+    value = item.meta("_reduced_stock")
+    pieces = None if value is None else Fields({"value": value}, []).pieces("value")
+    return max(pieces, 0) if pieces is not None else None if released else 0
 
 
 def _customer(order: Fields) -> dict[str, Any] | None:
     billing = order.object("billing")
+    first_name, last_name = billing.names(("first_name", "last_name"))
     found = {
         "external_id": order.external_id("customer_id"),
         "email": billing.text("email"),
-        "first_name": billing.name("first_name"),
-        "last_name": billing.name("last_name"),
+        "first_name": first_name,
+        "last_name": last_name,
         "phone": billing.text("phone"),
     }
     return found if any(found.values()) else None
 
 
+_NAMES = {
+    "first_name": "first_name",
+    "last_name": "last_name",
+    "company": "company",
+    "address1": "address_1",
+    "address2": "address_2",
+    "city": "city",
+}
+
+
 def _address(address: Fields) -> dict[str, Any] | None:
-    found = {
-        "first_name": address.name("first_name"),
-        "last_name": address.name("last_name"),
-        "company": address.name("company"),
-        "address1": address.name("address_1"),
-        "address2": address.name("address_2"),
-        "city": address.name("city"),
-        "province_code": address.text("state"),
-        "postal_code": address.text("postcode"),
-        "country_code": address.text("country"),
-        "phone": address.text("phone"),
-    }
+    found = dict(zip(_NAMES, address.names(_NAMES.values()), strict=True))
+    found["province_code"] = address.text("state")
+    found["postal_code"] = address.text("postcode")
+    found["country_code"] = address.text("country")
+    found["phone"] = address.text("phone")
     return found if any(found.values()) else None
 
 

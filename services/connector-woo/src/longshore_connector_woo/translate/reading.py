@@ -7,8 +7,10 @@ be missing is the caller's to say.
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 from longshore.platforms.events import LONGEST_SKU, is_far_ahead
@@ -24,6 +26,9 @@ MOST_DECIMALS = 8
 MOST_PROBLEMS = 50
 
 ZERO = Decimal(0)
+
+# An order says each of its amounts and times two to five times. What is longer than this is read anew.
+_LONGEST_REMEMBERED = 32
 
 
 def parse_json(body: bytes) -> Any:
@@ -68,15 +73,52 @@ def is_whole(number: Decimal) -> bool:
     return number == number.to_integral_value()
 
 
+@lru_cache(maxsize=8192)
+def _amount(text: str) -> Decimal | None:
+    """What `text` says, if it says an amount that is taken as it is."""
+    number = to_decimal(text) if text and not text.isspace() else None
+    return number if number is not None and is_whole(number.scaleb(MOST_DECIMALS)) else None
+
+
+@lru_cache(maxsize=8192)
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
 class Fields:
-    """The fields of one object of a record; `path` names it in `problems`, which all objects of a record share."""
+    """The fields of one object of a record; its path names it in `problems`, which all objects of a record share.
 
-    __slots__ = ("data", "path", "problems")
+    `within`, `key`, `number`: the object that it is a part of, and where in that. The path is put together when
+    something cannot be read: hardly ever, and an order has fifteen objects.
+    """
 
-    def __init__(self, data: dict[str, Any], problems: list[str], path: str = "") -> None:
+    __slots__ = ("_key", "_number", "_within", "data", "problems")
+
+    def __init__(
+        self,
+        data: dict[str, Any],
+        problems: list[str],
+        within: Fields | None = None,
+        key: str = "",
+        number: int | None = None,
+    ) -> None:
         self.data = data
         self.problems = problems
-        self.path = path
+        self._within = within
+        self._key = key
+        self._number = number
+
+    @property
+    def path(self) -> str:
+        """What the names of its fields in `problems` begin with."""
+        before = "" if self._within is None else self._within.path
+        if not self._key:
+            return before
+        return f"{before}{self._key}." if self._number is None else f"{before}{self._key}[{self._number}]."
 
     def unreadable(self, key: str) -> None:
         """Name a field that could not be read."""
@@ -111,6 +153,20 @@ class Fields:
         value = self.text(key)
         return html.unescape(value) if value is not None and "&" in value else value
 
+    def names(self, keys: Iterable[str]) -> list[str | None]:
+        """What `name` answers, of many fields."""
+        data = self.data
+        found: list[str | None] = []
+        for key in keys:
+            value = data.get(key)
+            if value == "":
+                found.append(None)
+            elif type(value) is str and value.isascii() and value.isprintable() and "&" not in value:
+                found.append(None if value.isspace() else value)
+            else:
+                found.append(self.name(key))
+        return found
+
     def external_id(self, key: str) -> str | None:
         """An id as text; None for 0, which is WooCommerce's "none"."""
         value = self.data.get(key)
@@ -136,6 +192,8 @@ class Fields:
     def amount(self, key: str, *, required: bool = False) -> Decimal:
         """An amount; zero for null and "", and for what cannot be read (that is named)."""
         value = self.data.get(key)
+        if type(value) is str and len(value) < _LONGEST_REMEMBERED and (number := _amount(value)) is not None:
+            return number
         number = to_decimal(value)
         if number is None:
             self.unreadable(key)
@@ -150,9 +208,12 @@ class Fields:
     def has_amount(self, key: str) -> bool:
         """Whether an amount is there and can be read."""
         value = self.data.get(key)
-        if value is None or (type(value) is str and not value.strip()):
-            return False
-        return to_decimal(value) is not None
+        if type(value) is str:
+            if len(value) < _LONGEST_REMEMBERED and _amount(value) is not None:
+                return True
+            if not value.strip():
+                return False
+        return value is not None and to_decimal(value) is not None
 
     def decimals_shown(self, key: str) -> int:
         """How many decimals an amount is written with, padding and all; 0 if it is no text."""
@@ -167,11 +228,9 @@ class Fields:
         """A time. WooCommerce's have no zone: only `*_gmt` fields may be read with this."""
         value = self.data.get(key)
         if type(value) is str and value:
-            try:
-                moment = datetime.fromisoformat(value)
-                return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-            except (ValueError, OverflowError):
-                pass
+            moment = _moment(value) if len(value) < _LONGEST_REMEMBERED else _moment.__wrapped__(value)
+            if moment is not None:
+                return moment
         elif not value:
             return None
         self.unreadable(key)
@@ -191,10 +250,10 @@ class Fields:
         """An object; an empty one for [], null and what is none."""
         value = self.data.get(key)
         if type(value) is dict:
-            return Fields(value, self.problems, f"{self.path}{key}.")
+            return Fields(value, self.problems, self, key)
         if value:
             self.unreadable(key)
-        return Fields({}, self.problems, f"{self.path}{key}.")
+        return Fields({}, self.problems, self, key)
 
     def objects(self, key: str) -> list[Fields]:
         """The objects of a list. PHP sends a list with gaps as an object with numbers for names."""
@@ -208,7 +267,7 @@ class Fields:
         found = []
         for n, each in enumerate(value):
             if type(each) is dict:
-                found.append(Fields(each, self.problems, f"{self.path}{key}[{n}]."))
+                found.append(Fields(each, self.problems, self, key, n))
             else:
                 self.unreadable(f"{key}[{n}]")
         return found
@@ -228,6 +287,8 @@ class Fields:
         if value is None or value == "" or value is False:
             return None
         if type(value) is str or type(value) is Decimal:
+            if type(value) is str and len(value) < 15 and value.isdecimal() and value.isascii():
+                return int(value)
             number = to_decimal(value)
             if number is not None and is_whole(number):
                 return int(number)

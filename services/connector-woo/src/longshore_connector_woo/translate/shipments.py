@@ -49,7 +49,7 @@ def _entries(order: Fields, key: str) -> list[Fields]:
     if type(value) is not list:
         return []
     path = f"meta_data.{key}"
-    return [Fields(each, order.problems, f"{path}[{n}].") for n, each in enumerate(value) if type(each) is dict]
+    return [Fields(each, order.problems, order, path, n) for n, each in enumerate(value) if type(each) is dict]
 
 
 def _ours(each: Fields, fulfillment_id: UUID, line_ids: Mapping[str, UUID]) -> dict[str, Any]:

@@ -100,6 +100,6 @@ def _fetched(record: RawRecord) -> Translation:
 
 def _order(record: RawRecord, body: Json, refunds: list[Any] | None) -> Translation:
     """`refunds`: None for a webhook. It names refunds without their lines: those are asked for."""
-    snapshot = order_snapshot(record, body, refunds or [])
+    snapshot, written = order_snapshot(record, body, refunds or [])
     fetches = [FetchRequest("order", snapshot.external_id)] if refunds is None and snapshot.refunds else []
-    return Translation(events=[snapshot], fetches=fetches)
+    return Translation(events=[snapshot], fetches=fetches, bodies=[written])
