@@ -188,6 +188,16 @@ async def test_requests_wait_for_points() -> None:
     assert time.now == pytest.approx(2.0)
 
 
+async def test_a_wait_that_a_clock_cannot_tell_from_none_ends() -> None:
+    """What is missing after the first sleep is less than the clock's own precision."""
+    time = Time()
+    time.now = 13436.4
+    bucket = CostBucket(time, time.sleep)
+    bucket.settle(await bucket.take(97, Rank.STOCK), _status(97, rate=1000.0))
+    await asyncio.wait_for(bucket.take(165, Rank.STOCK), 10)
+    assert time.now == pytest.approx(13436.468, abs=0.01)
+
+
 async def test_reads_leave_points_for_what_is_urgent() -> None:
     time = Time()
     bucket = CostBucket(time, time.sleep)

@@ -24,6 +24,8 @@ _RATE, _CAPACITY = 100.0, 2000.0
 # Of the bucket, what is taken at a time of what all processes share; what is left of it goes back after so long.
 _LEASE = 0.1
 _LEASE_S = 2.0
+# Less than a clock may tell apart: one would sleep for nothing, again and again.
+_LEAST_SLEEP_S = 0.001
 # Before the next look after somebody else was faster.
 _LEAST_WAIT_S = 0.02
 
@@ -79,7 +81,7 @@ class CostBucket:
         points = min(points, self._capacity)
         while True:
             while (wait := self.wait_s(points, rank)) > 0:
-                await self._sleep(wait)
+                await self._sleep(max(wait, _LEAST_SLEEP_S))
             if await self._lease(points, rank):
                 break
             await self._sleep(_LEAST_WAIT_S)
