@@ -79,6 +79,24 @@ def test_mutated_products(data: st.DataObject, recordings: Any, record: Any) -> 
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_mutated_customers(data: st.DataObject, recordings: Any, record: Any) -> None:
+    """With the id that it was asked for by, a customer arrives whatever its other fields are."""
+    body = json.loads(recordings.rest("25-customer"))
+    for path in data.draw(st.lists(st.sampled_from(paths(body)), min_size=1, max_size=4)):
+        replace(body, path, data.draw(ODD))
+    whole = data.draw(st.booleans())
+    try:
+        record_of = record(body, "customer.updated") if whole else record(body, fetched="customer", external_id="2")
+        translation = WooTranslator().translate(record_of)
+    except Untranslatable:
+        assert body["id"] != 2
+        return
+    for event in translation.events:
+        event.to_json()
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=60), topic=st.sampled_from(["order.updated", "order.deleted", "customer.created", "x"]))
 def test_any_bytes(body: bytes, topic: str, record: Any) -> None:
     try:
