@@ -17,6 +17,7 @@ from longshore.broker import COMMANDS, Message, cloudevent_headers
 from longshore.contracts import Command, CommandError, CommandStatus, CommandView
 from longshore.db import for_org
 from longshore.internal import OrgDep
+from longshore.observability import current_traceparent
 from longshore.paging import DEFAULT_LIMIT, Cursor, Limit, Place, page, read_cursor, write_cursor
 
 
@@ -41,6 +42,7 @@ def command_message(command: Command) -> Message:
             time=command.created_at,
             org_id=command.org_id,
             integration_id=command.integration_id,
+            traceparent=current_traceparent(),
         ),
     )
 

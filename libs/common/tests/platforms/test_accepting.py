@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from longshore.broker import Record
+from longshore.commands import command_message
 from longshore.contracts import (
     Command,
     CommandStatus,
@@ -20,6 +21,7 @@ from longshore.contracts import (
     Platform,
     StockSet,
 )
+from longshore.observability import current_traceparent, use_traceparent
 from longshore.platforms.accepting import FollowIntegrations
 from longshore.platforms.outcomes import outcome_of
 from longshore.platforms.work import CommandWork, ConnectWork, DisconnectWork, StockWork, WatchWork, Work, read_work
@@ -52,6 +54,22 @@ class TestCommands:
             (f"{STORE}/work", CommandWork(command=ship)),
             (f"{OTHER}/work", CommandWork(command=look)),
         ]
+
+    async def test_its_trace_goes_through_to_the_store_and_back(self, connector: Connector) -> None:
+        store, shop = await connector.add_store(status=IntegrationStatus.ACTIVE)
+        with use_traceparent(None) as asked:
+            message = command_message(fulfilment(store))
+        headers = dict(message.headers)
+        await connector.accept.apply([Record(message.topic, 0, 1, 0, message.key, message.value, headers)])
+        ((_, work),) = await jobs(connector)
+        await connector.work(store, work)
+        async with connector.engine.connect() as conn:
+            said = await conn.scalar(text(f"SELECT headers ->> 'traceparent' FROM {SCHEMA}.outbox"))
+        traces = [asked, headers["traceparent"], shop.traces[-1], said]
+        assert len({each and each[:35] for each in traces}) == 1
+        # What runs of itself has a trace of its own.
+        await connector.push(store)
+        assert current_traceparent() is None
 
     async def test_delivered_again_it_is_still_one_job(self, connector: Connector) -> None:
         records = connector.records(fulfilment(STORE), fulfilment(STORE))

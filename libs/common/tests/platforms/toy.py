@@ -11,6 +11,7 @@ from uuid import UUID
 
 from longshore.broker import Message
 from longshore.contracts import FulfillmentCreate, OrderDeleted, StockSet, Webhook, WebhookStatus
+from longshore.observability import current_traceparent
 from longshore.platforms.commanding import NoActions
 from longshore.platforms.protocols import (
     FetchedEntity,
@@ -50,6 +51,8 @@ class Shop:
     synced: list[tuple[SyncRequest, str | None]] = field(default_factory=list)
     ended: list[tuple[SyncRequest, str | None]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    # In which trace each call was made.
+    traces: list[str | None] = field(default_factory=list)
     pushes: list[list[StockSet]] = field(default_factory=list)
     # Raised by the calls to come, in this order, before anything is done.
     troubles: list[Exception] = field(default_factory=list)
@@ -65,6 +68,7 @@ class Shop:
 
     def call(self, name: str) -> None:
         self.calls.append(name)
+        self.traces.append(current_traceparent())
         self.asked.set()
         if self.troubles:
             raise self.troubles.pop(0)

@@ -11,6 +11,7 @@ from fastapi import Request
 
 from longshore.ids import OrgId
 from longshore.internal import ORG_HEADER
+from longshore.observability import use_traceparent
 from longshore.problems import Problem
 from longshore_gateway.forwarding.service import Forwarder
 
@@ -62,3 +63,9 @@ async def test_the_caller_names_no_organisation() -> None:
     request = await forwarded("/api/v1/orders", headers={b"x-longshore-org": b"another's", b"accept": b"text/plain"})
     assert request.headers[ORG_HEADER] != "another's"
     assert request.headers["accept"] == "text/plain"
+
+
+async def test_a_request_goes_on_in_the_gateways_trace() -> None:
+    with use_traceparent(None) as traceparent:
+        request = await forwarded("/api/v1/orders", headers={b"traceparent": b"nonsense"})
+    assert request.headers["traceparent"] == traceparent

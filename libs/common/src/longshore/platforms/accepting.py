@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from longshore import outbox
 from longshore.broker import Record
+from longshore.broker.records import TRACEPARENT_HEADER
 from longshore.clock import Clock, utc_now
 from longshore.contracts import (
     Command,
@@ -57,10 +58,10 @@ class AcceptCommands:
                 NewJob(
                     command.integration_id,
                     Lane.WORK,
-                    CommandWork(command=command).to_json(),
+                    CommandWork(command=command, traceparent=record.headers.get(TRACEPARENT_HEADER)).to_json(),
                     f"command/{command.id}",
                 )
-                for _, command in commands
+                for record, command in commands
                 if not isinstance(command.payload, StockSet | SyncStart | SyncCancel)
             ]
             await self._supersede(conn, [command for _, command in commands if command.supersedes])

@@ -19,6 +19,7 @@ from longshore.contracts import (
     SyncRunChanged,
     WebhooksRepaired,
 )
+from longshore.observability import current_traceparent
 from longshore.platforms.protocols import Integration
 from longshore.vault import IntegrationRow
 
@@ -116,5 +117,6 @@ def _of_store(
             time=event.at,
             org_id=event.org_id,
             integration_id=event.integration_id,
+            traceparent=current_traceparent(),
         ),
     )

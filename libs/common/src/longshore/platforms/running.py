@@ -27,6 +27,7 @@ from longshore.contracts import (
     SyncResource,
 )
 from longshore.ids import uuid7
+from longshore.observability import use_traceparent
 from longshore.platforms.clients import Clients
 from longshore.platforms.commanding import carry_out
 from longshore.platforms.connecting import ConnectStore
@@ -59,6 +60,7 @@ from longshore.platforms.work import (
     StockWork,
     SyncWork,
     WatchWork,
+    Work,
     read_work,
 )
 from longshore.redaction import hide
@@ -141,8 +143,12 @@ class RunJobs:
         self._clock = clock
 
     async def __call__(self, job: RunningJob) -> None:
-        """Run one job. Raises RetryLater when it has to be run again."""
+        """Run one job, in the trace in which it was asked for. Raises RetryLater when it has to be run again."""
         work = read_work(job.payload)
+        with use_traceparent(work.traceparent if isinstance(work, CommandWork) else None):
+            await self._run(job, work)
+
+    async def _run(self, job: RunningJob, work: Work) -> None:
         deleted = isinstance(work, DisconnectWork)
         async with self._engine.connect() as conn:
             found = await self._vault.open(conn, job.integration_id, deleted=deleted)

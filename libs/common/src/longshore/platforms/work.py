@@ -20,10 +20,11 @@ class FetchWork(Contract):
 
 
 class CommandWork(Contract):
-    """Carry out a command (other than stock, which has its targets)."""
+    """Carry out a command (other than stock, which has its targets). `traceparent`: the trace in which it was asked."""
 
     kind: Literal["command"] = "command"
     command: Command
+    traceparent: str | None = None
 
 
 class StockWork(Contract):

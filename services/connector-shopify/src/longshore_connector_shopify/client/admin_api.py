@@ -184,6 +184,8 @@ class AdminApi:
         spent = cost.get("actualQueryCost")
         if isinstance(spent, int | float):
             self.usage.points += spent
+        # With the trace in which it was asked for (longshore.observability).
+        log.debug("a store was called", shop=self.domain, document=name, points=spent)
         codes = _codes(parsed)
         if "THROTTLED" in codes:
             self.usage.throttled += 1

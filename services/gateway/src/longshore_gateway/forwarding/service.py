@@ -12,12 +12,13 @@ from fastapi import Request, Response
 
 from longshore.ids import OrgId
 from longshore.internal import internal_headers
+from longshore.observability import current_traceparent
 from longshore.problems import Problem, not_found
 
 TIMEOUT_S = 15.0
 
 # What a request and an answer carry across besides their bodies.
-_REQUEST_HEADERS = ("content-type", "accept", "idempotency-key", "traceparent")
+_REQUEST_HEADERS = ("content-type", "accept", "idempotency-key")
 # RFC 9457's own; the others are the problem's.
 _STANDARD = ("type", "title", "status", "detail", "instance")
 _ANSWER_HEADERS = ("content-type", "retry-after", "location", "idempotency-replayed")
@@ -38,6 +39,8 @@ class Forwarder:
         503."""
         body = await request.body()  # bounded by the door
         headers = {name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers}
+        if (traceparent := current_traceparent()) is not None:
+            headers["traceparent"] = traceparent
         headers |= about or {}
         answer = await self._call(
             service,
