@@ -37,7 +37,7 @@ def test_a_replay_is_exact(value: bytes, key: str, headers: dict[str, str]) -> N
 @given(raw_text, raw_text)
 def test_what_is_shown_can_be_stored(reason: str, key: str) -> None:
     read = as_read(died(key=key))
-    letter = read_letter(Record(read.topic, 0, 1, 0, read.key, read.value, read.headers | {"dlq-reason": reason}))
+    letter = read_letter(Record(read.topic, 0, 1, 0, read.key, read.value, {**read.headers, "dlq-reason": reason}))
     letter.reason.encode()
     assert "\x00" not in letter.reason
 
