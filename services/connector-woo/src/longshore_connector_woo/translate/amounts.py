@@ -30,16 +30,24 @@ class Unit:
         self.currency = currency
         self.exponent = exponent
         self.zero = Money(0, currency, exponent)
-        # An order of one line says each amount three times.
+        # Each amount that was made; an order of one line says each of its own three times.
         self._known: dict[Decimal, Money] = {ZERO: self.zero}
+
+    def take(self, amounts: Iterable[Decimal]) -> bool:
+        """Make these amounts ready; False if one of them is not whole in this unit."""
+        for amount in amounts:
+            if amount not in self._known:
+                scaled = amount.scaleb(self.exponent)
+                minor = int(scaled)
+                if minor != scaled:
+                    return False
+                self._known[amount] = Money(minor, self.currency, self.exponent)
+        return True
 
     def money(self, amount: Decimal) -> Money:
         """Exactly `amount`."""
         known = self._known.get(amount)
-        if known is None:
-            minor = int(amount.scaleb(self.exponent))
-            known = self._known[amount] = Money(minor, self.currency, self.exponent)
-        return known
+        return Money(int(amount.scaleb(self.exponent)), self.currency, self.exponent) if known is None else known
 
     def rounded(self, amount: Decimal) -> Money:
         """`amount`, half-even: for figures that only people read."""
@@ -52,12 +60,12 @@ class Unit:
 def unit_of(currency: str, amounts: Iterable[Decimal]) -> Unit:
     """The unit of an order. Raises InvalidAmount when its amounts do not fit 64 bits of it."""
     amounts = list(amounts)
-    exponent = iso_exponent(currency)
-    if not all([is_whole(amount.scaleb(exponent)) for amount in {*amounts}]):  # noqa: C419  (half a generator's time)
-        exponent = order_exponent(currency, amounts)
-    if sum(map(abs, amounts), ZERO).scaleb(exponent) > _BIGINT:
+    unit = Unit(currency, iso_exponent(currency))
+    if not unit.take(amounts):
+        unit = Unit(currency, order_exponent(currency, amounts))
+    if sum([abs(unit.money(amount).amount) for amount in amounts]) > _BIGINT:
         raise InvalidAmount("amounts do not fit 64 bits")
-    return Unit(currency, exponent)
+    return unit
 
 
 @dataclass(slots=True)
