@@ -258,6 +258,7 @@ class World:
         location: str | None = None,
         origin: Origin = Origin.WEBHOOK,
         offset: int = 0,
+        stocked: bool = True,
     ) -> StockLevel:
         observed = updated if observed is None else observed
         return StockLevel(
@@ -270,6 +271,7 @@ class World:
             inventory_external_id=f"i-v-{sku}",
             location_external_id=location,
             quantity=quantity,
+            stocked=stocked,
             updated_at=at(updated),
         )
 

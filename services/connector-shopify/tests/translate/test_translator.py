@@ -214,14 +214,14 @@ def test_nothing_is_sold_where_an_item_is_stocked_no_more(make: Any, level: Any,
     item = {"id": "gid://shopify/InventoryItem/3", "tracked": True, "inventoryLevels": {"nodes": [node]}}
     (event,) = translate(make.record({"data": {"inventoryItem": item}}, resource="stock", external_id="3")).events
     assert isinstance(event, StockLevel)
-    assert (event.external_id, event.quantity) == ("3@4", quantity)
+    assert (event.external_id, event.quantity, event.stocked) == ("3@4", quantity, quantity == 7)
 
 
 def test_an_item_that_is_stocked_there_no_more(make: Any) -> None:
     record = make.record({"inventory_item_id": BIG, "location_id": 4}, "inventory_levels/disconnect")
     (event,) = translate(record).events
     assert isinstance(event, StockLevel)
-    assert (event.external_id, event.quantity) == (f"{BIG}@4", 0)
+    assert (event.external_id, event.quantity, event.stocked) == (f"{BIG}@4", 0, False)
     assert event.version.updated_at == record.received_at
 
 

@@ -57,6 +57,27 @@ class TestFirstReport:
         await world.adjust("HAT", delta=-1)
         assert await world.quantities() == [(a.id, "HAT", 6, 7)]
 
+    async def test_a_location_that_never_stocked_it_is_none(self, world: World) -> None:
+        """Nothing is pushed there, though no other has more."""
+        a = world.store()
+        await world.list_sku(a, "HAT")
+        nowhere = world.level(a, "HAT", 0, location="9", stocked=False)
+        await world.reports.apply([nowhere, world.level(a, "HAT", 0, location="1")])
+        await world.reports.apply([world.level(a, "HAT", 0, location="8", stocked=False, updated=12)])
+        await world.reports.apply([world.level(a, "HAT", 5, location="2", updated=15)])
+        await world.adjust("HAT", delta=4)
+        (push,) = await world.told()
+        assert (push.payload.location_external_id, push.payload.quantity) == ("1", 4)
+
+    async def test_what_lies_where_it_is_stocked_no_more_is_gone(self, world: World) -> None:
+        a = world.store()
+        await world.list_sku(a, "HAT")
+        await world.reports.apply([world.level(a, "HAT", 4, location="1"), world.level(a, "HAT", 5, location="2")])
+        assert await world.figures("HAT") == (9, 0, 9)
+        await world.reports.apply([world.level(a, "HAT", 0, location="2", stocked=False, updated=20)])
+        assert await settle(world) == 1
+        assert await world.figures("HAT") == (4, 0, 4)
+
     @pytest.mark.parametrize("order_first", [True, False])
     async def test_orders_that_the_store_had_taken_are_not_taken_again(self, world: World, order_first: bool) -> None:
         a = world.store()

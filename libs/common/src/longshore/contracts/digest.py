@@ -21,6 +21,8 @@ NOT_CONTENT = {
     "updated_at",
     "reconciled",
     "discrepancies",
+    # A level where nothing is stocked is one of no pieces.
+    "stocked",
 }
 
 

@@ -66,7 +66,8 @@ class StockLevel(Snapshot):
 
     On `commerce.stock`, keyed `<integration_id>:<inventory_external_id>`; `external_id` is
     `<inventory_external_id>@<location_external_id>`, or the former alone where the store has no locations.
-    `quantity` is in pieces and may be negative.
+    `quantity` is in pieces and may be negative. `stocked` false: the item is not stocked there, or no more, or the
+    location is closed; nothing can be sold from there.
     """
 
     event_type: ClassVar[str] = "longshore.stock.level.v1"
@@ -74,6 +75,7 @@ class StockLevel(Snapshot):
     inventory_external_id: str
     location_external_id: str | None = None
     quantity: int
+    stocked: bool = True
     updated_at: UtcDatetime
 
 

@@ -48,10 +48,10 @@ def product_in_webhook_shape(pages: list[Json]) -> Json:
     }
 
 
-def levels_of(pages: list[Json]) -> Iterator[tuple[str, str, int, Json]]:
+def levels_of(pages: list[Json]) -> Iterator[tuple[str, str, int | None, Json]]:
     """Each level of an inventory item: item, location, pieces available, and when. None if its stock is not counted.
 
-    Where it is stocked no more, or the location is closed, nothing can be sold, whatever lies there.
+    Where it is stocked no more, or the location is closed, nothing can be sold, whatever lies there: None.
     """
     item = as_id(as_dict(pages[0].get("inventoryItem")).get("id"))
     if item is None:
@@ -65,10 +65,13 @@ def levels_of(pages: list[Json]) -> Iterator[tuple[str, str, int, Json]]:
                 (each.get("quantity") for each in as_list(level.get("quantities")) if each.get("name") == "available"),
                 None,
             )
+            if location is None:
+                continue
+            told = {"updated_at": level.get("updatedAt")}
             if level.get("isActive") is False or as_dict(level.get("location")).get("isActive") is False:
-                quantity = 0
-            if location is not None and type(quantity) is int and abs(quantity) <= MOST_PIECES:
-                yield item, location, quantity, {"updated_at": level.get("updatedAt")}
+                yield item, location, None, told
+            elif type(quantity) is int and abs(quantity) <= MOST_PIECES:
+                yield item, location, quantity, told
 
 
 def customer_part(value: Any) -> dict[str, Any] | None:

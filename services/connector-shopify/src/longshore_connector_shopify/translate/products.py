@@ -68,16 +68,22 @@ def is_cut(product: Json) -> bool:
 
 
 def build_level(
-    inventory_id: str, location_id: str, quantity: int, level: Json, record: RawRecord, notes: Notes
+    inventory_id: str,
+    location_id: str,
+    quantity: int | None,
+    level: Json,
+    record: RawRecord,
+    notes: Notes,
 ) -> StockLevel:
-    """What the store can sell of an item at a location."""
+    """What the store can sell of an item at a location; None: it is not stocked there."""
     updated_at = notes.updated(level, record)
     snapshot = StockLevel.model_validate(
         {
             **snapshot_head(record, f"{inventory_id}@{location_id}", updated_at),
             "inventory_external_id": inventory_id,
             "location_external_id": location_id,
-            "quantity": quantity,
+            "quantity": quantity or 0,
+            "stocked": quantity is not None,
             "problems": notes.problems,
         }
     )

@@ -167,7 +167,7 @@ def _disconnected(record: RawRecord, body: Json) -> Translation:
     """The item is not stocked there any more: nothing of it can be sold from there."""
     notes = Notes()
     item, location = _place(body, notes)
-    return Translation([build_level(item, location, 0, {}, record, notes)])
+    return Translation([build_level(item, location, None, {}, record, notes)])
 
 
 def _merged(record: RawRecord, body: Json) -> Translation:

@@ -51,11 +51,18 @@ _TAKE = text(
     INSERT INTO inventory.reports AS r (integration_id, inventory_external_id, location, org_id, first_quantity,
         first_as_of, first_observed_at, first_partition, first_offset, quantity, as_of, updated_at, observed_at,
         raw_offset)
-    SELECT * FROM unnest(CAST(:integrations AS uuid[]), CAST(:items AS text[]), CAST(:locations AS text[]),
+    SELECT n.integration, n.item, n.location, n.org, n.first, n.first_as_of, n.first_observed, n.first_partition,
+        n.first_offset, n.quantity, n.as_of, n.updated, n.observed, n.raw_offset
+    FROM unnest(CAST(:integrations AS uuid[]), CAST(:items AS text[]), CAST(:locations AS text[]),
         CAST(:orgs AS uuid[]), CAST(:firsts AS bigint[]), CAST(:first_as_of AS timestamptz[]),
         CAST(:first_observed AS timestamptz[]), CAST(:first_partitions AS int[]), CAST(:first_offsets AS bigint[]),
         CAST(:quantities AS bigint[]), CAST(:as_of AS timestamptz[]), CAST(:updated AS timestamptz[]),
-        CAST(:observed AS timestamptz[]), CAST(:offsets AS bigint[])) AS n
+        CAST(:observed AS timestamptz[]), CAST(:offsets AS bigint[]), CAST(:stocked AS boolean[]))
+        AS n (integration, item, location, org, first, first_as_of, first_observed, first_partition, first_offset,
+            quantity, as_of, updated, observed, raw_offset, stocked)
+    -- Where an item was never stocked there is nothing to sell, and nothing to push to.
+    WHERE n.stocked OR EXISTS (SELECT FROM inventory.reports k WHERE (k.integration_id, k.inventory_external_id,
+        k.location) = (n.integration, n.item, n.location))
     ON CONFLICT (integration_id, inventory_external_id, location) DO UPDATE SET
         {", ".join(f"{name} = CASE WHEN {_EARLIER} THEN EXCLUDED.{name} ELSE r.{name} END" for name in _OF_FIRST)},
         {", ".join(f"{name} = CASE WHEN {_NEWER} THEN EXCLUDED.{name} ELSE r.{name} END" for name in _OF_NEWEST)}
@@ -88,10 +95,12 @@ _DIFFERING = text(
 
 @dataclass(slots=True)
 class _Told:
-    """The reports of one item at one location within a batch: observed first, and newest."""
+    """The reports of one item at one location within a batch: observed first, and newest; whether it was ever stocked
+    there."""
 
     first: StockLevel
     newest: StockLevel
+    stocked: bool
 
 
 class Reports:
@@ -111,8 +120,9 @@ class Reports:
             key = (level.integration_id, level.inventory_external_id, level.location_external_id or "")
             known = told.get(key)
             if known is None:
-                told[key] = _Told(level, level)
+                told[key] = _Told(level, level, level.stocked)
                 continue
+            known.stocked |= level.stocked
             if heard_before(_heard(level), _heard(known.first)):
                 known.first = level
             if level.version.key() > known.newest.version.key():
@@ -260,6 +270,7 @@ async def _take(conn: AsyncConnection, told: dict[tuple[UUID, str, str], _Told])
             "updated": [each.version.updated_at for each in newest],
             "observed": [each.version.observed_at for each in newest],
             "offsets": [each.version.offset for each in newest],
+            "stocked": [told[key].stocked for key in keys],
         },
     )
     added: dict[ItemKey, int] = {}
