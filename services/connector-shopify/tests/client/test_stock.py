@@ -134,6 +134,16 @@ async def test_an_item_that_has_moved_is_looked_for_anew(store: Any) -> None:
     assert (result.error, variant.levels[second].available) == (None, 8)
 
 
+async def test_the_primary_location_is_found_among_many(open_store: Any) -> None:
+    """Locations come by name, a hundred at a time."""
+    store = await open_store(locations=120, products=2)
+    variant = store.shop.variant_by_sku("LS-0001")
+    primary = store.shop.locations[0]
+    assert sorted(each.name for each in store.shop.locations).index(primary.name) > 100
+    (result,) = await store.client.set_stock([store.set_to(variant, 55, expected=100)])
+    assert (result.error, variant.levels[primary.id].available) == (None, 55)
+
+
 async def test_nothing_is_set_at_a_location_that_is_closed(store: Any) -> None:
     """The store refuses it there: it is set where the item is stocked and sold, though it was another one before."""
     variant = store.shop.variant_by_sku("LS-0001")

@@ -248,13 +248,21 @@ class StockSetter:
         return _levels(nodes[0]).get(location) if nodes else None
 
     async def _primary_location(self) -> str:
-        if self._primary is None:
-            nodes, _ = nodes_of((await self._api.query("locations")).data.get("locations"))
+        if self._primary is not None:
+            return self._primary
+        other: str | None = None
+        after: str | None = None
+        while True:
+            nodes, after = nodes_of((await self._api.query("locations", {"after": after})).data.get("locations"))
             active = [node for node in nodes if node.get("isActive")]
-            if not active:
+            primary = next((node for node in active if node.get("isPrimary")), None)
+            other = other or (_number(active[0]["id"]) if active else None)
+            found = other if primary is None else _number(primary["id"])
+            if found is not None and (primary is not None or after is None):
+                self._primary = found
+                return found
+            if after is None:
                 raise StoreUnavailable("no-location", "The store has no active location.")
-            self._primary = _number(next((node for node in active if node.get("isPrimary")), active[0])["id"])
-        return self._primary
 
 
 def _levels(item: Mapping[str, Any]) -> dict[str, int]:
