@@ -289,6 +289,15 @@ class TestConnections:
             assert "fine" in result.stdout
             assert wire.requests[0].url.path.endswith("/test")
 
+    def test_what_is_to_be_done_is_told_whole(self, run: Run) -> None:
+        remedy = "Make the key as an administrator or shop manager, and see that the host passes it on. " * 3
+        check = {"name": "authenticated", "status": "fail", "detail": "Not let in. " * 9, "remedy": remedy}
+        answer = {"integration_id": ID, "status": "fail", "checks": [check], "tested_at": "2026-11-28T00:00:00Z"}
+        shown, _ = run("integrations", "test", ID, answers=[httpx.Response(200, json=answer)])
+        assert remedy.strip() in shown.stdout
+        as_json, _ = run("integrations", "test", ID, "--json", answers=[httpx.Response(200, json=answer)])
+        assert json.loads(as_json.stdout) == answer
+
     def test_webhooks_that_are_not_alive_are_no_success(self, run: Run) -> None:
         for status, code in (("active", 0), ("disabled", 1)):
             answer = httpx.Response(200, json={"items": [{"topic": "order.created", "status": status}]})

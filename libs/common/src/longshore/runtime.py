@@ -234,6 +234,8 @@ class Service:
             lifespan=self._lifespan,
             docs_url=None,
             redoc_url=None,
+            # Its address would be the Host header's, and http behind a proxy that ends TLS: keys would follow it there.
+            redirect_slashes=False,
         )
         app.state.service = self
         app.state.internal_tokens = internal_tokens(self.settings.encryption_keys)

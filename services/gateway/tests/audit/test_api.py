@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from starlette.types import Receive, Scope, Send
+from structlog.testing import capture_logs
 
 from longshore_gateway.forwarding.service import Forwarder
 from longshore_gateway.people.api import COOKIE
@@ -63,6 +64,32 @@ async def test_what_is_forwarded_is_written_down_after_its_answer(quiet: Any) ->
     (entry,) = await entries(quiet.client)
     assert (entry["action"], entry["subject"]) == (f"POST {path}", "movement-1")
     assert (entry["after"]["sku"], entry["after"]["delta"]) == ("T-1", 3)
+
+
+async def test_a_change_that_cannot_be_written_down_is_done_and_answered(quiet: Any) -> None:
+    """Whatever a service ignores in a body is written down as far as it can be; and what cannot, harms nobody."""
+    done = 0
+
+    async def sync(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal done
+        done += 1
+        await send({"type": "http.response.start", "status": 202, "headers": [(b"content-type", b"application/json")]})
+        await send({"type": "http.response.body", "body": b'{"id": "run-1"}'})
+
+    path = "/api/v1/inventory/adjustments"
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(sync)) as behind:
+        quiet.app.state.forwarder = Forwarder(behind, {"inventory": "http://i"}, quiet.settings.encryption_keys)
+        odd = await quiet.client.post(path, content=b'{"odd": "a\\u0000\\ud800", "n": NaN}')
+        async with quiet.service.engine.begin() as conn:
+            await conn.execute(text("ALTER TABLE gateway.audit_log ADD CONSTRAINT full_disk CHECK (false) NOT VALID"))
+        with capture_logs() as said:
+            for _ in range(2):
+                again = await quiet.client.post(path, content=b"{}", headers={"Idempotency-Key": "k"})
+                assert (odd.status_code, again.status_code) == (202, 202)
+    assert done == 2
+    (entry,) = await entries(quiet.client)
+    assert entry["after"] == {"odd": "a\ufffd?", "n": "nan"}
+    assert [each["event"] for each in said] == ["a change is missing in the audit log"]
 
 
 async def test_nothing_is_written_of_what_was_refused(quiet: Any) -> None:

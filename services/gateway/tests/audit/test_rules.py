@@ -20,6 +20,14 @@ def test_bodies_that_are_not_told_of() -> None:
     assert [told_of(body) for body in (None, b"", b"[1]", b"{", b'{"a": "' + b"x" * LONGEST_BODY + b'"}')] == [None] * 5
 
 
+def test_what_a_database_cannot_hold() -> None:
+    body = b'{"\\u0000\\ud800": "a\\u0000\\udc00b", "x": [NaN, -Infinity, 1e999, 1.5], "y": {"\\u0000": null}}'
+    told = told_of(body)
+    assert told == {"\ufffd?": "a\ufffd?b", "x": ["nan", "-inf", "inf", 1.5], "y": {"\ufffd": None}}
+    json.dumps(told, allow_nan=False).encode()
+    assert told_of(b'{"a":' + b"[" * 8_000 + b"]" * 8_000 + b"}") is None
+
+
 def test_subjects() -> None:
     assert subject_of({"order_id": 7, "line": "a"}, b'{"id": "x"}') == "7/a"
     assert subject_of({}, b'{"id": "x"}') == "x"

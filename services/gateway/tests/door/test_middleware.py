@@ -98,7 +98,17 @@ async def test_a_flood_of_strangers_costs_no_look_ups_and_keeps_nobody_out_who_i
         assert (await ann.get("/api/v1/orders")).text == "0 ann"
 
 
-async def test_what_is_not_the_api_passes_at_once() -> None:
+async def test_who_comes_to_connect_a_store_is_a_stranger_like_any_other() -> None:
+    desk = Desk()
+    app = door(desk=desk)
+    async with client(app) as ann:
+        assert (await ann.get("/oauth/shopify/start")).text == "0 nobody"
+        refused = await ann.post("/oauth/woocommerce/callback")
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+    assert desk.asked == 0
+
+
+async def test_what_is_neither_the_api_nor_consent_is_not_counted() -> None:
     app = door(burst=1)
     async with client(app, "eve") as eve:
         for _ in range(5):
@@ -121,6 +131,9 @@ async def test_large_bodies(declared: bool) -> None:
             ("/api/v1/orders", 110, 413),
             ("/api/v1/ingest/1/orders", 1_000, 200),
             ("/api/v1/ingest/1/orders", 1_010, 413),
+            # Nobody has to be known there.
+            ("/livez", 110, 413),
+            ("/elsewhere", 110, 413),
         ):
             answer = await ann.post(path, content=b"x" * size if declared else parts(size))
             assert answer.status_code == status, (path, size)
@@ -184,3 +197,5 @@ async def test_in_the_gateway(quiet: Any) -> None:
     assert chunked.headers["content-type"] == "application/problem+json"
     keyed = await quiet.client.post("/api/v1/integrations", content=parts(), headers={"Idempotency-Key": "k"})
     assert keyed.status_code == 413
+    # Where stores come that nobody knows yet.
+    assert (await quiet.stranger.post("/oauth/woocommerce/callback", content=parts())).status_code == 413

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from typing import Any, TextIO
 from uuid import UUID
 
 import click
 
-from longshore.contracts import CheckStatus, IntegrationStatus, Platform, WebhookStatus
+from longshore.contracts import CheckStatus, ConnectionCheck, IntegrationStatus, Platform, WebhookStatus
 from longshore_client.cli.exits import ExitCode, Failure
-from longshore_client.cli.output import page_size, show_list, show_one
+from longshore_client.cli.output import page_size, show_list, show_one, text_of
 from longshore_client.cli.session import HubGroup, Session, paged, pass_session
 from longshore_client.models import Integration
 from longshore_client.sync import Longshore
@@ -132,19 +133,10 @@ def test(context: click.Context, session: Session, id: UUID) -> None:
     """Test a store's connection. Exit code 1 if something has to be done."""
     with session.hub() as hub:
         found = hub.integrations.test(id)
-    show_list(
-        session,
-        found.checks,
-        {
-            "check": lambda each: each.name,
-            "status": lambda each: each.status,
-            "found": lambda each: each.detail,
-            "to do": lambda each: each.remedy,
-        },
-        limit=len(found.checks),
-        everything=True,
-        empty="Nothing was looked at.",
-    )
+    if session.as_json:
+        show_one(session, found, {})
+    else:
+        _show_checks(found.checks)
     context.exit(ExitCode.FAILED if found.status is CheckStatus.FAIL else ExitCode.DONE)
 
 
@@ -204,6 +196,15 @@ def _show(session: Session, each: Integration) -> None:
             "connected": each.created_at,
         },
     )
+
+
+def _show_checks(checks: Sequence[ConnectionCheck]) -> None:
+    """Each with all that is to be done: a remedy that is cut short is none."""
+    names = max((len(each.name) for each in checks), default=0)
+    for each in checks:
+        click.echo(f"{each.name:<{names}}  {each.status.value:<4}  {text_of(each.detail)}")
+        if each.remedy:
+            click.echo(f"{'':<{names}}        {text_of(each.remedy)}")
 
 
 def _checked(hub: Longshore, made: Integration, wait: float) -> Integration:

@@ -157,7 +157,8 @@ def _redirect(status: int, headers: Mapping[str, str]) -> StoreError:
         )
     if "captcha" in target.path:
         return StoreUnavailable("blocked", "The store's host sends us to a captcha: ask it to let /wp-json/wc/v3 pass.")
-    where = f"{target.scheme}://{target.hostname}" if target.hostname else "another page"
+    # Without what stands before an @.
+    where = f"{target.scheme}://{target.netloc.rpartition('@')[2]}" if target.hostname else "another page"
     detail = (
         f"The store redirects to {where}; requests with a key are not repeated there. Connect it by the address that "
         "it redirects to."

@@ -60,12 +60,12 @@ class AuditMiddleware:
                 action = f"{scope['method']} {path}"
                 await record(conn, caller.org_id, action, subject, self._clock(), after=after)
         except Exception as error:
-            if not is_transient(error):
-                raise
-            # It was done and answered: all that is left is to say so where ops look.
+            # It was done and answered: all that is left is to say so where ops look. Nothing is raised, whatever it is:
+            # who sent an Idempotency-Key would be told that it failed, and would do it once more.
             log.error(
                 "a change is missing in the audit log",
                 actor=caller.actor, method=scope["method"], path=scope["path"], error=describe(error),
+                exc_info=not is_transient(error),
             )  # fmt: skip
 
 

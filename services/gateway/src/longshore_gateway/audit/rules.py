@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,18 +24,20 @@ def told_of(body: bytes | None) -> dict[str, Any] | None:
         return None
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return redact(found) if isinstance(found, dict) else None
+    # What a service ignores may be anything, also what PostgreSQL's JSON cannot hold.
+    told: dict[str, Any] | None = _storable(redact(found)) if isinstance(found, dict) else None
+    return told
 
 
 def subject_of(names: Mapping[str, Any], answer: bytes | None) -> str:
     """What a request was about: the ids in its path, or the id that it was answered."""
     if names:
-        return "/".join(str(value) for value in names.values())
+        return _text("/".join(str(value) for value in names.values()))
     try:
         found = json.loads(answer or b"null")
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     return str(found["id"]) if isinstance(found, dict) and isinstance(found.get("id"), str) else ""
 
@@ -46,3 +49,22 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dic
         {name: value for name, value in before.items() if name in changed},
         {name: value for name, value in after.items() if name in changed},
     )
+
+
+def _text(text: str) -> str:
+    """A text as PostgreSQL takes it: without NUL, and without halves of characters."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _storable(value: Any) -> Any:
+    match value:
+        case str():
+            return _text(value)
+        case float() if not math.isfinite(value):
+            return str(value)
+        case dict():
+            return {_text(name): _storable(each) for name, each in value.items()}
+        case list():
+            return [_storable(each) for each in value]
+        case _:
+            return value

@@ -18,6 +18,7 @@ from longshore_gateway.limits.addresses import Network, client_address
 from longshore_gateway.limits.buckets import Buckets, Taken
 
 MIB = 1024 * 1024
+CONSENT = "/oauth/"
 REFUSING_S = 1.0
 
 
@@ -40,7 +41,10 @@ class Limits:
 
 
 class DoorMiddleware:
-    """In front of all that is below /api/v1; lets everything else pass at once."""
+    """In front of everything but deliveries. Sizes and times are for all; who is asking is looked for below /api/v1.
+
+    Requests are counted there, and below `CONSENT`, where browsers and stores come to connect: strangers, all of them.
+    """
 
     def __init__(
         self,
@@ -62,12 +66,16 @@ class DoorMiddleware:
         self._refusing_until = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not is_api(scope):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        flooding = self._is_flooding(scope)
-        caller = _unasked() if flooding else await self._identify(scope)
-        taken = self._take(scope, caller)
+        taken: Taken | None = None
+        if is_api(scope):
+            flooding = self._is_flooding(scope)
+            caller = _unasked() if flooding else await self._identify(scope)
+            taken = self._take(scope, caller)
+        elif scope["path"].startswith(CONSENT):
+            taken = self._take(scope, _unasked())
         if taken is not None:
             send = _with_headers(send, taken)
             if not taken.allowed:
