@@ -33,6 +33,18 @@ def test_keys_of_the_environment_win_and_are_not_written_down(tmp_path: Path) ->
     assert not (other.path / "secrets.env").exists()
 
 
+def test_a_shell_reads_what_leads_to_the_run(tmp_path: Path) -> None:
+    secret = "postgresql+asyncpg://u:it's $HOME@127.0.0.1/d"
+    path = DataDir(tmp_path).note_environ({"LONGSHORE_DATABASE_URL": secret})
+    assert path.stat().st_mode & 0o777 == 0o600
+    command = [
+        "sh",
+        "-c",
+        f". {path}; exec {sys.executable} -c 'import os; print(os.environ[\"LONGSHORE_DATABASE_URL\"])'",
+    ]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == secret
+
+
 def test_the_default_is_below_the_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert DataDir.of({}).path == tmp_path / ".longshore"

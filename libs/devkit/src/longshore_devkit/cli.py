@@ -87,6 +87,7 @@ def say_ready(stack: Stack, seconds: float) -> None:
     say(f"  URL      {stack.url}")
     say(f"  API key  {stack.api_key}")
     say(f"  Logs     {stack.data_dir.logs}")
+    say(f"  Shell    . {shlex.quote(str(stack.data_dir.note_environ(stack.infra.environ | stack.keys)))}")
     say("Ctrl-C stops everything.")
     say()
 

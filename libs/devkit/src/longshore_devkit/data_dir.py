@@ -5,7 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -63,10 +64,21 @@ class DataDir:
         missing = [name for name in _MADE_ONCE if not environ.get(name) and name not in kept]
         if missing:
             kept |= {name: _MADE_ONCE[name]() for name in missing}
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                file.writelines(f"{name}={value}\n" for name, value in kept.items())
+            _write_for_owner(path, (f"{name}={value}\n" for name, value in kept.items()))
         found = {name: environ.get(name) or kept[name] for name in _MADE_ONCE}
         if any(environ.get(ENCRYPTION_KEYS_VARIABLE + way) for way in ("_FILE", "_COMMAND")):
             # The services have their keys from there, and from one place only.
             del found[ENCRYPTION_KEYS_VARIABLE]
         return found
+
+    def note_environ(self, environ: Mapping[str, str]) -> Path:
+        """What leads an operator's commands to the run of now: `hub.env`, for a shell to read, and its owner alone."""
+        path = self.path / "hub.env"
+        lines = (f"export {name}={shlex.quote(value)}\n" for name, value in sorted(environ.items()))
+        _write_for_owner(path, lines)
+        return path
+
+
+def _write_for_owner(path: Path, lines: Iterable[str]) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.writelines(lines)
