@@ -16,6 +16,12 @@ def test_bodies_without_secrets_and_buyers() -> None:
     assert "0123" not in str(told)
 
 
+def test_what_is_said_of_an_order_is_not_told() -> None:
+    body = json.dumps({"text": "Anna Planted called", "to_customer": True}).encode()
+    assert told_of(body, "/api/v1/orders/7/notes") == {"text": "[redacted]", "to_customer": True}
+    assert told_of(b'{"reason": "count"}', "/api/v1/inventory/adjustments") == {"reason": "count"}
+
+
 def test_bodies_that_are_not_told_of() -> None:
     assert [told_of(body) for body in (None, b"", b"[1]", b"{", b'{"a": "' + b"x" * LONGEST_BODY + b'"}')] == [None] * 5
 

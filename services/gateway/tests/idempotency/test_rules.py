@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from longshore_gateway.idempotency.rules import Answer, answer_of, is_kept, is_key, kept_headers, request_digests
+from longshore_gateway.idempotency.rules import (
+    Answer,
+    answer_of,
+    hands_out,
+    is_kept,
+    is_key,
+    kept_headers,
+    request_digests,
+)
 
 KEYS = ("newest", "older")
 
@@ -22,6 +30,14 @@ def test_what_stands_in_a_header_of_before_but_is_not_told_again() -> None:
 @pytest.mark.parametrize(("status", "kept"), [(200, True), (204, True), (404, False), (422, False), (503, False)])
 def test_only_what_was_done_is_kept(status: int, kept: bool) -> None:
     assert is_kept(status) is kept
+
+
+@pytest.mark.parametrize(
+    ("path", "does"),
+    [("exports", True), ("requests/7/export", True), ("erasures", False), ("requests", False)],
+)
+def test_answers_with_a_buyers_data_are_not_kept(path: str, does: bool) -> None:
+    assert hands_out(f"/api/v1/privacy/{path}") is does
 
 
 @pytest.mark.parametrize(

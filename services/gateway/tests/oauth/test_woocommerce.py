@@ -21,8 +21,9 @@ HUB = "https://hub.example"
 
 
 @pytest.fixture
-def settings(settings: GatewaySettings) -> GatewaySettings:
-    return settings.model_copy(update={"allow_private_stores": True})
+def settings(settings: GatewaySettings, request: pytest.FixtureRequest) -> GatewaySettings:
+    more: dict[str, Any] = getattr(request, "param", {})
+    return settings.model_copy(update={"allow_private_stores": True} | more)
 
 
 class Browser:
@@ -140,3 +141,13 @@ async def test_a_return_without_keys_says_so(browser: Browser) -> None:
     answer = await browser.back(f"/oauth/woocommerce/return?success=1&user_id={state}")
     assert (answer.status_code, answer.json()["type"]) == (502, "/problems/no-keys")
     assert (await browser.back(f"/oauth/woocommerce/return?success=1&user_id={state}", {})).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "settings", [{"allow_private_stores": False, "public_url": "http://hub.example"}], indirect=True
+)
+async def test_keys_come_to_https_alone(quiet: Any) -> None:
+    """WooCommerce's own page says "The callback_url needs to be over SSL", and nothing of what to do."""
+    answer = await quiet.client.post(LINKS, json={"platform": "woocommerce", "store_url": "https://shop.example"})
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/no-public-https")
+    assert "LONGSHORE_PUBLIC_URL" in answer.json()["detail"]

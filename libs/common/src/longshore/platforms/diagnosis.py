@@ -20,7 +20,7 @@ READ_ONLY = ("write",)
 # In the order in which they depend on each other.
 CHECKS = ("reachable", "tls", "authenticated", "permissions", "platform_version", "webhooks", "clock")
 
-_GIVE = "Give it to us with PATCH /api/v1/integrations/{id}."
+_GIVE = "Give it to us with PATCH /api/v1/integrations/{id}, or `longshore integrations change`."
 _NEW_KEY = f"Make a new key, or access token, at the store. {_GIVE}"
 
 # What to do about what the network or the store says, by the error's code.
@@ -177,7 +177,12 @@ def _webhooks(seen: Seen) -> ConnectionCheck:
     detail = f"{len(broken)} of {len(seen.webhooks)} are not as they must be: {words}."
     if not seen.manages_webhooks:
         return _check(name, WARN, detail, "You manage them yourself: register them at the store.")
-    return _check(name, FAIL, detail, "Register them with POST /api/v1/integrations/{id}/webhooks.")
+    return _check(
+        name,
+        FAIL,
+        detail,
+        "Register them with POST /api/v1/integrations/{id}/webhooks, or `longshore integrations webhooks --repair`.",
+    )
 
 
 def _clock(ahead_s: float) -> ConnectionCheck:

@@ -54,7 +54,7 @@ class AuditMiddleware:
     async def _write(self, scope: Scope, caller: Caller, request: _Start, answer: _Start) -> None:
         path = getattr(scope.get("route"), "path", scope["path"])
         subject = subject_of(scope.get("path_params", {}), answer.whole)
-        after = None if scope["path"].startswith(DATA) else told_of(request.whole)
+        after = None if scope["path"].startswith(DATA) else told_of(request.whole, scope["path"])
         try:
             async with self._engine.begin() as conn:
                 action = f"{scope['method']} {path}"

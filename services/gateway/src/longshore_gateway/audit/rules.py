@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from longshore.redaction import redact
+from longshore.redaction import REDACTED, redact
 
 # Longer bodies are data that the raw log keeps, not a decision of somebody.
 LONGEST_BODY = 16 * 1024
@@ -18,7 +18,12 @@ DATA = "/api/v1/ingest/"
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def told_of(body: bytes | None) -> dict[str, Any] | None:
+# What people say of orders and their buyers: it would outlive an erasure.
+_ORDERS = "/api/v1/orders/"
+_WORDS = frozenset({"text", "reason"})
+
+
+def told_of(body: bytes | None, path: str = "") -> dict[str, Any] | None:
     """A request's body without secrets and buyers' data; None for what is no JSON object, or too long."""
     if not body or len(body) > LONGEST_BODY:
         return None
@@ -27,8 +32,11 @@ def told_of(body: bytes | None) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     # What a service ignores may be anything, also what PostgreSQL's JSON cannot hold.
-    told: dict[str, Any] | None = _storable(redact(found)) if isinstance(found, dict) else None
-    return told
+    if not isinstance(found, dict):
+        return None
+    told: dict[str, Any] = _storable(redact(found))
+    words = _WORDS & told.keys() if path.startswith(_ORDERS) else ()
+    return told | dict.fromkeys(words, REDACTED)
 
 
 def subject_of(names: Mapping[str, Any], answer: bytes | None) -> str:

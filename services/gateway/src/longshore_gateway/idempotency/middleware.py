@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from longshore.problems import Problem
 from longshore_gateway.accounts.rules import Caller
 from longshore_gateway.door.asgi import caller_of, header, read_body, replay, send_problem
-from longshore_gateway.idempotency.rules import Answer, is_kept, is_key, kept_headers, request_digests
+from longshore_gateway.idempotency.rules import Answer, hands_out, is_kept, is_key, kept_headers, request_digests
 from longshore_gateway.idempotency.service import Claim, Repeats
 from longshore_gateway.idempotency.store import Place
 
@@ -61,7 +61,7 @@ class IdempotencyMiddleware:
             raise
         answer = _answer(messages)
         # Before it is given: whoever has the answer can rely on getting it again.
-        if is_kept(answer.status):
+        if is_kept(answer.status) and not hands_out(scope["path"]):
             await self._repeats.keep(claim, answer)
         else:
             await self._repeats.release(claim)

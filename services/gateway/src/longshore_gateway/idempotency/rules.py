@@ -49,6 +49,12 @@ def is_kept(status: int) -> bool:
     return 200 <= status < 300
 
 
+def hands_out(path: str) -> bool:
+    """Whether an answer of this path holds a buyer's data: those are kept nowhere else, or they would outlive their
+    erasure. Asked again, it hands out what there is then."""
+    return path.startswith("/api/v1/privacy/") and path.endswith(("/exports", "/export"))
+
+
 def is_key(text: str) -> bool:
     """Whether it can be a key: 1 to 255 printable characters of ASCII."""
     return 0 < len(text) <= LONGEST_KEY and text.isascii() and text.isprintable()

@@ -81,6 +81,11 @@ class Consent:
             self._client_id()
         elif platform is not Platform.WOOCOMMERCE:
             raise Problem(422, "Stores of this platform are not connected by consent.", type="invalid-input")
+        elif not self._public_url.startswith("https://") and not self._allow_private:
+            detail = (
+                "WooCommerce gives its keys to https addresses alone: set LONGSHORE_PUBLIC_URL to one that leads here."
+            )
+            raise Problem(409, detail, type="no-public-https")
         store_url, store_key = self._place(platform, store_url)
         expires_at = self._clock() + rules.LINK_FOR
         claims = rules.link_claims(str(org_id), platform, store_url, name, settings.model_dump(), expires_at)
