@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaTimeoutError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -33,6 +34,8 @@ from longshore.broker import (
 from longshore.broker.consumer import discard
 from longshore.broker.records import to_text
 from longshore.tasks import end
+from longshore_devkit.forking import ForkServer
+from longshore_devkit.processes import ProcessSpec, kill_group
 from longshore_devkit.running import RunningInfra
 from longshore_devkit.testing import eventually
 
@@ -155,6 +158,29 @@ async def test_all_records_are_applied_and_committed(stream: Stream) -> None:
         await eventually(lambda: len(applied.values) == 1200)
     assert set(applied.values) == {f"v{n}" for n in range(1200)}
     assert await stream.committed() == 1200
+
+
+async def test_offsets_that_kafka_did_not_take_are_committed_by_themselves(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No other record comes, with whose batch they would be."""
+    applied = Applied()
+    async with stream.consuming(applied) as consumer:
+        assert consumer.subscriber is not None
+        client = consumer.subscriber.consumer
+        assert client is not None
+        refused: list[object] = []
+
+        async def refuse(offsets: object) -> None:
+            refused.append(offsets)
+            raise KafkaTimeoutError
+
+        with monkeypatch.context() as broken:
+            broken.setattr(client, "commit", refuse)
+            await stream.send(["a"])
+            await eventually(lambda: refused)
+        assert applied.values == ["a"]
+        await eventually(lambda: _committed(stream, 1), interval=0.5)
 
 
 async def test_logical_names_and_headers_are_what_apply_sees(stream: Stream) -> None:
@@ -370,6 +396,30 @@ async def test_a_client_that_dies_while_a_fetch_is_to_be_tried_again_is_started_
         await eventually(lambda: len(applied.values) == 3)
 
 
+async def test_a_dead_client_that_cannot_be_stopped_is_not_read_from(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FastStream would go on with it beside the new one, again and again without a pause."""
+    applied = Applied()
+    async with stream.consuming(applied) as consumer:
+        subscriber = consumer.subscriber
+        assert subscriber is not None
+        client = subscriber.consumer
+        assert client is not None
+        reading = list(subscriber.tasks)
+
+        async def fail() -> None:
+            raise KafkaTimeoutError
+
+        monkeypatch.setattr(client, "stop", fail)
+        client._coordinator._coordination_task.cancel()
+        await eventually(lambda: subscriber.consumer is not client and consumer.ready, timeout=20)
+        assert all(each.done() for each in reading)
+        assert not set(reading) & set(subscriber.tasks)
+        await stream.send(["a"])
+        await eventually(lambda: applied.values)
+
+
 async def test_a_client_that_waits_for_ever_for_its_partitions_is_started_again(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -523,7 +573,9 @@ async def _sent(stream: Stream, values: list[str]) -> bool:
     return True
 
 
-async def test_kill_9_in_the_middle_of_batches_loses_none(stream: Stream, database_url: str, tmp_path: Path) -> None:
+async def test_kill_9_in_the_middle_of_batches_loses_none(
+    stream: Stream, database_url: str, forks: ForkServer, tmp_path: Path
+) -> None:
     """A process commits to PostgreSQL, then is killed, over and over; the next one goes on."""
     engine = create_async_engine(database_url)
     async with engine.begin() as conn:
@@ -534,18 +586,17 @@ async def test_kill_9_in_the_middle_of_batches_loses_none(stream: Stream, databa
             return int(await conn.scalar(text("SELECT count(DISTINCT value) FROM seen")) or 0)
 
     await stream.send(f"v{n}" for n in range(1500))
-    program = [sys.executable, str(Path(__file__).with_name("consuming_process.py"))]
-    arguments = [stream.bootstrap_servers, stream.prefix, database_url, TOPIC, GROUP]
-    log = (tmp_path / "log").open("wb")
+    program = str(Path(__file__).with_name("consuming_process.py"))
+    arguments = (program, stream.bootstrap_servers, stream.prefix, database_url, TOPIC, GROUP)
+    spec = ProcessSpec("consuming", (sys.executable, *arguments), log_file=tmp_path / "log")
     done = 0
     for goal in (200, 500, 1500):
-        process = await asyncio.create_subprocess_exec(*program, *arguments, stdout=log, stderr=log)
+        process = await forks.spawn(spec)
         try:
             done = await eventually(partial(_reached, count, goal), timeout=40, interval=0.01)
         finally:
-            process.kill()
+            kill_group(process.pid)
             await process.wait()
-    log.close()
     assert done == 1500
     async with engine.connect() as conn:
         total = int(await conn.scalar(text("SELECT count(*) FROM seen")) or 0)

@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 # Kafka answers an idle client every two seconds: after so long without it the client is started again.
 SILENT_S = 30.0
 COMMIT_S = 20.0
+# Meanwhile others that have died wait to be started again.
+COMMIT_AGAIN_S = 5.0
 STOP_S = 10.0
 # A start waits for the group's assignment, and without a bound for a broker that is gone meanwhile.
 START_S = 45.0
@@ -69,6 +71,9 @@ class Consumer:
         # Set when the batch under way is no longer ours to finish; a new one for each assignment.
         self._give_up = asyncio.Event()
         self._next_offsets: dict[TopicPartition, int] = {}
+        # Of batches that are applied, where Kafka did not take the offsets.
+        self._uncommitted: dict[TopicPartition, int] = {}
+        self._committing = asyncio.Lock()
         self._batches = Batches(
             group,
             apply,
@@ -140,6 +145,9 @@ class Consumer:
             await tasks.within(STOP_S, subscriber.stop())
         except Exception as error:
             log.warning("a dead client did not stop well", group=self.group, error=type(error).__name__)
+            # Else FastStream would try to read from the dead client for ever, without a pause, beside the new one.
+            left, subscriber.tasks[:] = list(subscriber.tasks), []
+            await tasks.end(*left)
             if client is not None:
                 await discard(client)
         await self.start()
@@ -175,6 +183,7 @@ class Consumer:
         self._give_up = asyncio.Event()
         if self._stopping.is_set():
             self._give_up.set()
+        self._uncommitted = {}
         self._assigned = True
 
     def _lose_partitions(self) -> None:
@@ -214,18 +223,29 @@ class Consumer:
             self._metrics.records_consumed.labels(self.group, topic[skip:]).inc(count)
         return records, offsets
 
-    async def _commit(self, offsets: dict[TopicPartition, int]) -> None:
+    async def commit_again(self) -> None:
+        """Commit what could not be committed: the next batch would, but there may be none for days. Never raises."""
+        if self._uncommitted and self._assigned and self._idle.is_set() and not self._stopping.is_set():
+            await self._commit({}, COMMIT_AGAIN_S)
+
+    async def _commit(self, offsets: dict[TopicPartition, int], within_s: float = COMMIT_S) -> None:
         consumer = self.subscriber.consumer if self.subscriber is not None else None
         if consumer is None:
             return
-        try:
-            # Without a bound aiokafka would look for its coordinator as long as there is none.
-            async with asyncio.timeout(COMMIT_S):
-                await consumer.commit(offsets)
-        except (KafkaError, OSError, TimeoutError) as error:
-            # The batch is applied; after a rebalance it comes again, to whoever has its partitions now, and changes
-            # nothing. (Partitions that came back meanwhile may be committed backwards: that too only repeats.)
-            log.warning("offsets were not committed", group=self.group, error=type(error).__name__)
+        # One after the other: an older offset must not be committed after a newer one.
+        async with self._committing:
+            wanted = {each: at for each, at in self._uncommitted.items() if each in consumer.assignment()} | offsets
+            self._uncommitted = wanted
+            if not wanted:
+                return
+            try:
+                # Without a bound aiokafka would look for its coordinator as long as there is none.
+                await tasks.within(within_s, consumer.commit(dict(wanted)))
+                self._uncommitted = {}
+            except (KafkaError, OSError, TimeoutError) as error:
+                # The batch is applied; after a rebalance it comes again, to whoever has its partitions now, and changes
+                # nothing. (Partitions that came back meanwhile may be committed backwards: that too only repeats.)
+                log.warning("offsets were not committed", group=self.group, error=type(error).__name__)
 
     def _take_again(self, raw: tuple[ConsumerRecord, ...]) -> None:
         """Begin again at an abandoned batch, where its partitions are (still, or again) ours: the next commit must

@@ -130,7 +130,10 @@ class LongshoreBroker(KafkaBroker):
                 continue
             # Side by side: after an outage of Kafka it may be all of them, and each may take a minute.
             # Whatever comes of it, a cancellation from inside included: nobody watches the watch.
-            await asyncio.gather(*(_revive(consumer) for consumer in dead), return_exceptions=True)
+            await asyncio.gather(
+                *(_revive(each) if each in dead else each.commit_again() for each in self.consumers),
+                return_exceptions=True,
+            )
 
 
 async def _revive(consumer: Consumer) -> None:
