@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -12,6 +13,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 TIMEOUT_S = 3.0
+# For so long it is remembered where partitions and groups are: to ask each time is twice the work. A group whose
+# coordinator has moved meanwhile shows too much lag, never too little.
+REMEMBERED_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,9 @@ class LagReader:
         self._admin: AIOKafkaAdminClient | None = None
         self._consumer: AIOKafkaConsumer | None = None
         self._lock = asyncio.Lock()
+        self._partitions: dict[str, list[TopicPartition]] = {}
+        self._coordinators: dict[str, int] = {}
+        self._remembered_at = 0.0
 
     async def read(self, groups: Mapping[str, Sequence[str]]) -> Lags | None:
         """Lags of `groups` (logical names, each with its topics); None when Kafka does not answer."""
@@ -50,31 +57,47 @@ class LagReader:
     async def _read(self, groups: Mapping[str, Sequence[str]]) -> Lags:
         admin, consumer = await self._clients()
         topics = {self._prefix + topic for names in groups.values() for topic in names}
-        described = await admin.describe_topics(sorted(topics))
-        partitions = [
-            TopicPartition(topic["topic"], each["partition"]) for topic in described for each in topic["partitions"]
-        ]
+        await self._find(admin, topics, groups)
         # Committed first, ends after: what is written in between counts as lag, never as a negative one.
         committed = dict(
-            zip(
-                groups,
-                await asyncio.gather(*[admin.list_consumer_group_offsets(self._prefix + group) for group in groups]),
-                strict=True,
-            )
+            zip(groups, await asyncio.gather(*[self._committed(admin, each) for each in groups]), strict=True)
         )
-        ends, beginnings = await asyncio.gather(
-            consumer.end_offsets(partitions), consumer.beginning_offsets(partitions)
-        )
-        lags = {}
-        for group, names in groups.items():
-            offsets = committed[group]
-            mine = {self._prefix + name for name in names}
-            lags[group] = sum(
-                max(0, ends[each] - (offsets[each].offset if each in offsets else beginnings[each]))
-                for each in partitions
-                if each.topic in mine
-            )
+        ends = await consumer.end_offsets([each for topic in topics for each in self._partitions.get(topic, ())])
+        waiting = [
+            (group, each)
+            for group, names in groups.items()
+            for name in names
+            for each in self._partitions.get(self._prefix + name, ())
+        ]
+        # Where a group has committed nothing all that is there waits for it.
+        unread = {each for group, each in waiting if ends[each] and each not in committed[group]}
+        beginnings = await consumer.beginning_offsets(list(unread)) if unread else {}
+        lags = dict.fromkeys(groups, 0)
+        for group, each in waiting:
+            lags[group] += max(0, ends[each] - committed[group].get(each, beginnings.get(each, 0)))
         return Lags(lags, sum(ends.values()))
+
+    async def _find(self, admin: AIOKafkaAdminClient, topics: Collection[str], groups: Collection[str]) -> None:
+        """Know the partitions of the topics and the coordinators of the groups."""
+        if time.monotonic() - self._remembered_at > REMEMBERED_S:
+            self._forget()
+        if missing := sorted(set(topics) - self._partitions.keys()):
+            for topic in await admin.describe_topics(missing):
+                name = topic["topic"]
+                if topic["partitions"]:  # one that is not there has none yet
+                    self._partitions[name] = [TopicPartition(name, each["partition"]) for each in topic["partitions"]]
+        unknown = [group for group in groups if group not in self._coordinators]
+        found = await asyncio.gather(*[admin.find_coordinator(self._prefix + group) for group in unknown])
+        self._coordinators.update(zip(unknown, found, strict=True))
+
+    async def _committed(self, admin: AIOKafkaAdminClient, group: str) -> dict[TopicPartition, int]:
+        offsets = await admin.list_consumer_group_offsets(self._prefix + group, self._coordinators[group])
+        return {each: at.offset for each, at in offsets.items()}
+
+    def _forget(self) -> None:
+        self._partitions.clear()
+        self._coordinators.clear()
+        self._remembered_at = time.monotonic()
 
     async def _clients(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
         if self._admin is None or self._consumer is None:
@@ -89,6 +112,7 @@ class LagReader:
         return self._admin, self._consumer
 
     async def _close(self) -> None:
+        self._forget()
         admin, self._admin = self._admin, None
         consumer, self._consumer = self._consumer, None
         with contextlib.suppress(KafkaError, OSError, TimeoutError):
