@@ -94,5 +94,6 @@ def test_no_action_is_forgotten() -> None:
     # What a platform may lack of one is no type of its own.
     assert types == {each.value for each in Ability} - {Ability.NOTE_TO_CUSTOMER.value}
     methods = {name for name, _ in inspect.getmembers(NoActions, inspect.isfunction)}
-    assert methods == {method for _, method in COMMANDS}
+    # That a sync run has ended is told, not asked for by a command.
+    assert methods == {method for _, method in COMMANDS} | {"end_sync"}
     assert all(hasattr(StoreClient, each) for each in methods)
