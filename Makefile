@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 # How much longer than on a quick, quiet machine the tests wait for what they await.
 export LONGSHORE_TEST_PATIENCE ?= 4
+# Hundreds of processes import the same code: what Python has compiled is kept, whatever the environment says.
+unexport PYTHONDONTWRITEBYTECODE
 PACKAGES := libs/common libs/client libs/devkit services/gateway services/order-sync services/inventory \
             services/connector-shopify services/connector-woo
 SOURCES := $(foreach package,$(PACKAGES),$(package)/src)
@@ -25,6 +27,7 @@ $(VENV)/.installed: requirements.lock requirements-bootstrap.lock $(addsuffix /p
 	test -x $(BIN)/uv || $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync -q --require-hashes --compile-bytecode requirements.lock
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -q --no-deps --no-build-isolation $(addprefix -e ./,$(PACKAGES))
+	$(BIN)/python -m compileall -q $(SOURCES)
 	touch $@
 
 # The official Shopify schema, for the simulated store and the tests.

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from longshore_devkit.forms import examples
+
 pytest_plugins = ["longshore_devkit.testing"]
 
+hypothesis.settings.register_profile("longshore", max_examples=examples(100))
+hypothesis.settings.load_profile("longshore")
+
 FAULTS = "tests/faults"
+LAST = f"{FAULTS}/test_poison.py"
+"""It leaves the stack that fault tests share with a consumer that is halted for ever."""
 OF_THEIR_OWN = frozenset(
-    f"{FAULTS}/test_{name}.py" for name in ("broken_deliveries", "disk", "network", "poison", "rebalances", "upgrades")
+    f"{FAULTS}/test_{name}.py" for name in ("broken_deliveries", "disk", "network", "rebalances", "upgrades")
 )
 """Fault tests that use no stack, or one of their own."""
 
@@ -40,3 +48,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """What takes longest first, so that no process is left alone with it at the end."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: (scope_of(item.nodeid) != FAULTS, not item.nodeid.startswith("tests/")))
+    places = [n for n, item in enumerate(items) if scope_of(item.nodeid) == FAULTS]
+    sharing = sorted((items[n] for n in places), key=lambda item: item.nodeid.startswith(LAST))
+    for place, item in zip(places, sharing, strict=True):
+        items[place] = item

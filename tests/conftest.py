@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,13 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
+from longshore_devkit.forms import LONG_FORM
 from longshore_devkit.running import RunningStack
 from longshore_devkit.stores.shopify.server import SimulatedShopify
 from longshore_devkit.stores.shopify.shop import ShopConfig
 from longshore_devkit.stores.woo import SimulatedWoo, WooConfig
 from longshore_devkit.testing import eventually
-
-LONG_FORM = os.environ.get("LONGSHORE_FAULTS") == "long"
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +71,8 @@ class Hub:
             assert found["settled"], found
             return found
 
-        return await eventually(state, timeout=timeout)
+        # Each look asks all services and Kafka, which takes of them what would settle it sooner.
+        return await eventually(state, timeout=timeout, interval=0.25)
 
     async def connect(self, body: dict[str, Any]) -> dict[str, Any]:
         """Connect a store and wait until it is active."""

@@ -20,11 +20,11 @@ def shopify_port() -> int:
 
 @pytest.fixture(scope="package")
 def stack_environ(shopify_port: int) -> dict[str, str]:
-    """Webhooks are looked at every second, not every five minutes."""
+    """Webhooks are looked at every three seconds, not every five minutes."""
     return {
         "LONGSHORE_SHOPIFY_ADMIN_ORIGIN": f"http://127.0.0.1:{shopify_port}",
         "LONGSHORE_STOCK_SETTLE_S": "2",
-        "LONGSHORE_WEBHOOK_CHECK_S": "1",
+        "LONGSHORE_WEBHOOK_CHECK_S": "3",
     }
 
 

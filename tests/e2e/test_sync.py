@@ -17,7 +17,7 @@ from longshore_devkit.testing import eventually
 
 pytestmark = pytest.mark.e2e
 
-ORDERS = 300
+ORDERS = 210
 REFUNDED = 5
 
 

@@ -26,6 +26,7 @@ import pytest
 from longshore_devkit.background import LoopThread
 from longshore_devkit.data_dir import DataDir
 from longshore_devkit.forking import ForkServer
+from longshore_devkit.forms import LONG_FORM
 from longshore_devkit.loadgen import LoadPlan, LoadResult, run_load
 from longshore_devkit.loadgen.plan import Platform, Requests
 from longshore_devkit.ports import free_port
@@ -34,7 +35,7 @@ from longshore_devkit.stack import Stack
 from longshore_devkit.stores.shopify.payloads import OrderWebhooks, order_id_of
 from longshore_devkit.stores.woo.payloads import FIRST_ID, OrderBodies
 from longshore_devkit.supervisor import Event
-from longshore_devkit.testing import eventually, unique_prefix
+from longshore_devkit.testing import FEW_PARTITIONS, eventually, unique_prefix
 
 SECRET = "mute-secret"
 FIRST_MOMENT = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -44,7 +45,10 @@ PLENTY = 1_000_000
 INJECTED = Path(__file__).with_name("injected.py")
 INJECTIONS = "injections.json"
 
-PATIENCE_S = 900.0 if os.environ.get("LONGSHORE_FAULTS") == "long" else 120.0
+RATE = 200 if LONG_FORM else 100
+"""Orders per second of a usual load. The faults last as long in both forms; what is counted is all there is."""
+
+PATIENCE_S = 900.0 if LONG_FORM else 120.0
 """How long to wait for what has to happen: the machine may be busy with other things."""
 
 LOAD = float(os.environ.get("LONGSHORE_FAULTS_LOAD") or 1)
@@ -122,6 +126,7 @@ def make_stack(
                 "LONGSHORE_ALLOW_PRIVATE_STORES": "1",
                 "LONGSHORE_SHOPIFY_ADMIN_ORIGIN": f"http://127.0.0.1:{shopify_port}",
                 "LONGSHORE_STOCK_SETTLE_S": "2",
+                "LONGSHORE_TOPIC_PARTITIONS": "4" if LONG_FORM else FEW_PARTITIONS,
                 "LONGSHORE_TEST_INJECTIONS": str(data_dir.path / INJECTIONS),
             }
             | dict(more or {})
@@ -145,9 +150,10 @@ def make_stack(
     return start
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(make_stack: MakeStack) -> Iterator[WatchedStack]:
-    """One stack for all fault tests: to start five processes takes longer than most of them."""
+    """One stack for all fault tests: to start five processes takes longer than most of them. (Not for the session: it
+    would go on looking for work beside all tests that come after them.)"""
     with make_stack() as stack:
         yield stack
 

@@ -80,11 +80,11 @@ class TestPostgresAway:
         self, stack: Any, infra: Any, hub: Any, mute: Any, account: Any, memory: Memory, long_form: bool
     ) -> None:
         # Long: the load that Longshore is made for; short: what a machine takes that is busy with other things.
-        rate, away_s = (2_000 * LOAD, 300.0) if long_form else (300, 5.0)
+        rate, away_s = (2_000 * LOAD, 300.0) if long_form else (200, 5.0)
         stores = [await mute("woocommerce", SKUS), await mute("shopify", SKUS)]
         starts = {name: stack.starts(name) for name in stack.names}
         # Warm: caches, pools and the allocators have what they need for a normal load.
-        warm = range(600 if long_form else 300)
+        warm = range(600 if long_form else 200)
         for store in stores:
             await store.deliver(warm, pair=False)
         await hub.settled(timeout=120)

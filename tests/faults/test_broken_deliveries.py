@@ -47,6 +47,7 @@ from longshore.platforms.translating import to_message
 from longshore_connector_shopify.translate import ShopifyTranslator
 from longshore_connector_woo.translate import WooTranslator
 from longshore_devkit.broken import Signed, break_body, break_headers, signed
+from longshore_devkit.forms import LONG_FORM, examples
 from longshore_devkit.stores.common import Faults
 from longshore_devkit.stores.shopify.rest import customer_payload, inventory_level_payload, product_payload
 from longshore_devkit.stores.shopify.rest_orders import fulfillment_payload, order_payload, refund_payload
@@ -84,7 +85,6 @@ TRANSLATORS: dict[Platform, Translator] = {
 # What a delivery may be answered; 503 is for Kafka's absence alone.
 ANSWERS = frozenset({200, 400, 401, 404, 413})
 PIECES = ("quantity", "fulfilled_quantity", "refunded_quantity", "restocked_quantity", "oversold_quantity")
-LONG_FORM = os.environ.get("LONGSHORE_FAULTS") == "long"
 CASES = int(os.environ.get("LONGSHORE_FUZZ_CASES") or (50_000 if LONG_FORM else 0))
 SEED = int(os.environ.get("LONGSHORE_TEST_SEED") or random.SystemRandom().randrange(1_000_000_000))
 
@@ -349,7 +349,11 @@ class TestInProcess:
         assert set(intake.outcomes) == {"read", "ignored"}
         assert intake.outcomes["read"] > 60
 
-    @settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    @settings(
+        max_examples=examples(500),
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
     @given(chance=st.randoms(use_true_random=False))
     def test_broken_ones(self, intake: Intake, chance: random.Random) -> None:
         one_case(intake, chance)

@@ -68,7 +68,10 @@ async def status_of(store: Any, n: int) -> int:
     return int((await store.post(store.body(n))).status_code)
 
 
+@pytest.mark.long
 class TestFloor:
+    """In the short form services/gateway/tests/disk has it, in a gateway alone."""
+
     SIZE = 1_000 * MIB
     OWN = False
 
@@ -119,7 +122,6 @@ class TestFloor:
     async def is_taken(self, store: Any) -> bool:
         return await status_of(store, PROBE) == 200
 
-    @pytest.mark.long
     async def test_a_load_that_fills_the_disk_is_refused_while_kafka_lives(
         self, disk: SmallDisk, kafka: Any, hub: Any, mute: Any, account: Any, untouched: Any, stack: Any
     ) -> None:

@@ -15,10 +15,11 @@ from longshore.broker.topics import FOREVER, MAX_MESSAGE_BYTES
 from longshore_devkit.loadgen import run_load
 from longshore_devkit.testing import eventually
 
+from .conftest import RATE
+
 pytestmark = pytest.mark.e2e
 
 SKUS = ("KAFKA-1", "KAFKA-2")
-RATE = 200
 PROBE = 900_000
 
 

@@ -22,7 +22,7 @@ SERVICES = ("gateway", "order-sync", "inventory", "connector-shopify", "connecto
 INFRASTRUCTURE = ("kafka", "postgres")
 EACH = 1_000
 """Orders of each of the two platforms: 2,000 in all, two deliveries of each."""
-AGAIN = range(250)
+AGAIN = range(100)
 """Of these each is delivered again, and to stores that nothing ever happened to."""
 
 STOP_WITHIN_S = 10.0
@@ -97,10 +97,8 @@ class TestKilled:
         for store in both:
             await store.deliver(AGAIN, pair=False)
         await account.assert_nothing_lost_on_the_way()
+        # Over all orders with their revisions' newest, all stock and all reservations.
         assert await hub.get("system/state-hash") == before
-        for store in both:
-            await account.assert_exactly(store, orders)
-        await account.assert_stock(stores, sold)
 
         # And to stores that nothing ever happened to: the orders are the same to the last field.
         quiet = await mute("woocommerce", both[0].skus), await mute("shopify", both[1].skus)
@@ -115,7 +113,10 @@ class TestKilled:
         await account.assert_stock(stores, {sku: pieces + more.get(sku, 0) for sku, pieces in sold.items()})
 
 
+@pytest.mark.long
 class TestStopped:
+    """In the short form test_upgrades.py has it, of every process of a stack."""
+
     async def test_sigterm_ends_each_service_in_time_and_loses_nothing(
         self, stack: Any, stores: Any, both: Any, account: Any, kill: Any, all_back: Any, seed: int
     ) -> None:

@@ -11,9 +11,10 @@ import pytest
 from longshore_devkit.loadgen import run_load
 from longshore_devkit.testing import eventually
 
+from .conftest import RATE
+
 pytestmark = pytest.mark.e2e
 
-RATE = 200
 PROBES = range(50_000, 50_100)
 
 
@@ -24,12 +25,12 @@ class TestKafka:
         store = await mute("woocommerce", plenty)
         progress = store.progress()
         probes = iter(PROBES)
-        orders = range(1_000)
+        orders = range(5 * RATE)
 
         async def faults() -> None:
-            await progress.reached(100)
+            await progress.reached(RATE // 2)
             await asyncio.to_thread(infra.kill_and_wait, "kafka")
-            await progress.reached(500)
+            await progress.reached(5 * RATE // 2)
             # A broker that hangs is worse than one that is gone: connections stand, nothing answers.
             await asyncio.to_thread(infra.signal, signal.SIGSTOP, "kafka")
 
@@ -73,10 +74,10 @@ class TestPostgres:
     ) -> None:
         woo, shopify = await mute("woocommerce", plenty), await mute("shopify", plenty)
         progress = woo.progress()
-        orders = range(400)
+        orders = range(2 * RATE)
 
         async def faults() -> None:
-            for moment in (50, 150, 250):
+            for moment in (RATE // 4, 3 * RATE // 4, 5 * RATE // 4):
                 await progress.reached(moment)
                 await asyncio.to_thread(infra.kill_and_wait, "postgres")
 

@@ -15,12 +15,11 @@ from longshore_devkit.infra.postgres import asyncpg_dsn
 from longshore_devkit.loadgen import run_load
 from longshore_devkit.testing import eventually
 
-from .conftest import LOAD
+from .conftest import LOAD, RATE
 
 pytestmark = pytest.mark.e2e
 
 SKUS = ("POSTGRES-1", "POSTGRES-2")
-RATE = 200
 
 THROW_OUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()"
 
@@ -44,7 +43,7 @@ class TestFailedOver:
     ) -> None:
         chance = random.Random(seed)
         stores = [await mute("woocommerce", SKUS), await mute("shopify", SKUS)]
-        orders = range(round(12_000 * LOAD) if long_form else 400)
+        orders = range(round(RATE * 60 * LOAD) if long_form else RATE * 2)
         rate = RATE * LOAD if long_form else RATE
         ended: list[int] = []
 

@@ -9,6 +9,7 @@ import asyncio
 import random
 import shutil
 import signal
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,14 @@ import pytest
 
 from longshore_devkit.loadgen import run_load
 from longshore_devkit.metrics import Samples
-from longshore_devkit.testing import eventually
+from longshore_devkit.testing import PATIENCE, eventually
 
 from .conftest import LOAD
 
 pytestmark = pytest.mark.e2e
 
 MIGRATIONS = Path(__file__).parents[2] / "services" / "order-sync" / "migrations"
+STOP_WITHIN_S = 10.0
 SERVICES = ("gateway", "order-sync", "inventory", "connector-shopify", "connector-woo")
 
 REVISION = '''
@@ -160,9 +162,17 @@ class TestRollingRestart:
         assert stars["orders"] == stars["five"] >= 2 * count
 
     async def restart(self, stack: Any, names: list[str]) -> None:
-        """SIGTERM to each; returns when all are ready again."""
+        """SIGTERM to each, which ends it in order and in time; returns when all are ready again."""
+        before = {name: len(stack.ends_of(name)) for name in names}
+        asked: dict[str, float] = {}
         for name in names:
+            asked[name] = time.monotonic()
             await asyncio.to_thread(stack.signal, signal.SIGTERM, name)
+        for name in names:
+            await eventually(lambda: len(stack.ends_of(name)) > before[name], timeout=60)  # noqa: B023  (awaited here)
+            (end,) = stack.ends_of(name)[before[name] :]
+            assert end.detail == "with exit code 0", end
+            assert end.at - asked[name] < STOP_WITHIN_S * PATIENCE, end
         await asyncio.to_thread(stack.wait_ready, *names)
 
     async def has_column(self, rows: Any) -> bool:

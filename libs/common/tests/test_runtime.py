@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import socket
 import sys
 import time
@@ -23,6 +24,8 @@ from longshore.ids import OrgId
 from longshore.internal import internal_headers
 from longshore.runtime import GC_THRESHOLDS, Service
 from longshore.settings import ServiceSettings
+from longshore_devkit.forking import ForkServer
+from longshore_devkit.processes import Process, ProcessSpec, kill_group
 from longshore_devkit.testing import eventually
 
 KEYS = [Fernet.generate_key().decode()]
@@ -30,7 +33,7 @@ ORG = OrgId(UUID("6f1d3c52-7f0a-5e7b-9a43-3d3f0d1c8a10"))
 
 
 class Running:
-    def __init__(self, process: asyncio.subprocess.Process, client: httpx.AsyncClient, log: Path) -> None:
+    def __init__(self, process: Process, client: httpx.AsyncClient, log: Path) -> None:
         self.process = process
         self.client = client
         self.log = log
@@ -47,25 +50,20 @@ class Running:
 
     async def terminate(self) -> tuple[int, float]:
         started = time.monotonic()
-        self.process.terminate()
+        os.kill(self.process.pid, signal.SIGTERM)
         code = await asyncio.wait_for(self.process.wait(), 15)
         return code, time.monotonic() - started
 
 
 @asynccontextmanager
-async def running(environ: Mapping[str, str], folder: Path) -> AsyncIterator[Running]:
+async def running(forks: ForkServer, environ: Mapping[str, str], folder: Path) -> AsyncIterator[Running]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     log = folder / f"{port}.log"
-    with log.open("wb") as output:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(Path(__file__).with_name("service_process.py")),
-            env={**os.environ, **environ, "LONGSHORE_HTTP_PORT": str(port)},
-            stdout=output,
-            stderr=output,
-        )
+    program = (sys.executable, str(Path(__file__).with_name("service_process.py")))
+    env = {**os.environ, **environ, "LONGSHORE_HTTP_PORT": str(port)}
+    process = await forks.spawn(ProcessSpec("warehouse", program, env=env, log_file=log))
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
             service = Running(process, client, log)
@@ -73,7 +71,7 @@ async def running(environ: Mapping[str, str], folder: Path) -> AsyncIterator[Run
             yield service
     finally:
         if process.returncode is None:
-            process.kill()
+            kill_group(process.pid)
             await process.wait()
 
 
@@ -88,13 +86,13 @@ def environ(bootstrap_servers: str, database_url: str, topic_prefix: str) -> dic
     }
 
 
-async def test_without_its_infrastructure_it_lives_and_says_what_is_missing(tmp_path: Path) -> None:
+async def test_without_its_infrastructure_it_lives_and_says_what_is_missing(forks: ForkServer, tmp_path: Path) -> None:
     environ = {
         "LONGSHORE_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
         "LONGSHORE_DATABASE_URL": "postgresql://hub:hunter22@127.0.0.1:1/hub",
         "LONGSHORE_ENCRYPTION_KEYS": ",".join(KEYS),
     }
-    async with running(environ, tmp_path) as service:
+    async with running(forks, environ, tmp_path) as service:
         answer = await service.client.get("/readyz")
         assert answer.status_code == 503
         assert set(answer.json()["missing"]) == {"startup", "database", "producer"}
@@ -108,8 +106,10 @@ async def test_without_its_infrastructure_it_lives_and_says_what_is_missing(tmp_
     assert all(json.loads(line)["service"] == "warehouse" for line in said.splitlines())
 
 
-async def test_a_service_from_record_to_row_to_message(tmp_path: Path, environ: dict[str, str]) -> None:
-    async with running(environ, tmp_path) as service:
+async def test_a_service_from_record_to_row_to_message(
+    forks: ForkServer, tmp_path: Path, environ: dict[str, str]
+) -> None:
+    async with running(forks, environ, tmp_path) as service:
         await eventually(lambda: service.answers("/readyz", 200), timeout=20)
         async with Producer(
             environ["LONGSHORE_KAFKA_BOOTSTRAP_SERVERS"], environ["LONGSHORE_TOPIC_PREFIX"]
@@ -144,9 +144,9 @@ async def test_a_service_from_record_to_row_to_message(tmp_path: Path, environ: 
 
 
 async def test_a_halted_consumer_makes_the_service_unready_but_keeps_it_alive(
-    tmp_path: Path, environ: dict[str, str]
+    forks: ForkServer, tmp_path: Path, environ: dict[str, str]
 ) -> None:
-    async with running(environ, tmp_path) as service:
+    async with running(forks, environ, tmp_path) as service:
         await eventually(lambda: service.answers("/readyz", 200), timeout=20)
         async with Producer(
             environ["LONGSHORE_KAFKA_BOOTSTRAP_SERVERS"], environ["LONGSHORE_TOPIC_PREFIX"]
@@ -161,13 +161,13 @@ async def test_a_halted_consumer_makes_the_service_unready_but_keeps_it_alive(
     assert seconds < 10
 
 
-async def test_only_services_see_the_status(tmp_path: Path) -> None:
+async def test_only_services_see_the_status(forks: ForkServer, tmp_path: Path) -> None:
     environ = {
         "LONGSHORE_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
         "LONGSHORE_DATABASE_URL": "postgresql://127.0.0.1:1/hub",
         "LONGSHORE_ENCRYPTION_KEYS": ",".join(KEYS),
     }
-    async with running(environ, tmp_path) as service:
+    async with running(forks, environ, tmp_path) as service:
         assert await service.answers("/internal/status", 401)
         assert await service.answers("/metrics", 200)
 

@@ -46,6 +46,7 @@ from longshore.contracts import (
 from longshore.db import migrate
 from longshore.money import Money
 from longshore.platforms.declaration import Ability
+from longshore_devkit.testing import MakeDatabase
 from longshore_order_sync.actions.restore import RestoreActions
 from longshore_order_sync.actions.service import Actions
 from longshore_order_sync.customers.service import ApplyCustomers
@@ -316,10 +317,18 @@ def shop() -> Shop:
     return Shop()
 
 
+@pytest.fixture(scope="session")
+def with_tables(make_database: MakeDatabase) -> str:
+    """A database with order-sync's tables, to copy: to make them takes a second."""
+    url = make_database()
+    asyncio.run(migrate(url, MIGRATIONS, SCHEMA))
+    return url
+
+
 @pytest.fixture(scope="module")
-def migrated(module_database_url: str) -> str:
-    asyncio.run(migrate(module_database_url, MIGRATIONS, SCHEMA))
-    return module_database_url
+def migrated(make_database: MakeDatabase, with_tables: str) -> str:
+    """A database with order-sync's tables, for the tests of a module."""
+    return make_database(with_tables)
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ from longshore.contracts import (
     same_content,
     sealed,
 )
+from longshore_devkit.forms import examples
 
 from .builders import CONTRACTS, MOMENTS, contracts
 
@@ -39,7 +40,7 @@ BUILDING_IS_SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
 @pytest.mark.parametrize("kind", CONTRACTS, ids=lambda each: each.__name__)
-@settings(max_examples=12, deadline=None, suppress_health_check=BUILDING_IS_SLOW)
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=BUILDING_IS_SLOW)
 @given(data=st.data())
 def test_what_is_written_is_read_again(kind: type[Contract], data: st.DataObject) -> None:
     contract = data.draw(contracts(kind))
@@ -65,7 +66,7 @@ def test_event_types_are_versioned_and_name_one_contract(kind: type[Contract]) -
 
 
 @pytest.mark.parametrize("payload", [FulfillmentCreate, StockSet, EntityFetch])
-@settings(max_examples=10, deadline=None, suppress_health_check=BUILDING_IS_SLOW)
+@settings(max_examples=examples(10), deadline=None, suppress_health_check=BUILDING_IS_SLOW)
 @given(data=st.data())
 def test_a_command_knows_its_payload_by_its_type(payload: type[Contract], data: st.DataObject) -> None:
     command = data.draw(contracts(Command)).model_copy(update={"payload": data.draw(contracts(payload))})

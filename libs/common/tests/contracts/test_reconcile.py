@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from longshore.contracts import OrderContent, Totals, discrepancies
 from longshore.money import Money
+from longshore_devkit.forms import examples
 
 from .builders import consistent_orders
 
 order_settings = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 SUMMED = ("subtotal", "discount", "shipping", "fees", "tip", "tax", "total")

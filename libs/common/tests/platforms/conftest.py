@@ -66,9 +66,9 @@ TABLES = (
 async def no_handler(_: RunningJob) -> None: ...
 
 
-@pytest.fixture(scope="module")
-def url(make_database: MakeDatabase) -> str:
-    """A database with a connector's and the vault's tables."""
+@pytest.fixture(scope="session")
+def with_tables(make_database: MakeDatabase) -> str:
+    """A database with a connector's and the vault's tables, to copy: to make them takes a second."""
     url = make_database()
 
     async def prepare() -> None:
@@ -78,6 +78,12 @@ def url(make_database: MakeDatabase) -> str:
 
     asyncio.run(prepare())
     return url
+
+
+@pytest.fixture(scope="module")
+def url(make_database: MakeDatabase, with_tables: str) -> str:
+    """A database with a connector's and the vault's tables."""
+    return make_database(with_tables)
 
 
 @pytest.fixture

@@ -48,6 +48,9 @@ class MakeDatabase(Protocol):
 PATIENCE = float(os.environ.get("LONGSHORE_TEST_PATIENCE", "1"))
 """How much longer than they say tests wait for a condition: for slow and busy machines. It costs only what fails."""
 
+FEW_PARTITIONS = "2"
+"""For stacks of tests: enough that records of one topic overtake each other; each costs Kafka and its clients CPU."""
+
 _TEMPORARY = "longshore-test-"
 _YOUNG_S = 3600.0
 
@@ -171,6 +174,7 @@ def running_stack(
             "LONGSHORE_TOPIC_PREFIX": unique_prefix(),
             "LONGSHORE_HTTP_PORT": str(free_port()),
             "LONGSHORE_ALLOW_PRIVATE_STORES": "1",
+            "LONGSHORE_TOPIC_PARTITIONS": FEW_PARTITIONS,
         }
         | dict(environ)
     )

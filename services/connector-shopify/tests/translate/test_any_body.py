@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from longshore.contracts import OrderSnapshot
 from longshore.platforms.protocols import Resource, Untranslatable
 from longshore_connector_shopify.translate import ShopifyTranslator
+from longshore_devkit.forms import examples
 
 ANY = st.recursive(
     st.none()
@@ -84,7 +85,9 @@ def _rich(make: Any) -> dict[str, Any]:
     return body
 
 
-MUTATIONS = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MUTATIONS = settings(
+    max_examples=examples(250), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 @MUTATIONS

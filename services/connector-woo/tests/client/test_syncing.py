@@ -18,6 +18,7 @@ from longshore_connector_woo.client import customers
 from longshore_connector_woo.client.answers import Answer
 from longshore_connector_woo.client.reader import MOST_AT_A_TIME, Reader
 from longshore_connector_woo.client.walking import Place, read_place, walk, write_place
+from longshore_devkit.forms import examples
 from longshore_devkit.stores.woo import SimulatedWoo
 
 
@@ -297,7 +298,7 @@ async def walked(reader: Reader) -> list[int]:
 
 
 class TestNothingIsSkipped:
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=examples(300), deadline=None)
     @given(
         st.sets(st.integers(1, 900), min_size=1, max_size=500),
         st.lists(

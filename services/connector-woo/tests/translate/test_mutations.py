@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 
 from longshore.platforms.protocols import Untranslatable
 from longshore_connector_woo.translate import WooTranslator
+from longshore_devkit.forms import examples
 
 ODD = st.one_of(
     st.none(),
@@ -48,7 +49,7 @@ def replace(value: Any, path: tuple[Any, ...], new: Any) -> None:
         value[path[-1]] = new
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(250), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_mutated_orders(data: st.DataObject, recordings: Any, record: Any) -> None:
     order = json.loads(recordings.rest("13-order-refunded-partial"))
@@ -64,7 +65,7 @@ def test_mutated_orders(data: st.DataObject, recordings: Any, record: Any) -> No
         event.to_json()
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_mutated_products(data: st.DataObject, recordings: Any, record: Any) -> None:
     body = json.loads(recordings.rest("22-product-variation"))
@@ -78,7 +79,7 @@ def test_mutated_products(data: st.DataObject, recordings: Any, record: Any) -> 
         event.to_json()
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_mutated_customers(data: st.DataObject, recordings: Any, record: Any) -> None:
     """With the id that it was asked for by, a customer arrives whatever its other fields are."""
@@ -96,7 +97,7 @@ def test_mutated_customers(data: st.DataObject, recordings: Any, record: Any) ->
         event.to_json()
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=60), topic=st.sampled_from(["order.updated", "order.deleted", "customer.created", "x"]))
 def test_any_bytes(body: bytes, topic: str, record: Any) -> None:
     try:

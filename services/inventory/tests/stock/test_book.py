@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from longshore import ids
 from longshore.contracts import OrderDeleted, OrderStatus, Platform, RawRef, Version
+from longshore_devkit.forms import examples
 from longshore_inventory.orders.changes import Affected, OrderRow, Told, completed, merge, move_order, planned, row_of
 from longshore_inventory.orders.facts import LineFacts, OrderFacts
 from longshore_inventory.orders.rules import Claim, target_of
@@ -253,7 +254,7 @@ def batches(events: Sequence[object], chance: random.Random) -> list[list[object
 
 
 class TestBook:
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=examples(150), deadline=None)
     @given(stories(), st.randoms(use_true_random=False), st.randoms(use_true_random=False))
     def test_the_way_there_does_not_matter(
         self, events: list[object], chance: random.Random, other: random.Random

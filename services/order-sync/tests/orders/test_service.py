@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from longshore.contracts import Command, CommandStatus, EntityFetch, OrderOversold, OrderStatus, Platform
+from longshore_devkit.forms import examples
 from longshore_order_sync.fulfillments.rules import Shipment
 from longshore_order_sync.orders.listing import get_newest as newest_of
 from longshore_order_sync.orders.listing import get_order, list_revisions
@@ -294,7 +295,7 @@ class TestFulfilmentMeanwhile:
 class TestAnyOrder:
     """The property of rules.py on the real database, SQL and all."""
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(data=st.data())
     async def test_the_same_deliveries_give_the_same_state(self, hub: Any, make_shop: Any, data: Any) -> None:
         kinds = data.draw(

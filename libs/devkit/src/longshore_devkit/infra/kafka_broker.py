@@ -78,7 +78,6 @@ def broker_argv(jars: KafkaJars, config: Path, heap_mb: int, *extra: str) -> tup
     The serial collector: the heap is small, so its pauses are short, and it needs 30 MB and no threads beside it.
     The first compiler alone: on two cores that the services share, the optimising one took a fifth of a core for its
     first minutes and gave nothing back that could be measured (docs/performance.md)."""
-    archive = (f"-XX:SharedArchiveFile={jars.archive}",) if jars.archive.exists() else ()
     return (
         jars.java,
         f"-Xmx{heap_mb}m",
@@ -91,7 +90,7 @@ def broker_argv(jars: KafkaJars, config: Path, heap_mb: int, *extra: str) -> tup
         "-Xlog:all=error:stderr",
         "-Djava.awt.headless=true",
         f"-Dlog4j2.configurationFile={LOG_CONFIG}",
-        *archive,
+        *_archive(jars),
         *extra,
         "-cp",
         jars.classpath,
@@ -119,7 +118,7 @@ async def format_storage(
     await run_tool(
         [
             jars.java, "-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData",
-            f"-Dlog4j2.configurationFile={LOG_CONFIG}", "-cp", jars.classpath,
+            f"-Dlog4j2.configurationFile={LOG_CONFIG}", *_archive(jars), "-cp", jars.classpath,
             "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "--config", str(config),
         ],
         env=dict(environ) | {"LC_ALL": "C.UTF-8"},
@@ -154,6 +153,11 @@ async def kafka_is_ready(bootstrap_servers: str) -> bool:
         return False
     finally:
         await client.close()
+
+
+def _archive(jars: KafkaJars) -> tuple[str, ...]:
+    """The option that lets Java read classes from their archive, if there is one."""
+    return (f"-XX:SharedArchiveFile={jars.archive}",) if jars.archive.exists() else ()
 
 
 def _escape(value: str) -> str:
