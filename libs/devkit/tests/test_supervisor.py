@@ -13,11 +13,22 @@ import pytest
 
 from longshore_devkit.errors import StartError
 from longshore_devkit.ports import free_port
-from longshore_devkit.processes import ProcessSpec
+from longshore_devkit.processes import ProcessSpec, wait_stopped
 from longshore_devkit.supervisor import Event, Supervisor
 from longshore_devkit.testing import eventually
 
 STUBBORN = "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+
+# A thread for each file, that writes to it all the time.
+BUSY = """
+import sys, threading
+def write(name):
+    with open(name, "ab", buffering=0) as file:
+        while True:
+            file.write(b"x")
+for name in sys.argv[1:]:
+    threading.Thread(target=write, args=(name,)).start()
+"""
 
 
 def sleeper(name: str, **settings: object) -> ProcessSpec:
@@ -186,6 +197,26 @@ class TestStop:
         async with asyncio.timeout(5):
             await supervisor.stop()
 
+    async def test_a_process_that_is_waited_for_does_nothing_more(self, tmp_path: Path) -> None:
+        counts = [tmp_path / str(n) for n in range(3)]
+        supervisor = Supervisor([ProcessSpec(name="busy", argv=(sys.executable, "-c", BUSY, *map(str, counts)))])
+        await supervisor.start()
+        try:
+            await eventually(lambda: all(each.exists() and each.stat().st_size > 100 for each in counts))
+            pid = supervisor.pid("busy")
+            assert pid is not None
+            with pytest.raises(TimeoutError):
+                wait_stopped(pid, timeout_s=0.01)
+            supervisor.signal("busy", signal.SIGSTOP)
+            wait_stopped(pid)
+            written = [each.stat().st_size for each in counts]
+            assert psutil.Process(pid).status() == psutil.STATUS_STOPPED
+            assert [each.stat().st_size for each in counts] == written
+            supervisor.signal("busy", signal.SIGCONT)
+            await eventually(lambda: all(each.stat().st_size > n for each, n in zip(counts, written, strict=True)))
+        finally:
+            await supervisor.stop()
+
     async def test_what_a_process_started_goes_with_it(self, tmp_path: Path) -> None:
         child = tmp_path / "child"
         parent = ProcessSpec(name="parent", argv=("sh", "-c", f"sleep 600 & echo $! > {child}; wait"))
@@ -203,7 +234,7 @@ class TestKilledSupervisor:
             textwrap.dedent(
                 f"""
                 import asyncio
-                from longshore_devkit.processes import ProcessSpec
+                from longshore_devkit.processes import ProcessSpec, wait_stopped
                 from longshore_devkit.supervisor import Supervisor
 
                 async def main():

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
+
+import psutil
 
 from longshore_devkit.errors import InfraError
 
@@ -125,6 +129,37 @@ def kill_group(pid: int, sig: signal.Signals = signal.SIGKILL) -> None:
         os.killpg(pid, sig)
     except ProcessLookupError:
         return
+
+
+def wait_stopped(pid: int, timeout_s: float = 30.0) -> None:
+    """Wait until a process that was sent SIGSTOP, and all that it started, have stopped. Raises TimeoutError.
+
+    The thread that takes the signal stops the others: on a busy machine it may wait for its turn while they go on, and
+    Kafka answers for some milliseconds yet.
+    """
+    deadline = time.monotonic() + timeout_s
+    while not _is_stopped(pid):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"process {pid} has not stopped after {timeout_s:.0f} s")
+        time.sleep(0.002)
+
+
+def _is_stopped(pid: int) -> bool:
+    try:
+        process = psutil.Process(pid)
+        return all(_threads_stopped(each) for each in [process, *process.children(recursive=True)])
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _threads_stopped(process: psutil.Process) -> bool:
+    threads = Path(f"/proc/{process.pid}/task")
+    if not threads.is_dir():
+        return process.status() in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE)
+    with contextlib.suppress(OSError):
+        # The state follows the name, which may hold anything but its last bracket.
+        return all((each / "stat").read_text().rpartition(")")[2].split()[0] in "TZX" for each in threads.iterdir())
+    return False
 
 
 async def is_ready(check: ReadyCheck | str) -> bool:

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from longshore_devkit.background import LoopThread
 from longshore_devkit.infra import Infra
+from longshore_devkit.processes import wait_stopped
 from longshore_devkit.stack import Stack
 from longshore_devkit.supervisor import Supervisor
 
@@ -44,13 +45,20 @@ class Running:
         return self._supervisor.starts(name)
 
     def signal(self, sig: signal.Signals, *names: str) -> None:
-        """Send a signal to the named processes and what they started (SIGKILL, SIGSTOP, SIGCONT, SIGTERM)."""
+        """Send a signal to the named processes and what they started (SIGKILL, SIGSTOP, SIGCONT, SIGTERM). When it
+        returns after SIGSTOP, they have stopped."""
 
-        async def send() -> None:
+        async def send() -> list[int | None]:
+            pids = [self._supervisor.pid(name) for name in names]
             for name in names:
                 self._supervisor.signal(name, sig)
+            return pids
 
-        self.call(send())
+        pids = self.call(send())
+        if sig is signal.SIGSTOP:
+            for pid in pids:
+                if pid is not None:
+                    wait_stopped(pid)
 
     def hold(self, *names: str) -> None:
         """kill -9, and no new start before `release`: an outage."""
