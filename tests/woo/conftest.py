@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from longshore_devkit.forking import ForkServer
 from longshore_devkit.running import RunningInfra, RunningStack
 from longshore_devkit.stores.real_woo import START, RealWoo
-from longshore_devkit.testing import MakeDatabase, running_stack
+from longshore_devkit.testing import MakeDatabase, eventually, running_stack
 
 collect_ignore_glob = [] if os.environ.get(START) else ["test_*.py"]
 
@@ -36,3 +39,23 @@ def stack(
     environ = {"LONGSHORE_TLS_CA_FILE": real.ca_file, "LONGSHORE_WEBHOOK_CHECK_S": "2"}
     with running_stack(infra, forks, make_database(), environ, tmp_path_factory.mktemp("stack")) as stack:
         yield stack
+
+
+@asynccontextmanager
+async def connected(hub: Any, shop: RealWoo, url: str, **settings: Any) -> AsyncIterator[dict[str, Any]]:
+    """The store, connected as its owner connects it."""
+    body = {"platform": "woocommerce", "name": "Real", "store_url": url, "credentials": shop.credentials}
+    integration = await hub.connect(body | {"settings": settings})
+    try:
+        yield integration
+    finally:
+        await hub.client.delete(f"/api/v1/integrations/{integration['id']}")
+        await hub.settled()
+
+
+async def until(found: Callable[[], Awaitable[Any]]) -> Any:
+    return await eventually(found, timeout=60)
+
+
+def amount(money: dict[str, Any]) -> Decimal:
+    return Decimal(money["amount"]).scaleb(-money["exponent"])

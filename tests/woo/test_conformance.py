@@ -35,12 +35,13 @@ class RealStore(Store):
 
     stays = True
 
-    def __init__(self, real: RealWoo) -> None:
+    def __init__(self, real: RealWoo, url: str) -> None:
         self._real = real
+        self._url = url
 
     @property
     def url(self) -> str:
-        return self._real.https_url
+        return self._url
 
     @property
     def credentials(self) -> Mapping[str, str]:
@@ -105,7 +106,10 @@ class RealStore(Store):
 
 
 class RealStores(Stores):
-    """One store, emptied for each test."""
+    """One store, emptied for each test; over https, or over plain http, where requests are signed."""
+
+    def __init__(self, *, plain: bool = False) -> None:
+        self._plain = plain
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -124,7 +128,7 @@ class RealStores(Stores):
         shirt = await self.real.api("POST", "/products", {"name": "Shirt", "type": "variable", "attributes": [size]})
         of_shirt = {"sku": SKUS[1], "attributes": [{"name": "Size", "option": "M"}], **stocked}
         await self.real.api("POST", f"/products/{shirt['id']}/variations", of_shirt)
-        yield RealStore(self.real)
+        yield RealStore(self.real, self.real.http_url if self._plain else self.real.https_url)
 
 
 @pytest.mark.usefixtures("real")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from decimal import Decimal
 from secrets import token_hex
 from typing import Any
@@ -15,6 +13,8 @@ import pytest
 
 from longshore_devkit.stores.real_woo import RealWoo
 from longshore_devkit.testing import eventually
+
+from .conftest import amount, connected, until
 
 pytestmark = pytest.mark.e2e
 
@@ -36,22 +36,6 @@ async def shop(real: RealWoo, sku: str) -> RealWoo:
     return real
 
 
-@asynccontextmanager
-async def connected(hub: Any, shop: RealWoo, url: str, **settings: Any) -> AsyncIterator[dict[str, Any]]:
-    """The store, connected as its owner connects it."""
-    body = {"platform": "woocommerce", "name": "Real", "store_url": url, "credentials": shop.credentials}
-    integration = await hub.connect(body | {"settings": settings})
-    try:
-        yield integration
-    finally:
-        await hub.client.delete(f"/api/v1/integrations/{integration['id']}")
-        await hub.settled()
-
-
-async def until(found: Callable[[], Awaitable[Any]]) -> Any:
-    return await eventually(found, timeout=60)
-
-
 async def ended(hub: Any, integration: dict[str, Any], resource: str, trigger: str) -> dict[str, Any]:
     """A run that has ended."""
 
@@ -61,10 +45,6 @@ async def ended(hub: Any, integration: dict[str, Any], resource: str, trigger: s
         return next((each for each in such if each["finished_at"]), None)
 
     return await eventually(look, timeout=600) or {}
-
-
-def amount(money: dict[str, Any]) -> Decimal:
-    return Decimal(money["amount"]).scaleb(-money["exponent"])
 
 
 @pytest.mark.parametrize("scheme", ["https", "http"])

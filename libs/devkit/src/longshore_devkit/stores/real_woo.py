@@ -71,6 +71,11 @@ class RealWoo:
         said = await _run(self.kit / "shop", *words)
         return [json.loads(line) for line in said.splitlines() if line.strip()]
 
+    def add_plugin(self, file: Path) -> None:
+        """Have WordPress run a plugin of one file, from its next request on. It stays through `reset`."""
+        plugins = Path(self.ca_file).parent.parent / "www" / "wp-content" / "mu-plugins"
+        (plugins / file.name).write_bytes(file.read_bytes())
+
     async def stop(self) -> None:
         """Take it down; its state stays."""
         await _run(self.kit / "stop")

@@ -1,0 +1,136 @@
+"""A real store as people set it up: other decimals and taxes, fees that are deductions, a plugin's status, orders kept
+where they used to be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import pytest
+
+from longshore_devkit.stores.real_woo import RealWoo
+
+from .conftest import amount, connected, until
+
+pytestmark = pytest.mark.e2e
+
+IN_NEW_YORK = {"first_name": "Anna", "country": "US", "state": "NY", "postcode": "10001", "email": "anna@example.com"}
+TAXES: tuple[Mapping[str, Any], ...] = (
+    {"country": "US", "state": "NY", "rate": "8.8750", "name": "State", "priority": 1, "shipping": True},
+    {"country": "US", "state": "NY", "rate": "5.2500", "name": "On it", "priority": 2, "compound": True},
+)
+"""The second is on the sum of price and first."""
+
+DECIMALS, INCLUDED, AT_SUBTOTAL = (
+    "woocommerce_price_num_decimals",
+    "woocommerce_prices_include_tax",
+    "woocommerce_tax_round_at_subtotal",
+)
+SHOPS = (
+    {DECIMALS: "2"},
+    {DECIMALS: "0"},
+    {DECIMALS: "3"},
+    {DECIMALS: "4"},
+    {DECIMALS: "2", AT_SUBTOTAL: "yes"},
+    {DECIMALS: "2", INCLUDED: "yes"},
+    {DECIMALS: "4", INCLUDED: "yes", AT_SUBTOTAL: "yes"},
+    {DECIMALS: "0", INCLUDED: "yes"},
+)
+AS_BEFORE = {DECIMALS: "2", INCLUDED: "no", AT_SUBTOTAL: "no"}
+
+
+@pytest.fixture
+def sku() -> str:
+    """Tests share a hub, and a SKU is one thing to it whatever store has it: each has its own."""
+    return f"ODD-{token_hex(3).upper()}"
+
+
+@pytest.fixture
+async def shop(real: RealWoo, sku: str) -> RealWoo:
+    """The store, emptied but for a product, with what plugins add."""
+    await real.reset()
+    real.add_plugin(Path(__file__).parent / "odd_shop.php")
+    await real.api("POST", "/products", stocked(sku))
+    return real
+
+
+def stocked(sku: str, **more: Any) -> dict[str, Any]:
+    """A product of fifty pieces."""
+    return {"name": "Mug", "sku": sku, "regular_price": "9.99", "manage_stock": True, "stock_quantity": 50} | more
+
+
+def asked(sku: str, **more: Any) -> dict[str, Any]:
+    """An order with a deduction and two ways of shipping."""
+    return {
+        "set_paid": True,
+        "payment_method": "bacs",
+        "billing": IN_NEW_YORK,
+        "shipping": {name: value for name, value in IN_NEW_YORK.items() if name != "email"},
+        "line_items": [{"sku": sku, "quantity": 3}],
+        "fee_lines": [{"name": "Loyal", "total": "-2.35", "tax_status": "taxable"}],
+        "shipping_lines": [
+            {"method_id": "flat_rate", "method_title": "Parcel", "total": "4.95"},
+            {"method_id": "flat_rate", "method_title": "Bulky", "total": "3.33"},
+        ],
+    } | more
+
+
+async def heard(hub: Any, integration: dict[str, Any], placed: dict[str, Any]) -> dict[str, Any]:
+    """The order as the hub has it. (Ids of the store begin anew with each test.)"""
+
+    async def look() -> dict[str, Any] | None:
+        found: dict[str, Any] | None = await hub.order(integration, placed["id"])
+        skus = {each["sku"] for each in placed["line_items"]}
+        return found if found is not None and skus <= {each["sku"] for each in found["lines"]} else None
+
+    order: dict[str, Any] = await until(look)
+    return order
+
+
+async def test_every_shops_arithmetic_is_reconciled(hub: Any, shop: RealWoo, sku: str) -> None:
+    for tax in TAXES:
+        await shop.api("POST", "/taxes", dict(tax))
+    unlike: list[Any] = []
+    async with connected(hub, shop, shop.https_url) as integration:
+        for settings in SHOPS:
+            for name, value in (AS_BEFORE | settings).items():
+                await shop.shop("option", name, value)
+            placed = await shop.api("POST", "/orders", asked(sku))
+            order = await heard(hub, integration, placed)
+            if amount(order["totals"]["total"]) != Decimal(placed["total"]) or not order["reconciled"]:
+                unlike.append((settings, placed["total"], order["totals"], order["discrepancies"]))
+    assert unlike == []
+
+
+async def test_a_plugins_status_is_kept_and_can_be_set(hub: Any, shop: RealWoo, sku: str) -> None:
+    async with connected(hub, shop, shop.https_url) as integration:
+        placed = await shop.api("POST", "/orders", asked(sku))
+        order = await heard(hub, integration, placed)
+        await hub.post(f"orders/{order['id']}/status", {"status": "picking"}, 202)
+
+        async def picking() -> bool:
+            found = await hub.get(f"orders/{order['id']}")
+            return (found["platform_status"], found["status"]) == ("picking", "processing")
+
+        await until(picking)
+        assert (await shop.api("GET", f"/orders/{placed['id']}"))["status"] == "picking"
+
+
+async def test_a_store_that_keeps_orders_as_posts(hub: Any, shop: RealWoo, sku: str) -> None:
+    await shop.shop("option", "woocommerce_custom_orders_table_enabled", "no")
+    placed = await shop.api("POST", "/orders", asked(sku))
+    async with connected(hub, shop, shop.https_url) as integration:
+        # One by the first run, one by its webhook; then what changes, and the trash.
+        first = await heard(hub, integration, placed)
+        second = await heard(hub, integration, await shop.api("POST", "/orders", asked(sku)))
+        assert first["reconciled"]
+        assert second["reconciled"]
+        await shop.shop("trash", str(placed["id"]))
+
+        async def gone() -> bool:
+            return bool((await hub.get(f"orders/{first['id']}"))["platform_status"] == "trash")
+
+        await until(gone)
