@@ -18,15 +18,27 @@ from longshore.broker import BrokerUnavailable, Message, MessageTooLarge, Produc
 from longshore.db import migrate
 from longshore.outbox import OutboxRelay
 from longshore_devkit.running import RunningInfra
-from longshore_devkit.testing import eventually
+from longshore_devkit.testing import MakeDatabase, eventually
 
 SCHEMA = "warehouse"
 TOPIC = "orders.events"
 
 
+@pytest.fixture(scope="module")
+def with_tables(make_database: MakeDatabase) -> str:
+    """A database with a service's tables, to copy."""
+    url = make_database()
+    asyncio.run(migrate(url, Path(__file__).parent / "migrations", SCHEMA))
+    return url
+
+
+@pytest.fixture
+def database_url(make_database: MakeDatabase, with_tables: str) -> str:
+    return make_database(with_tables)
+
+
 @pytest.fixture
 async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    await migrate(database_url, Path(__file__).parent / "migrations", SCHEMA)
     engine = create_async_engine(database_url, pool_pre_ping=True)
     yield engine
     await engine.dispose()

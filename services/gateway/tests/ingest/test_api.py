@@ -42,33 +42,33 @@ async def test_accepted_is_translated_and_settled(gateway: Any) -> None:
         (b" " * (8 * 1024 * 1024 + 1), 413, "too-large"),
     ],
 )
-async def test_refusals(gateway: Any, body: bytes, status: int, type: str) -> None:
-    id = await channel(gateway.client)
-    answer = await gateway.client.post(f"/api/v1/ingest/{id}/orders", content=body)
+async def test_refusals(quiet: Any, body: bytes, status: int, type: str) -> None:
+    id = await channel(quiet.client)
+    answer = await quiet.client.post(f"/api/v1/ingest/{id}/orders", content=body)
     assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{type}")
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_only_custom_channels_of_ones_own(gateway: Any) -> None:
-    id = await channel(gateway.client)
+async def test_only_custom_channels_of_ones_own(quiet: Any) -> None:
+    id = await channel(quiet.client)
     shop = await channel(
-        gateway.client,
+        quiet.client,
         "shopify",
         store_url="https://a-shop.myshopify.com",
         credentials={"access_token": "t"},
     )
     for client, target, status in (
-        (gateway.stranger, id, 401),
-        (gateway.other, id, 404),
-        (gateway.client, uuid4(), 404),
-        (gateway.client, shop, 409),
+        (quiet.stranger, id, 401),
+        (quiet.other, id, 404),
+        (quiet.client, uuid4(), 404),
+        (quiet.client, shop, 409),
     ):
         assert (await client.post(f"/api/v1/ingest/{target}/orders", json=ORDER)).status_code == status
-    assert (await gateway.client.post(f"/api/v1/ingest/{id}/refunds", json=ORDER)).status_code == 404
+    assert (await quiet.client.post(f"/api/v1/ingest/{id}/refunds", json=ORDER)).status_code == 404
 
 
-async def test_no_room_no_acceptance(gateway: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    id = await channel(gateway.client)
-    monkeypatch.setattr(gateway.app.state.disks, "_full", True)
-    answer = await gateway.client.post(f"/api/v1/ingest/{id}/orders", json=ORDER)
+async def test_no_room_no_acceptance(quiet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    id = await channel(quiet.client)
+    monkeypatch.setattr(quiet.app.state.disks, "_full", True)
+    answer = await quiet.client.post(f"/api/v1/ingest/{id}/orders", json=ORDER)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")

@@ -34,23 +34,23 @@ async def deliver(client: httpx.AsyncClient, created: dict[str, Any], secret: by
     return (await client.post(path, content=body, headers=headers)).status_code
 
 
-async def test_create_get_list_delete(gateway: Any) -> None:
-    created = await create(gateway.client)
+async def test_create_get_list_delete(quiet: Any) -> None:
+    created = await create(quiet.client)
     assert created["status"] == "connecting"
     assert created["webhook_url"] == f"https://hub.example/webhooks/woocommerce/{created['id']}"
     assert created["settings"]["manage_webhooks"] is True
-    assert (await gateway.client.get(f"/api/v1/integrations/{created['id']}")).json() == created
-    assert (await gateway.client.get("/api/v1/integrations")).json() == {"items": [created], "next_cursor": None}
-    assert (await gateway.client.delete(f"/api/v1/integrations/{created['id']}")).status_code == 204
-    assert (await gateway.client.get(f"/api/v1/integrations/{created['id']}")).status_code == 404
-    assert (await gateway.client.delete(f"/api/v1/integrations/{created['id']}")).status_code == 404
-    assert (await gateway.client.get("/api/v1/integrations")).json()["items"] == []
+    assert (await quiet.client.get(f"/api/v1/integrations/{created['id']}")).json() == created
+    assert (await quiet.client.get("/api/v1/integrations")).json() == {"items": [created], "next_cursor": None}
+    assert (await quiet.client.delete(f"/api/v1/integrations/{created['id']}")).status_code == 204
+    assert (await quiet.client.get(f"/api/v1/integrations/{created['id']}")).status_code == 404
+    assert (await quiet.client.delete(f"/api/v1/integrations/{created['id']}")).status_code == 404
+    assert (await quiet.client.get("/api/v1/integrations")).json()["items"] == []
 
 
-async def test_credentials_are_nowhere_in_clear(gateway: Any) -> None:
-    created = await create(gateway.client)
-    listed = (await gateway.client.get("/api/v1/integrations")).text
-    async with gateway.service.engine.connect() as conn:
+async def test_credentials_are_nowhere_in_clear(quiet: Any) -> None:
+    created = await create(quiet.client)
+    listed = (await quiet.client.get("/api/v1/integrations")).text
+    async with quiet.service.engine.connect() as conn:
         tables = await conn.execute(
             text("SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('vault', 'gateway')")
         )
@@ -93,89 +93,89 @@ async def test_a_store_that_was_unknown_a_moment_ago(gateway: Any) -> None:
     await eventually(taken, timeout=1)
 
 
-async def test_a_store_is_connected_once(gateway: Any) -> None:
-    created = await create(gateway.client)
-    answer = await gateway.client.post("/api/v1/integrations", json=WOO | {"store_url": "https://SHOP.example/"})
+async def test_a_store_is_connected_once(quiet: Any) -> None:
+    created = await create(quiet.client)
+    answer = await quiet.client.post("/api/v1/integrations", json=WOO | {"store_url": "https://SHOP.example/"})
     assert answer.status_code == 409
     assert answer.json()["integration_id"] == created["id"]
 
 
-async def test_no_organisation_sees_anothers(gateway: Any) -> None:
-    created = await create(gateway.client)
-    assert (await gateway.other.get(f"/api/v1/integrations/{created['id']}")).status_code == 404
-    assert (await gateway.other.delete(f"/api/v1/integrations/{created['id']}")).status_code == 404
-    assert (await gateway.other.get("/api/v1/integrations")).json()["items"] == []
+async def test_no_organisation_sees_anothers(quiet: Any) -> None:
+    created = await create(quiet.client)
+    assert (await quiet.other.get(f"/api/v1/integrations/{created['id']}")).status_code == 404
+    assert (await quiet.other.delete(f"/api/v1/integrations/{created['id']}")).status_code == 404
+    assert (await quiet.other.get("/api/v1/integrations")).json()["items"] == []
     # The same store for another organisation is another integration.
-    assert (await create(gateway.other))["id"] != created["id"]
+    assert (await create(quiet.other))["id"] != created["id"]
 
 
-async def test_pages(gateway: Any) -> None:
-    ids = [(await create(gateway.client, store_url=f"https://s{n}.example"))["id"] for n in range(5)]
+async def test_pages(quiet: Any) -> None:
+    ids = [(await create(quiet.client, store_url=f"https://s{n}.example"))["id"] for n in range(5)]
     seen: list[str] = []
     cursor = ""
     while cursor is not None:
-        page = (await gateway.client.get(f"/api/v1/integrations?limit=2{cursor}")).json()
+        page = (await quiet.client.get(f"/api/v1/integrations?limit=2{cursor}")).json()
         seen += [item["id"] for item in page["items"]]
         cursor = f"&cursor={page['next_cursor']}" if page["next_cursor"] else None
     assert seen == ids
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x"])
-async def test_bad_limits(gateway: Any, query: str) -> None:
-    assert (await gateway.client.get(f"/api/v1/integrations?{query}")).status_code == 422
+async def test_bad_limits(quiet: Any, query: str) -> None:
+    assert (await quiet.client.get(f"/api/v1/integrations?{query}")).status_code == 422
 
 
 @pytest.mark.parametrize("cursor", ["x", "!!!", "AAAA", "MjAyNi0wMS0wMXwx"])
-async def test_bad_cursors(gateway: Any, cursor: str) -> None:
-    answer = await gateway.client.get("/api/v1/integrations", params={"cursor": cursor})
+async def test_bad_cursors(quiet: Any, cursor: str) -> None:
+    answer = await quiet.client.get("/api/v1/integrations", params={"cursor": cursor})
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_bad_input_changes_nothing(gateway: Any) -> None:
+async def test_bad_input_changes_nothing(quiet: Any) -> None:
     for fields in ({"platform": "nope"}, {"store_url": "http://127.0.0.1"}, {"credentials": {}}):
-        answer = await gateway.client.post("/api/v1/integrations", json=WOO | fields)
+        answer = await quiet.client.post("/api/v1/integrations", json=WOO | fields)
         assert answer.status_code == 422
         assert answer.headers["content-type"] == "application/problem+json"
         assert "_planted" not in answer.text
-    assert (await gateway.client.post("/api/v1/integrations", content=b"{")).status_code == 422
-    assert (await gateway.client.get("/api/v1/integrations")).json()["items"] == []
+    assert (await quiet.client.post("/api/v1/integrations", content=b"{")).status_code == 422
+    assert (await quiet.client.get("/api/v1/integrations")).json()["items"] == []
 
 
-async def test_routes_need_a_key(gateway: Any) -> None:
+async def test_routes_need_a_key(quiet: Any) -> None:
     for path in ("integrations", "dead-letters", "system", "system/state-hash", "commands", "orders", "inventory"):
-        answer = await gateway.stranger.get(f"/api/v1/{path}")
+        answer = await quiet.stranger.get(f"/api/v1/{path}")
         assert answer.status_code == 401, path
         assert answer.headers["www-authenticate"] == "Bearer"
-        wrong = await gateway.stranger.get(f"/api/v1/{path}", headers={"Authorization": "Bearer lsk_wrong"})
+        wrong = await quiet.stranger.get(f"/api/v1/{path}", headers={"Authorization": "Bearer lsk_wrong"})
         assert wrong.status_code == 401, path
 
 
-async def test_an_event_tells_of_a_new_store(gateway: Any) -> None:
-    created = await create(gateway.client)
-    async with gateway.service.engine.connect() as conn:
+async def test_an_event_tells_of_a_new_store(quiet: Any) -> None:
+    created = await create(quiet.client)
+    async with quiet.service.engine.connect() as conn:
         # Relayed or waiting: it was written with the row.
         waiting = (await conn.execute(text("SELECT key FROM gateway.outbox"))).scalars().all()
-    published = gateway.service.registry.get_sample_value("longshore_outbox_published_total", {"service": "gateway"})
+    published = quiet.service.registry.get_sample_value("longshore_outbox_published_total", {"service": "gateway"})
     assert created["id"] in waiting or published
 
 
-async def test_the_custom_channel_is_active_at_once(gateway: Any) -> None:
-    answer = await gateway.client.post("/api/v1/integrations", json={"platform": "api", "name": "Till"})
+async def test_the_custom_channel_is_active_at_once(quiet: Any) -> None:
+    answer = await quiet.client.post("/api/v1/integrations", json={"platform": "api", "name": "Till"})
     assert (answer.status_code, answer.json()["status"]) == (201, "active")
 
 
 class TestChange:
-    async def test_a_name_and_settings(self, gateway: Any) -> None:
-        created = await create(gateway.client)
+    async def test_a_name_and_settings(self, quiet: Any) -> None:
+        created = await create(quiet.client)
         path = f"/api/v1/integrations/{created['id']}"
-        answer = await gateway.client.patch(path, json={"name": "Tea", "settings": {"stock": {"buffer": 3}}})
+        answer = await quiet.client.patch(path, json={"name": "Tea", "settings": {"stock": {"buffer": 3}}})
         assert answer.status_code == 200, answer.text
         changed = answer.json()
         assert changed["name"] == "Tea"
         assert changed["settings"] == created["settings"] | {"stock": {"mode": "shared", "buffer": 3}}
         assert changed["status"] == created["status"]
-        assert (await gateway.client.get(path)).json() == changed
+        assert (await quiet.client.get(path)).json() == changed
 
     async def test_a_new_secret_holds_at_once(self, gateway: Any) -> None:
         created = await create(gateway.client)
@@ -193,10 +193,10 @@ class TestChange:
         assert await deliver(gateway.stranger, created) == 200
         assert await deliver(gateway.stranger, created, b"wrong") == 401
 
-    async def test_nobody_elses_and_nothing_wrong(self, gateway: Any) -> None:
-        created = await create(gateway.client)
+    async def test_nobody_elses_and_nothing_wrong(self, quiet: Any) -> None:
+        created = await create(quiet.client)
         path = f"/api/v1/integrations/{created['id']}"
-        assert (await gateway.other.patch(path, json={"name": "Mine"})).status_code == 404
+        assert (await quiet.other.patch(path, json={"name": "Mine"})).status_code == 404
         for patch in ({"store_url": "https://other.example"}, {"credentials": {"nope": "x"}}, {"settings": {"x": 1}}):
-            assert (await gateway.client.patch(path, json=patch)).status_code == 422, patch
-        assert (await gateway.client.get(path)).json() == created
+            assert (await quiet.client.patch(path, json=patch)).status_code == 422, patch
+        assert (await quiet.client.get(path)).json() == created

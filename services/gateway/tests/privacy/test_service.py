@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -24,7 +23,7 @@ from longshore.db import migrate, migrations_path
 from longshore.internal import internal_tokens
 from longshore.problems import install_problem_handlers
 from longshore.vault import GRANTED, Sealer, Vault
-from longshore_devkit.testing import eventually
+from longshore_devkit.testing import MakeDatabase, eventually
 from longshore_gateway.forwarding.service import Forwarder
 from longshore_gateway.settings import GatewaySettings
 from longshore_gateway.webhooks.rules import signature_of
@@ -130,10 +129,21 @@ class Hub:
             return int(await conn.scalar(text("SELECT count(*) FROM gateway.dead_letters")) or 0)
 
 
+@pytest.fixture(scope="module")
+def with_orders(make_database: MakeDatabase, migrated: str) -> str:
+    """A database with order-sync's tables beside the gateway's, to copy."""
+    url = make_database(migrated)
+    asyncio.run(migrate(url, migrations_path(longshore_order_sync.app.__file__), SCHEMA))
+    return url
+
+
+@pytest.fixture
+def database_url(make_database: MakeDatabase, with_orders: str) -> str:
+    return make_database(with_orders)
+
+
 @pytest.fixture
 async def hub(quiet: Any, settings: GatewaySettings) -> AsyncIterator[Hub]:
-    migrations: Path = migrations_path(longshore_order_sync.app.__file__)
-    await migrate(settings.database_url, migrations, SCHEMA)
     privacy = Privacy(quiet.service.engine)
     behind = FastAPI()
     behind.state.internal_tokens = internal_tokens(settings.encryption_keys)
