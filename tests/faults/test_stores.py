@@ -48,12 +48,6 @@ def trouble(name: str, *codes: str, **faults: float) -> Trouble:
     return Trouble(name, faults, frozenset(codes))
 
 
-def hanging_up(code: str) -> Trouble:
-    """A fulfilment that was written is found by the next try; that stock was set is never heard of."""
-    faults = {"drop_after_write_rate": 1.0}
-    return Trouble("hangs up after the write", faults, frozenset({code}), frozenset({"stock.set"}))
-
-
 OF_WOO = (
     trouble("down", "connection-lost", down_rate=1),
     trouble("slow", latency_ms=1_500),
@@ -65,12 +59,19 @@ OF_WOO = (
     trouble("429 with Retry-After", "throttled", error_rate_429=1, retry_after_s=1),
     trouble("429 without", "throttled", error_rate_429=1, retry_after_s=0),
     trouble("5xx", "http-500", "http-502", "http-503", error_rate_5xx=1, retry_after_s=0),
-    hanging_up("connection-lost"),
+    # What was written is found by the next try.
+    trouble("hangs up after the write", drop_after_write_rate=1),
 )
 OF_SHOPIFY = (
     # One request in a while is let through, and stock goes first.
     Trouble("throttled on a 200", {"error_rate_429": 1.0}, frozenset({"throttled"}), frozenset({"stock.set"})),
-    hanging_up("connection-lost"),
+    # A fulfilment that was written is found by the next try; that stock was set is never heard of.
+    Trouble(
+        "hangs up after the write",
+        {"drop_after_write_rate": 1.0},
+        frozenset({"connection-lost"}),
+        frozenset({"stock.set"}),
+    ),
     trouble("a page", "not-json", html_rate=1),
     trouble("down", "connection-lost", down_rate=1),
     trouble("half of the JSON", "not-json", truncated_rate=1),

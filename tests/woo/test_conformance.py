@@ -18,7 +18,7 @@ from longshore_connector_woo.app import connector
 from longshore_connector_woo.settings import Settings
 from longshore_devkit.conformance.door import Taken, nothing_else
 from longshore_devkit.conformance.harness import Connected
-from longshore_devkit.conformance.store import Placed, Store, Stores
+from longshore_devkit.conformance.store import Ability, Placed, Store, Stores
 from longshore_devkit.conformance.suite import ConnectorConformance
 from longshore_devkit.stores.common import sign_base64
 from longshore_devkit.stores.real_woo import RealWoo
@@ -33,6 +33,7 @@ PIECES = 1000
 class RealStore(Store):
     """The real shop, by what its staff and its buyers can do."""
 
+    abilities = frozenset({Ability.COMPARE_AND_SET})
     stays = True
 
     def __init__(self, real: RealWoo, url: str) -> None:

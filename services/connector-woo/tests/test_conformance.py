@@ -15,7 +15,7 @@ from longshore.vault import Vault
 from longshore_connector_woo.app import connector
 from longshore_connector_woo.settings import Settings
 from longshore_devkit.conformance.door import Taken, nothing_else
-from longshore_devkit.conformance.store import Knob, Placed, Store, Stores
+from longshore_devkit.conformance.store import Ability, Knob, Placed, Store, Stores
 from longshore_devkit.conformance.suite import ConnectorConformance
 from longshore_devkit.stores.common import sign_base64
 from longshore_devkit.stores.woo import SimulatedWoo, WooConfig
@@ -36,6 +36,7 @@ KNOBS = {
 class SimulatedStore(Store):
     """A simulated shop, by what its staff and its buyers can do."""
 
+    abilities = frozenset({Ability.COMPARE_AND_SET})
     knobs = frozenset(KNOBS)
 
     def __init__(self, sim: SimulatedWoo) -> None:

@@ -329,6 +329,16 @@ class TestStock:
         }
         assert counted == {"stale": 1, "failed": 1}
 
+    async def test_what_slipped_between_look_and_write_is_counted(self, connector: Connector, store: Store) -> None:
+        slipped, calm = uuid4(), uuid4()
+        store[1].on_stock[slipped] = lambda each: StockResult(each.listing_id, each.sequence, 6, slipped=True)
+        await self.accept(connector, store[0], (slipped, 1), (calm, 1))
+        await connector.push(store[0])
+        outcomes = {each.listing_id: each for each in await connector.outcomes()}
+        assert (outcomes[slipped].status, outcomes[slipped].quantity) == (CommandStatus.SUCCEEDED, 6)
+        counted = connector.registry.get_sample_value("longshore_stock_slipped_total", {"platform": PLATFORM.value})
+        assert counted == 1
+
     async def test_one_listing_that_is_refused_is_final(self, connector: Connector, store: Store) -> None:
         bad = uuid4()
         store[1].on_stock[bad] = lambda each: StockResult(

@@ -51,7 +51,7 @@ _ASIDE = {
     "store_levels": (
         "listing_id",
         "SELECT listing_id, believed, confirmed_at, pushed_at, pushed_quantity, sequence, acked, reported,"
-        " reported_as_of, differs_since, failed FROM inventory.store_levels",
+        " reported_as_of, differs_since, failed, sold, anchored_at, refuted FROM inventory.store_levels",
     ),
     "requests": ("id", "SELECT id, request FROM inventory.movements WHERE request IS NOT NULL"),
     "commands": ("id", "SELECT id FROM inventory.commands"),
@@ -196,6 +196,8 @@ def _recall(
     listing.sequence, listing.acked = told.sequence, told.acked
     listing.reported, listing.reported_as_of = told.reported, told.reported_as_of
     listing.differs_since, listing.failed = told.differs_since, told.failed
+    listing.sold = told.sold + pieces
+    listing.anchored_at, listing.refuted = told.anchored_at, told.refuted
 
 
 def _first_of_its_store(book: Book, listing: StoreListing) -> bool:
@@ -211,6 +213,7 @@ async def _learn(conn: AsyncConnection, listings: list[StoreListing]) -> None:
     sold = await sold_since(conn, [(listing, said.as_of) for listing, said in told])
     for (listing, said), pieces in zip(told, sold, strict=True):
         listing.believed, listing.confirmed_at = said.quantity - pieces, said.as_of
+        listing.anchored_at, listing.refuted = said.as_of, None
         listing.pushed_at = listing.pushed_quantity = listing.differs_since = None
         listing.acked = listing.sequence
 

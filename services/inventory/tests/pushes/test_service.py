@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from longshore.contracts import STALE, CommandStatus, Platform
+from longshore.contracts import STALE, CommandStatus, Platform, StockSet
 from longshore_inventory.pushes.models import commands
 
 from ..conftest import SETTLE_S, Store, World, at, line  # noqa: TID252  (tests are no package of their own)
@@ -90,14 +91,30 @@ class TestOutcomes:
         assert {each.integration_id: each.quantity for each in level.channels}[b.id] == 7
         assert await statuses(world) == ["superseded", "succeeded"]
 
-    async def test_a_sale_that_the_push_overwrote_is_told_again(
+    async def test_what_a_push_did_not_find_came_after_it_whatever_the_clocks_say(
         self, world: World, stores: tuple[Store, Store]
     ) -> None:
         a, b = stores
         await world.order(a, "1", [line("1", "HAT", 2)], placed=100)
         (command,) = await world.told()
         await world.pushes.apply([world.outcome(command, when=110)])
-        # Sold at the store before our push, heard of after it.
+        # The store found 10, as we believed, so none of these was sold by then.
+        await world.order(b, "9", [line("1", "HAT", 1)], placed=105, observed=120)
+        await world.order(b, "10", [line("1", "HAT", 1)], placed=110, observed=121)
+        assert await world.quantities() == [(a.id, "HAT", 7, 8), (a.id, "HAT", 6, 8)]
+        assert {each.integration_id: each.quantity for each in (await world.show("HAT")).channels}[b.id] == 6
+
+    async def test_a_sale_that_a_push_overwrote_which_compared_nothing_is_told_again(self, world: World) -> None:
+        a, b = world.store(), world.store(Platform.WOOCOMMERCE)
+        await world.list_sku(a, "HAT", 10, updated=10)
+        # It has never said what it has.
+        await world.list_sku(b, "HAT")
+        await world.said()
+        await world.order(a, "1", [line("1", "HAT", 2)], placed=100)
+        (command,) = await world.told()
+        assert isinstance(command.payload, StockSet)
+        assert command.payload.expected is None
+        await world.pushes.apply([world.outcome(command, when=110)])
         await world.order(b, "9", [line("1", "HAT", 1)], placed=105, observed=120)
         assert sorted(await world.quantities()) == sorted([(a.id, "HAT", 7, 8), (b.id, "HAT", 7, 8)])
         # And one sold after it.
@@ -120,6 +137,64 @@ class TestOutcomes:
         assert await world.told() == []
         await world.order(b, "9", [line("1", "HAT", 1)], placed=105, observed=111)
         assert sorted(await world.quantities()) == sorted([(a.id, "HAT", 7, 8), (b.id, "HAT", 7, 9)])
+
+    async def test_a_store_that_has_refused_is_not_asked_again_since_another_one_has(
+        self, world: World, stores: tuple[Store, Store]
+    ) -> None:
+        """Each refusal touches the variant: two stores would be asked in turns, for ever."""
+        a, b = stores
+        c = world.store(Platform.WOOCOMMERCE)
+        await world.list_sku(c, "HAT", 10, updated=30)
+        await world.order(a, "1", [line("1", "HAT", 2)], placed=100)
+        refused: Any = {"status": CommandStatus.FAILED, "quantity": 9, "code": STALE}
+        for number, command in enumerate(await world.told()):
+            await world.pushes.apply([world.outcome(command, when=110 + number, **refused)])
+            assert await world.told() == []
+        # What explains it is heard of: then that store is told, and it alone.
+        await world.order(c, "9", [line("1", "HAT", 1)], placed=105, observed=112)
+        assert sorted(await world.quantities()) == sorted([(a.id, "HAT", 7, 8), (c.id, "HAT", 7, 9)])
+        assert await world.figures("HAT") == (10, 3, 7)
+        assert b.id not in {store for store, *_ in await world.quantities()}
+
+    async def test_a_refusal_is_newer_than_the_push_before_it_though_a_clock_went_back(
+        self, world: World, stores: tuple[Store, Store]
+    ) -> None:
+        a, b = stores
+        await world.order(a, "1", [line("1", "HAT", 2)], placed=100)
+        await world.deliver(a, b, when=110)
+        await world.order(a, "2", [line("1", "HAT", 1)], placed=120)
+        (command,) = await world.told()
+        refused: Any = {"status": CommandStatus.FAILED, "quantity": 6, "code": STALE}
+        await world.pushes.apply([world.outcome(command, when=105, **refused)])
+        assert await world.told() == []
+        await world.order(b, "9", [line("1", "HAT", 2)], placed=104, observed=121)
+        assert (b.id, "HAT", 5, 6) in await world.quantities()
+        assert await world.figures("HAT") == (10, 5, 5)
+
+    async def test_a_store_that_has_what_was_wanted_by_another_way_has_sold_it(
+        self, world: World, stores: tuple[Store, Store]
+    ) -> None:
+        """One sold here, one there: the shelf is as we wanted it, and there is one less."""
+        a, b = stores
+        await world.order(a, "1", [line("1", "HAT", 1)], placed=100)
+        (command,) = await world.told()
+        stale = world.outcome(command, when=101, status=CommandStatus.FAILED, quantity=9, code=STALE)
+        await world.pushes.apply([stale])
+        assert await world.told() == []
+        await world.order(b, "9", [line("1", "HAT", 1)], placed=100, observed=102)
+        assert sorted(await world.quantities()) == sorted([(a.id, "HAT", 8, 9), (b.id, "HAT", 8, 9)])
+
+    async def test_a_push_whose_answer_was_lost_is_believed_as_soon_as_a_later_one_finds_it(
+        self, world: World, stores: tuple[Store, Store]
+    ) -> None:
+        a, b = stores
+        await world.order(a, "1", [line("1", "HAT", 2)], placed=100)
+        await world.order(a, "2", [line("1", "HAT", 1)], placed=101)
+        first, second = await world.told()
+        assert isinstance(first.payload, StockSet)
+        stale = world.outcome(second, when=111, status=CommandStatus.FAILED, quantity=8, code=STALE)
+        await world.pushes.apply([stale.model_copy(update={"answers_lost": [first.payload.sequence]})])
+        assert await world.quantities() == [(b.id, "HAT", 7, 8)]
 
     async def test_what_nothing_explains_counts_after_the_window(
         self, world: World, stores: tuple[Store, Store]

@@ -333,21 +333,51 @@ class TestWrongClocks:
 class TestSecondOfAPush:
     """Stores date orders to the second: one of the second of a push was placed before or after it."""
 
-    @pytest.mark.parametrize(("pushed", "missing"), [(100.5, 0), (99.5, 0), (100.5, 2)])
-    async def test_a_sale_after_the_push_is_no_strangers(self, world: World, pushed: float, missing: int) -> None:
-        """What is missing beyond it is."""
+    @pytest.fixture
+    async def pushed(self, world: World) -> tuple[Store, Store]:
+        """Two stores that were told 99 pieces; the first, in the middle of a second, without a look."""
         a, b = world.store(), world.store()
-        for when, store in enumerate((a, b)):
-            await world.list_sku(store, "HAT", 100, updated=10 + when)
+        await world.list_sku(b, "HAT", 100, updated=10)
+        await world.list_sku(a, "HAT")
         await world.said()
         await world.adjust("HAT", to=99)
-        await world.deliver(a, b, when=pushed)
+        await world.deliver(a, b, when=100.5)
+        return a, b
+
+    async def test_a_sale_after_a_push_that_compared_nothing_is_no_strangers(
+        self, world: World, pushed: tuple[Store, Store]
+    ) -> None:
+        a, _ = pushed
         await world.order(a, "1", [line("1", "HAT", 3)], placed=100)
-        has = 96 - missing
-        stale: Any = {"status": CommandStatus.FAILED, "code": STALE, "quantity": has}
-        commands = await world.told()
-        outcomes = [world.outcome(c, when=102, **(stale if c.integration_id == a.id else {})) for c in commands]
-        await world.pushes.apply(outcomes)
-        assert await settle(world) == (pushed > 100)
-        # Of what is missing beyond the sale nobody knows whose it was: then all of it counts.
-        assert await world.figures("HAT") == ((99, 3, 96) if not missing else (94, 3, 91))
+        stale: Any = {"status": CommandStatus.FAILED, "code": STALE, "quantity": 96}
+        (mine,) = [each for each in await world.told() if each.integration_id == a.id]
+        await world.pushes.apply([world.outcome(mine, when=102, **stale)])
+        assert await settle(world) == 1
+        assert await world.figures("HAT") == (99, 3, 96)
+
+    @pytest.mark.parametrize(("has", "on_hand"), [(99, 99), (100, 103)])
+    async def test_a_sale_that_a_push_overwrote_between_look_and_write_is_no_strangers(
+        self, world: World, pushed: tuple[Store, Store], has: int, on_hand: int
+    ) -> None:
+        """What is there beyond it, nobody of us has put there."""
+        _, b = pushed
+        await world.order(b, "1", [line("1", "HAT", 3)], placed=100)
+        await world.told()
+        await world.reports.apply([world.level(b, "HAT", has, updated=103)])
+        assert await settle(world) == 1
+        assert await world.figures("HAT") == (on_hand, 3, on_hand - 3)
+
+    async def test_what_was_counted_as_lost_is_given_back_when_its_order_comes(
+        self, world: World, pushed: tuple[Store, Store]
+    ) -> None:
+        _, b = pushed
+        await world.reports.apply([world.level(b, "HAT", 96, updated=102)])
+        assert await settle(world) == 1
+        await world.deliver(*pushed, when=200.5)
+        # Of before all that, and one of the second of the last push.
+        await world.order(b, "1", [line("1", "HAT", 3)], placed=101)
+        await world.order(b, "2", [line("1", "HAT", 3)], placed=200)
+        await world.deliver(*pushed, when=210)
+        await world.reports.apply([world.level(b, "HAT", 93, updated=220)])
+        await settle(world)
+        assert await world.figures("HAT") == (99, 6, 93)

@@ -38,6 +38,13 @@ class ConnectorMetrics:
             ["platform", "type", "status"],
             registry=registry,
         )
+        self.stock_slipped = Counter(
+            "longshore_stock_slipped_total",
+            "Stock pushes during which the store's level changed between our look and our write (platforms without a"
+            " compare-and-set).",
+            ["platform"],
+            registry=registry,
+        )
         self.store_failures = Counter(
             "longshore_store_failures_total",
             "Calls that a store did not answer as it should, by the code of the error; other: a store's own word.",

@@ -223,7 +223,8 @@ class StockResult:
     """What became of one listing of a stock push. `quantity` is what the store has now, as far as it said.
 
     `error` is None on success. `retry`: a passing fault, try the same again; else it is final. A stale compare-and-set
-    is final with code STALE and the quantity that the store has: who asked decides anew.
+    is final with code STALE and the quantity that the store has, even if that is the one that was wanted: who asked
+    decides anew. `slipped`: the level changed between our look and our write, where a platform has no compare-and-set.
     """
 
     listing_id: object
@@ -232,6 +233,7 @@ class StockResult:
     error: str | None = None
     code: str | None = None
     retry: bool = False
+    slipped: bool = False
 
 
 class StoreError(Exception):
@@ -245,11 +247,13 @@ class StoreError(Exception):
 
 class StoreUnavailable(StoreError):
     """A passing fault (time-out, 5xx, connection lost, HTML instead of JSON): try again, after `retry_after` seconds if
-    the store named a time. Whether a write was done is unknown: look before repeating it."""
+    the store named a time. Whether a write was done is unknown: look before repeating it. `untouched`: none was sent.
+    """
 
-    def __init__(self, code: str, detail: str, retry_after: float | None = None) -> None:
+    def __init__(self, code: str, detail: str, retry_after: float | None = None, *, untouched: bool = False) -> None:
         super().__init__(code, detail)
         self.retry_after = retry_after
+        self.untouched = untouched
 
 
 class StoreThrottled(StoreUnavailable):

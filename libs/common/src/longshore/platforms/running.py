@@ -287,7 +287,7 @@ class RunJobs:
                         for each in await client.set_stock(payloads)
                     ]
             except StoreUnavailable as error:
-                if isinstance(error, StoreThrottled):
+                if isinstance(error, StoreThrottled) or error.untouched:
                     async with self._engine.begin() as conn:
                         await self._store.forget_tried(conn, [each.place for each in targets if not each.tried_before])
                 await self._not_taken([each for each in targets if each.attempts == 0], error)
@@ -317,6 +317,10 @@ class RunJobs:
         now = self._clock()
         at_store = now if integration is None else self._clients.at_store(integration, now)
         by_listing = {each.listing_id: each for each in results}
+        for target in targets:
+            found = by_listing.get(target.listing_id)
+            if found is not None and _is_there_already(target, found):
+                by_listing[target.listing_id] = replace(found, error=None, code=None)
         done: list[tuple[UUID, int]] = []
         again: dict[int, list[tuple[UUID, int]]] = {}
         outcomes: list[CommandOutcome] = []
@@ -356,6 +360,9 @@ class RunJobs:
                 await self._store.targets_failed(conn, places, pause_s(tries))
             await outbox.add(conn, self._schema, [outcome_message(each) for each in outcomes])
         self._count(outcomes)
+        slipped = sum(each.slipped for each in results)
+        if slipped:
+            self._metrics.stock_slipped.labels(self._platform.value).inc(slipped)
 
     def _failed(self, command: Command, status: CommandStatus, attempts: int, error: StoreError) -> CommandOutcome:
         return outcome_of(
@@ -386,3 +393,15 @@ class RunJobs:
 
     def _count_failure(self, error: StoreError) -> None:
         self._metrics.failed(self._platform.value, error.code)
+
+
+def _is_there_already(target: Target, result: StockResult) -> bool:
+    """Whether a store that has not what was expected has what was wanted, by an earlier try of this very push whose
+    answer was lost. If none was, a sale of the store's own that we have not heard of may have led there."""
+    wanted = target.command.payload
+    return (
+        result.code == STALE
+        and target.tried_before
+        and isinstance(wanted, StockSet)
+        and result.quantity == wanted.quantity
+    )

@@ -34,7 +34,7 @@ class Knob(StrEnum):
 class Ability(StrEnum):
     """What not every platform has."""
 
-    # A stock level is set only if it is what was expected.
+    # A stock level is set only if it is what was expected: by the store, or by a look just before.
     COMPARE_AND_SET = "compare-and-set"
     # Stores are connected by consent, with tokens that expire (`Store.grant`).
     TOKENS = "tokens"

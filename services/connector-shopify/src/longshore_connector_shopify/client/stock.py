@@ -131,16 +131,18 @@ class StockSetter:
         return results + [each.failed("contended", "The level keeps changing.", retry=True) for each in left]
 
     async def _after_stale(self, stale: Sequence[Push]) -> tuple[list[StockResult], list[Push]]:
-        """Read what the store has. Done if that is what we want; again only where nothing was expected."""
+        """Read what the store has, and leave that; again only where nothing was expected.
+
+        Not done either if it is what we want: a sale that we have not heard of may have led there.
+        """
         results: list[StockResult] = []
         again: list[Push] = []
         await self._read(stale, anew=True)
         for each in stale:
-            if each.known == each.quantity:
-                # An earlier try whose answer was lost.
-                results.append(each.done(each.quantity))
-            elif each.known is None:
+            if each.known is None:
                 results.append(await self._activate(each))
+            elif each.target.expected is None and each.known == each.quantity:
+                results.append(each.done(each.quantity))
             elif each.target.expected is None:
                 again.append(each)
             else:

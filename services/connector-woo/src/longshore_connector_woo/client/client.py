@@ -150,7 +150,7 @@ class WooClient(NoActions):
         return await selling.set_price(self._http, command)
 
     async def set_stock(self, targets: Sequence[StockSet]) -> list[StockResult]:
-        """See StoreClient. WooCommerce has no compare-and-set: `expected` is not looked at."""
+        """See StoreClient. WooCommerce has no compare-and-set: the level is compared with `expected` just before."""
         return await stock.set_stock(self._http, targets)
 
     @property

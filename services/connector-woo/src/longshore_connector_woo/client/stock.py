@@ -1,43 +1,41 @@
-"""Setting stock, in batches: products by their own, variations by their product's. Item errors sit inside a 200."""
+"""Setting stock, in batches: products by their own, variations by their product's. Item errors sit inside a 200.
+
+WooCommerce has no compare-and-set. So a batch is read, compared with what the hub expects, and written at once; what is
+something else than expected is left as it is (STALE). What came between the look and the write shows: in the batch each
+product is first changed by nothing, and the answer to that says what the store had the moment before. Such a sale is
+taken off what we have written, in one more batch. Quantities are written, never differences: a request that was lost,
+or goes on at the store after we have hung up, may be repeated.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from longshore.contracts import StockSet
 from longshore.platforms.protocols import StockResult, StoreRefused, StoreUnavailable
-from longshore_connector_woo.client.answers import plain
 from longshore_connector_woo.client.http import StoreHttp
+from longshore_connector_woo.client.levels import PRODUCTS, Push, failed, judge
 
 BATCH = 100  # WooCommerce answers 413 above
-# What WooCommerce says of a variation that is pushed as if it were a product.
-_VARIATION = "is-a-variation"
+# Each product takes two places of a batch.
+_AT_ONCE = BATCH // 2
+# A push, and so often what came between is put right.
+_ROUNDS = 3
+_FIELDS = "id,type,status,parent_id,manage_stock,stock_quantity"
 
 
 async def set_stock(http: StoreHttp, targets: Sequence[StockSet]) -> list[StockResult]:
     """One result per target. A store that fails in the middle leaves only the unanswered ones to be tried again."""
-    pushed = await _push_all(http, targets)
-    misplaced = [target for target, result in zip(targets, pushed, strict=True) if result.code == _VARIATION]
-    if not misplaced:
-        return pushed
-    # Nobody told us that these are variations: ask for their products and push them there.
-    again = {
-        result.listing_id: result for result in await _push_all(http, [await _placed(http, each) for each in misplaced])
-    }
-    return [again.get(result.listing_id, result) for result in pushed]
-
-
-async def _push_all(http: StoreHttp, targets: Sequence[StockSet]) -> list[StockResult]:
-    """The results in the order of the targets."""
     results: list[StockResult] = []
     lost: StoreUnavailable | None = None
     for path, group in _by_path(targets).items():
-        for start in range(0, len(group), BATCH):
-            part = group[start : start + BATCH]
+        for start in range(0, len(group), _AT_ONCE):
+            part = group[start : start + _AT_ONCE]
             if lost is None:
                 try:
-                    results += await _push(http, path, part)
+                    results += await _set(http, path, part)
                     continue
                 except StoreUnavailable as error:
                     if not results:
@@ -50,71 +48,93 @@ async def _push_all(http: StoreHttp, targets: Sequence[StockSet]) -> list[StockR
     return [by_target[target.listing_id, target.sequence] for target in targets]
 
 
-async def _placed(http: StoreHttp, target: StockSet) -> StockSet:
-    """The target with its product's id, as the store has it."""
-    path = f"/products/{target.inventory_external_id}"
-    try:
-        found = (await http.get(path, {"_fields": "id,parent_id"})).object().get("parent_id")
-    except StoreRefused:
-        return target
-    return target.model_copy(update={"parent_external_id": str(found)}) if found else target
-
-
 def _by_path(targets: Sequence[StockSet]) -> dict[str, list[StockSet]]:
+    """The targets by the list that they are to be found in."""
     groups: dict[str, list[StockSet]] = {}
     for target in targets:
         parent = target.parent_external_id
         # A variation that draws on its product's stock: the product's figure is the one to set.
         own = parent is not None and target.inventory_external_id != parent
-        groups.setdefault(f"/products/{parent}/variations/batch" if own else "/products/batch", []).append(target)
+        groups.setdefault(f"{PRODUCTS}/{parent}/variations" if own else PRODUCTS, []).append(target)
     return groups
 
 
-async def _push(http: StoreHttp, path: str, targets: Sequence[StockSet]) -> list[StockResult]:
-    results = []
+async def _set(http: StoreHttp, path: str, targets: Sequence[StockSet]) -> list[StockResult]:
+    """Look and write. Of several targets of one product the newest counts, and its result is that of all."""
+    results: list[StockResult] = []
     wanted: dict[int, StockSet] = {}
     for target in targets:
         if not target.inventory_external_id.isdigit():
-            results.append(_failed(target, "not-found", "This is no id of a WooCommerce product."))
+            results.append(failed(target, "not-found", "This is no id of a WooCommerce product."))
             continue
         id = int(target.inventory_external_id)
         if id not in wanted or target.sequence > wanted[id].sequence:
             wanted[id] = target
-    answered: dict[int, dict[str, Any]] = {}
-    if wanted:
-        update = [{"id": id, "manage_stock": True, "stock_quantity": each.quantity} for id, each in wanted.items()]
-        answer = await http.post(path, {"update": update})
-        if not isinstance(answer.object().get("update"), list):
-            raise StoreUnavailable("unexpected-json", "The store answered with something else than was asked for.")
-        answered = {each["id"]: each for each in answer.objects("update") if isinstance(each.get("id"), int)}
+    try:
+        products = await _look(http, path, list(wanted)) if wanted else {}
+    except StoreUnavailable as error:
+        error.untouched = True
+        raise
+    judged = {id: judge(target, products.get(id)) for id, target in wanted.items()}
+    pushes = [each for each in judged.values() if isinstance(each, Push)]
+    settled = {id: each for id, each in judged.items() if not isinstance(each, Push)}
+    settled |= await _write(http, pushes)
     return results + [
-        _result(target, answered.get(int(target.inventory_external_id)))
+        replace(
+            settled[int(target.inventory_external_id)],
+            listing_id=target.listing_id,
+            sequence=target.sequence,
+            slipped=settled[int(target.inventory_external_id)].slipped
+            and target is wanted[int(target.inventory_external_id)],
+        )
         for target in targets
         if target.inventory_external_id.isdigit()
     ]
 
 
-def _result(target: StockSet, item: dict[str, Any] | None) -> StockResult:
-    if item is None:
-        return StockResult(
-            target.listing_id, target.sequence, None, "The store's answer left it out.", "no-answer", retry=True
-        )
-    error = item.get("error")
-    if isinstance(error, dict):
-        data = error.get("data")
-        status = data.get("status") if isinstance(data, dict) else data
-        code = str(error.get("code", ""))
-        if isinstance(status, int) and status >= 500:
-            return StockResult(
-                target.listing_id, target.sequence, None, plain(error.get("message")), f"http-{status}", retry=True
-            )
-        if code == "woocommerce_rest_invalid_product_id":
-            return _failed(target, _VARIATION, plain(error.get("message")))
-        gone = "invalid" in code and code.endswith("id")
-        return _failed(target, "not-found" if gone else code.replace("_", "-")[:80], plain(error.get("message")))
-    quantity = item.get("stock_quantity")
-    return StockResult(target.listing_id, target.sequence, quantity if isinstance(quantity, int) else None)
+async def _look(http: StoreHttp, path: str, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """The products as the store has them now. What the list does not show (a variation that we took for a product, one
+    that a plugin keeps out of lists) is asked for by itself."""
+    try:
+        query = {"include": ",".join(map(str, ids)), "per_page": str(BATCH), "_fields": _FIELDS}
+        listed = (await http.get(path, query)).objects()
+    except StoreRefused as error:
+        if error.code != "not-found":
+            raise
+        listed = []
+    found = {each["id"]: each for each in listed if isinstance(each.get("id"), int)}
+    for id in ids:
+        if id not in found:
+            try:
+                found[id] = (await http.get(f"{PRODUCTS}/{id}", {"_fields": _FIELDS})).entity(str(id))
+            except StoreRefused as error:
+                if error.code != "not-found":
+                    raise
+    return found
 
 
-def _failed(target: StockSet, code: str, detail: str) -> StockResult:
-    return StockResult(target.listing_id, target.sequence, None, detail or "The store refused it.", code or "refused")
+async def _write(http: StoreHttp, pushes: Sequence[Push]) -> dict[int, StockResult]:
+    """The results by id."""
+    results: dict[int, StockResult] = {}
+    left = list(pushes)
+    for _ in range(_ROUNDS):
+        for path in dict.fromkeys(each.path for each in left):
+            part = [each for each in left if each.path == path]
+            answered = await _post(http, f"{path}/batch", [item for each in part for item in each.items()])
+            for each in part:
+                if (result := each.take(answered.get(each.id, []))) is not None:
+                    results[each.id] = result
+        left = [each for each in left if each.id not in results]
+    return results | {each.id: each.result() for each in left}
+
+
+async def _post(http: StoreHttp, path: str, items: Sequence[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
+    """The answers to a batch by id, in the order of the items."""
+    answer = await http.post(path, {"update": items})
+    if not isinstance(answer.object().get("update"), list):
+        raise StoreUnavailable("unexpected-json", "The store answered with something else than was asked for.")
+    found: dict[int, list[dict[str, Any]]] = {}
+    for each in answer.objects("update"):
+        if isinstance(each.get("id"), int):
+            found.setdefault(each["id"], []).append(each)
+    return found

@@ -26,6 +26,8 @@ commands = Table(
     Column("landed_at", DateTime(timezone=True)),
     # Was sent to the store, and its answer was lost: it may have taken effect.
     Column("answer_lost", Boolean, nullable=False, server_default=text("false")),
+    # What the store's own orders had taken off our belief when it was asked for; NULL: it compared nothing.
+    Column("sold", BigInteger),
     Index("commands_listed", "org_id", "created_at", "id"),
     # To prune by: rows lie in the order in which they were made, so it costs a write next to nothing.
     Index("commands_by_age", "created_at", postgresql_using="brin"),

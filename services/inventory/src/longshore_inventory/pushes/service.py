@@ -13,8 +13,8 @@ from longshore.contracts import STALE, CommandOutcome, CommandStatus
 from longshore.db import unit_of_work
 from longshore_inventory.database import SCHEMA
 from longshore_inventory.metrics import InventoryMetrics
-from longshore_inventory.pushes.rules import answers, is_stale, newest_per_command
-from longshore_inventory.pushes.store import land, note_lost, update_commands, variants_of
+from longshore_inventory.pushes.rules import Asked, answers, is_stale, newest_per_command, take_in
+from longshore_inventory.pushes.store import asked, land, note_lost, unanswered, update_commands, variants_of
 from longshore_inventory.stock.book import Book
 from longshore_inventory.stock.closing import close_book
 from longshore_inventory.stock.oversold import PUSH_FAILED, Alert, drop_alerts, raise_alerts
@@ -61,22 +61,31 @@ class Pushes:
             if listing_id in listings and sequence > listings[listing_id].acked
         ]
         sold = await sold_since(conn, [(listing, _at_store(outcome)) for listing, _, outcome in news])
+        known = await asked(conn, [outcome.command_id for _, _, outcome in news])
         await note_lost(conn, [(listing.id, each) for listing, _, outcome in news for each in outcome.answers_lost])
+        lost = await _lost(conn, [listing.id for listing, _, outcome in news if is_stale(outcome)])
         landed: list[tuple[UUID, int, datetime]] = []
         alerts: dict[UUID, Alert | None] = {}
         for (listing, sequence, outcome), pieces in zip(news, sold, strict=True):
             listing.acked = sequence
             listing.changed = True
             book.touched.add(listing.variant_id)
+            if outcome.status is CommandStatus.SUCCEEDED or is_stale(outcome):
+                sequences = take_in(
+                    book,
+                    listing,
+                    outcome,
+                    push=known.get(outcome.command_id),
+                    sold_since=pieces,
+                    lost=lost.get(listing.id, ()),
+                    now=now,
+                )
+                landed += [(listing.id, each, outcome.at) for each in sequences]
             if outcome.status is CommandStatus.SUCCEEDED:
-                book.confirm(listing, _quantity(listing, outcome), pieces, _at_store(outcome))
                 listing.pushed_at = outcome.at
                 listing.failed = False
-                landed.append((listing.id, sequence, outcome.at))
                 alerts[listing.id] = None
-            elif is_stale(outcome):
-                book.contradict(listing, outcome.quantity or 0, _at_store(outcome), now)
-            else:
+            elif not is_stale(outcome):
                 alerts[listing.id] = self._refused(book, listing, outcome)
         for caused_at, at in await land(conn, landed):
             if caused_at is not None:
@@ -96,19 +105,18 @@ class Pushes:
         return _alert(listing, level.sku, outcome)
 
 
+async def _lost(conn: AsyncConnection, listing_ids: Sequence[UUID]) -> dict[UUID, list[Asked]]:
+    """Pushes that were sent to their stores for certain and never answered, by listing, the newest first."""
+    found: dict[UUID, list[Asked]] = {}
+    for each in await unanswered(conn, listing_ids):
+        if each.answer_lost:
+            found.setdefault(each.listing_id, []).append(each)
+    return found
+
+
 def _at_store(outcome: CommandOutcome) -> datetime:
     """When it took effect, to compare with the store's orders: by the clock that dates those."""
     return outcome.at_store or outcome.at
-
-
-def _quantity(listing: StoreListing, outcome: CommandOutcome) -> int:
-    """What the store has at the listing's location after a push that went through.
-
-    The newest is taken at its word: a store that answers otherwise must not make us repeat it for ever.
-    """
-    if outcome.quantity is None or outcome.sequence == listing.sequence:
-        return max(0, (listing.pushed_quantity or 0) - listing.elsewhere)
-    return outcome.quantity
 
 
 def _alert(listing: StoreListing, sku: str, outcome: CommandOutcome) -> Alert:

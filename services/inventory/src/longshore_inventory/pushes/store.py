@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -12,16 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from longshore.contracts import Command, CommandOutcome, CommandStatus, StockSet
 from longshore.pruning import Past
+from longshore_inventory.pushes.rules import Asked
 
 _INSERT = text(
     """
     INSERT INTO inventory.commands (id, org_id, integration_id, listing_id, sequence, quantity, status, attempts,
-        created_at, caused_at)
-    SELECT id, org_id, integration_id, listing_id, sequence, quantity, 'pending', 0, created_at, caused_at
+        created_at, caused_at, sold)
+    SELECT id, org_id, integration_id, listing_id, sequence, quantity, 'pending', 0, created_at, caused_at, sold
     FROM unnest(CAST(:ids AS uuid[]), CAST(:orgs AS uuid[]), CAST(:integrations AS uuid[]), CAST(:listings AS uuid[]),
         CAST(:sequences AS bigint[]), CAST(:quantities AS bigint[]), CAST(:created AS timestamptz[]),
-        CAST(:caused AS timestamptz[]))
-        AS n (id, org_id, integration_id, listing_id, sequence, quantity, created_at, caused_at)
+        CAST(:caused AS timestamptz[]), CAST(:sold AS bigint[]))
+        AS n (id, org_id, integration_id, listing_id, sequence, quantity, created_at, caused_at, sold)
     """
 )
 
@@ -58,11 +58,19 @@ _LAND = text(
 # unscoped: by ids of commands and listings, each of one organisation
 _UNANSWERED = text(
     """
-    SELECT c.listing_id, c.sequence, c.quantity, c.created_at, c.answer_lost
+    SELECT c.listing_id, c.sequence, c.quantity, c.created_at, c.answer_lost, c.sold
     FROM unnest(CAST(:listings AS uuid[])) AS n (listing_id)
     JOIN inventory.commands c ON c.listing_id = n.listing_id
     WHERE c.landed_at IS NULL AND (c.status <> 'failed' OR c.answer_lost)
     ORDER BY c.listing_id, c.sequence DESC
+    """
+)
+
+# unscoped: by ids of commands and listings, each of one organisation
+_ASKED = text(
+    """
+    SELECT id, listing_id, sequence, quantity, created_at, answer_lost, sold
+    FROM inventory.commands WHERE id = ANY(CAST(:ids AS uuid[]))
     """
 )
 
@@ -82,8 +90,13 @@ def past(history_days: int) -> list[Past]:
     return [Past("inventory.commands", where, timedelta(days=history_days))]
 
 
-async def add_commands(conn: AsyncConnection, added: Sequence[Command], caused: Sequence[datetime | None]) -> None:
-    """Write new pushes."""
+async def add_commands(
+    conn: AsyncConnection,
+    added: Sequence[Command],
+    caused: Sequence[datetime | None],
+    sold: Sequence[int | None],
+) -> None:
+    """Write new pushes, each with its cause and what the store's own orders had sold (see rules.Asked)."""
     payloads = [command.payload for command in added if isinstance(command.payload, StockSet)]
     await conn.execute(
         _INSERT,
@@ -96,6 +109,7 @@ async def add_commands(conn: AsyncConnection, added: Sequence[Command], caused: 
             "quantities": [each.quantity for each in payloads],
             "created": [each.created_at for each in added],
             "caused": list(caused),
+            "sold": list(sold),
         },
     )
 
@@ -146,17 +160,15 @@ async def land(
     return [(row.caused_at, row.landed_at) for row in rows]
 
 
-class Unanswered(NamedTuple):
-    """A push that may have reached its store though nobody has said so. `answer_lost`: it was sent, for certain."""
-
-    listing_id: UUID
-    sequence: int
-    quantity: int
-    created_at: datetime
-    answer_lost: bool
+async def asked(conn: AsyncConnection, command_ids: Sequence[UUID]) -> dict[UUID, Asked]:
+    """These commands as they were asked for, as far as we still know."""
+    if not command_ids:
+        return {}
+    rows = await conn.execute(_ASKED, {"ids": list(command_ids)})
+    return {row.id: Asked(*row[1:]) for row in rows}
 
 
-async def unanswered(conn: AsyncConnection, listing_ids: Sequence[UUID]) -> list[Unanswered]:
+async def unanswered(conn: AsyncConnection, listing_ids: Sequence[UUID]) -> list[Asked]:
     """Pushes of these listings that were never answered for, the newest of each listing first.
 
     A connector that dies between the store's answer and its own note of it carries out what has been asked since, and
@@ -165,7 +177,7 @@ async def unanswered(conn: AsyncConnection, listing_ids: Sequence[UUID]) -> list
     if not listing_ids:
         return []
     rows = await conn.execute(_UNANSWERED, {"listings": list(listing_ids)})
-    return [Unanswered(*row) for row in rows]
+    return [Asked(*row) for row in rows]
 
 
 async def note_lost(conn: AsyncConnection, lost: Sequence[tuple[UUID, int]]) -> None:

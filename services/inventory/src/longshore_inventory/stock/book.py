@@ -20,6 +20,7 @@ from longshore_inventory.stock.rules import (
     MovementKind,
     Stated,
     StoreListing,
+    agree,
     push_of,
     recheck,
 )
@@ -78,6 +79,7 @@ class Push(NamedTuple):
     expected: int | None
     sequence: int
     caused_at: datetime | None
+    sold: int  # what the store's own orders had taken off `believed` by then
 
 
 @dataclass(slots=True)
@@ -196,10 +198,11 @@ class Book:
                 self.caused[variant_id] = caused_at if known is None else min(known, caused_at)
 
     def _sold(self, line: Line, taken: int, opening: int, at: datetime, *, known: bool) -> None:
-        """The store's own order changed its own stock, unless our last push overwrote that (or a report had it).
+        """The store's own order changed its own stock, unless what we believe was taken from a report (or from a push
+        that compared nothing) of after it.
 
-        Store times are whole seconds: within the second of a push the order counts as overwritten, and the store is
-        told once more rather than once too little.
+        Where pushes compare, no clock is asked: a push that went through has found what we believed when it was asked
+        for, so what an order that was not in that has taken, it has taken after the push.
         """
         listing = self.listing_of(line)
         if listing is None or listing.believed is None:
@@ -213,6 +216,7 @@ class Book:
         if since is not None and (at <= since or (not known and line.placed_at <= since)):
             return
         listing.believed -= pieces
+        listing.sold += pieces
         listing.changed = True
         self.touched.add(listing.variant_id)
         recheck(listing)
@@ -280,8 +284,7 @@ class Book:
         The movement's id follows from the report: replayed, it is the same decision. `entered`: ids of movements that
         the ledger has.
         """
-        listing.differs_since = None
-        listing.changed = True
+        agree(listing)
         listing.believed = (listing.believed or 0) + difference
         self.touched.add(listing.variant_id)
         if listing.mode is not Mode.SHARED or difference == 0:
@@ -293,26 +296,46 @@ class Book:
         return self._enter(level, MovementKind.REPORT, str(listing.id), difference, STORE_REPORT, at, id)
 
     def confirm(self, listing: StoreListing, quantity: int, sold_since: int, at: datetime) -> None:
-        """The store has `quantity` at its location as of `at`, less its own orders since."""
+        """The store has `quantity` at its location as of `at`, by the clock, less its own orders since."""
         listing.believed = quantity + listing.elsewhere - sold_since
         listing.confirmed_at = at if listing.confirmed_at is None else max(at, listing.confirmed_at)
-        listing.changed = True
-        recheck(listing)
-        self.touched.add(listing.variant_id)
+        listing.anchored_at = listing.confirmed_at
+        self._has_landed(listing)
 
-    def contradict(self, listing: StoreListing, quantity: int, at: datetime, now: datetime) -> None:
+    def land(self, listing: StoreListing, quantity: int, sold: int, at: datetime) -> None:
+        """A push of `quantity` went through that compared first: the store had what we believed when it was asked for.
+
+        `sold`: `Push.sold`. What the store's orders have taken off our belief since then, they have taken after the
+        push. By that order it is true whatever the clocks say, and whenever the orders are heard of.
+        """
+        listing.believed = quantity + listing.elsewhere - (listing.sold - sold)
+        listing.confirmed_at = at if listing.confirmed_at is None else max(at, listing.confirmed_at)
+        self._has_landed(listing)
+
+    def _has_landed(self, listing: StoreListing) -> None:
+        listing.changed = True
+        self.touched.add(listing.variant_id)
+        if listing.refuted is not None:
+            # An earlier push was refused; this one is newer, whatever the clocks say.
+            agree(listing)
+        recheck(listing)
+
+    def contradict(self, listing: StoreListing, quantity: int, at: datetime, now: datetime, sold: int | None) -> None:
         """The store had something else than we expected, and so did not take a push: `quantity`, as of `at`.
 
-        A sale that we have not heard of may be in that difference. So the store is not told again before its order
-        (or the end of the settle window) explains it.
+        A sale that we have not heard of may be in that difference. So the store is not told again before what we
+        believe of it has changed, by the order or by the end of the settle window: it would refuse once more. `sold`:
+        `Push.sold`, None where it is not known. The refusal is newer than the last push that went through.
         """
-        listing.reported, listing.reported_as_of = quantity + listing.elsewhere, at
+        listing.reported = quantity + listing.elsewhere
+        listing.reported_as_of = at if listing.confirmed_at is None else max(at, listing.confirmed_at)
         listing.differs_since = now
+        listing.refuted = None
+        if listing.believed is not None:
+            listing.refuted = listing.believed + (0 if sold is None else listing.sold - sold)
         listing.changed = True
         self.touched.add(listing.variant_id)
         recheck(listing)
-        if listing.differs_since is not None:
-            self.held.add(listing.id)
 
     # What follows
 
@@ -327,7 +350,7 @@ class Book:
             level = self.levels[variant_id]
             for listing in self.listings[variant_id]:
                 quantity = push_of(listing, level)
-                if quantity is None or listing.id in self.held:
+                if quantity is None or listing.id in self.held or listing.waits:
                     continue
                 listing.sequence = max(listing.sequence + 1, int(now.timestamp() * 1000))
                 listing.pushed_quantity = quantity
@@ -335,7 +358,7 @@ class Book:
                 expected = None if listing.believed is None else listing.believed - listing.elsewhere
                 at_location = max(0, quantity - listing.elsewhere)
                 cause = self.caused.get(variant_id)
-                found.append(Push(listing, level.sku, at_location, expected, listing.sequence, cause))
+                found.append(Push(listing, level.sku, at_location, expected, listing.sequence, cause, listing.sold))
         return found
 
     def _enter(

@@ -91,6 +91,9 @@ store_levels = Table(
     Column("reported_as_of", DateTime(timezone=True)),
     Column("differs_since", DateTime(timezone=True)),
     Column("failed", Boolean, nullable=False),
+    Column("sold", BigInteger, nullable=False, server_default=text("0")),
+    Column("anchored_at", DateTime(timezone=True)),
+    Column("refuted", BigInteger),
     Index("store_levels_differing", "differs_since", postgresql_where=text("differs_since IS NOT NULL")),
     postgresql_with={"fillfactor": "50"},
 )

@@ -17,6 +17,7 @@ from longshore.db import unit_of_work
 from longshore_inventory.database import SCHEMA
 from longshore_inventory.listings.locks import share_catalogues
 from longshore_inventory.metrics import InventoryMetrics
+from longshore_inventory.pushes.rules import Asked, nearest
 from longshore_inventory.pushes.store import land, unanswered
 from longshore_inventory.stock.book import Book, Movement, report_movement
 from longshore_inventory.stock.closing import close_book
@@ -24,19 +25,25 @@ from longshore_inventory.stock.linking import take_reports
 from longshore_inventory.stock.rules import (
     CLOCKS_DIFFER_S,
     Heard,
+    InDoubt,
     Stated,
     StoreListing,
+    agree,
     heard_before,
     holds_as_of,
     is_mature,
+    is_our_doing,
     restart_impossible,
     unexplained,
 )
-from longshore_inventory.stock.store import ItemKey, Wanted, known_movements, load_book, sold_since
+from longshore_inventory.stock.store import ItemKey, Wanted, counted_as_lost, known_movements, load_book, sold_since
 
 log = structlog.get_logger(__name__)
 
 MATURE_BATCH = 200
+
+TAKEN_LATELY = timedelta(days=1)
+"""So long an order may be late that a difference was counted for."""
 
 # As rules.heard_before.
 _EARLIER = """(CASE WHEN EXCLUDED.first_partition = r.first_partition AND EXCLUDED.first_offset <> r.first_offset
@@ -178,22 +185,28 @@ class Reports:
         ]
         sold = await sold_since(conn, [(each, said.as_of) for each, said in stated])
         entered = await known_movements(conn, [report_movement(each, said) for each, said in stated])
-        lost = await _landed_unheard(conn, stated)
-        doubtful = await _sold_as_pushed(conn, due)
+        pushes = await unanswered(conn, [each.id for each, _ in stated])
+        told = await _told_by(conn, stated, pushes)
+        doubts = await _doubts(conn, due, now)
         landed: list[tuple[UUID, int, datetime]] = []
         decisions: list[Movement] = []
         for (listing, said), pieces in zip(stated, sold, strict=True):
             difference = unexplained(listing, said, pieces)
-            if difference and listing.id in lost:
+            if difference and listing.id in told:
                 # No stranger's doing: a push of ours took effect, and before that was known a newer one replaced it.
                 book.confirm(listing, said.quantity - listing.elsewhere, pieces, said.as_of)
-                listing.differs_since = None
-                landed.append((listing.id, lost[listing.id], said.as_of))
+                agree(listing)
+                landed.append((listing.id, told[listing.id], said.as_of))
                 continue
-            if -doubtful.get(listing.id, 0) <= difference < 0:
-                # No stranger's doing: the store sold these after the push of that second, not before it.
+            lost = [each for each in pushes if each.answer_lost and each.listing_id == listing.id]
+            explained = nearest(listing, said.quantity - pieces, difference, lost)
+            if explained is not None:
+                push, difference = explained
+                book.land(listing, push.quantity, push.sold or 0, said.as_of)
+                landed.append((listing.id, push.sequence, said.as_of))
+            if is_our_doing(difference, doubts[listing.id]):
                 book.confirm(listing, said.quantity - listing.elsewhere, pieces, said.as_of)
-                listing.differs_since = None
+                agree(listing)
                 continue
             movement = book.settle(listing, said, difference, now, entered)
             if difference:
@@ -211,14 +224,15 @@ class Reports:
         return decisions
 
 
-async def _landed_unheard(conn: AsyncConnection, stated: Sequence[tuple[StoreListing, Stated]]) -> dict[UUID, int]:
+async def _told_by(
+    conn: AsyncConnection, stated: Sequence[tuple[StoreListing, Stated]], pushes: Sequence[Asked]
+) -> dict[UUID, int]:
     """Of listings whose store has something else than we expect: the newest push of ours that explains it, if one does.
 
     It told just what the store has; or, if it was sent for certain and its answer was lost, just that less what the
-    store has sold itself between the two.
+    store has sold itself between the two, by the clock.
     """
     told = {listing.id: (listing, said) for listing, said in stated}
-    pushes = await unanswered(conn, list(told))
     before = await sold_since(conn, [(told[each.listing_id][0], each.created_at) for each in pushes])
     after = await sold_since(conn, [(told[each.listing_id][0], told[each.listing_id][1].as_of) for each in pushes])
     found: dict[UUID, int] = {}
@@ -230,14 +244,27 @@ async def _landed_unheard(conn: AsyncConnection, stated: Sequence[tuple[StoreLis
     return found
 
 
-async def _sold_as_pushed(conn: AsyncConnection, listings: Sequence[StoreListing]) -> dict[UUID, int]:
-    """Pieces that each listing's store sold in the second of its last push, up to that: they count as overwritten by it
-    (Book._sold), though some may have been sold after it."""
-    pushed = [(each, each.confirmed_at) for each in listings if each.confirmed_at is not None]
-    until = await sold_since(conn, pushed)
-    second = [(each, at.replace(microsecond=0) - timedelta(microseconds=1)) for each, at in pushed]
-    since = await sold_since(conn, second)
-    return {each.id: more - less for (each, _), more, less in zip(pushed, since, until, strict=True)}
+async def _doubts(conn: AsyncConnection, listings: Sequence[StoreListing], now: datetime) -> dict[UUID, InDoubt]:
+    after = await _sold_in_second(conn, [(each, each.anchored_at) for each in listings])
+    before = await _sold_in_second(conn, [(each, each.confirmed_at) for each in listings])
+    taken = await counted_as_lost(conn, [each.id for each in listings], now - TAKEN_LATELY)
+    return {each.id: InDoubt(after[each.id], before[each.id], taken.get(each.id, 0)) for each in listings}
+
+
+async def _sold_in_second(
+    conn: AsyncConnection, asked: Sequence[tuple[StoreListing, datetime | None]]
+) -> dict[UUID, int]:
+    """Pieces that each listing's store sold in the second of the time beside it, up to that.
+
+    Stores date orders to the second: any of these may have been sold before or after it.
+    """
+    times = [(each, at) for each, at in asked if at is not None]
+    until = await sold_since(conn, times)
+    since = await sold_since(
+        conn, [(each, at.replace(microsecond=0) - timedelta(microseconds=1)) for each, at in times]
+    )
+    found = {each.id: 0 for each, _ in asked}
+    return found | {each.id: more - less for (each, _), more, less in zip(times, since, until, strict=True)}
 
 
 def _heard(level: StockLevel) -> Heard:

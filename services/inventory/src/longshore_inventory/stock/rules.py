@@ -64,8 +64,11 @@ class Level:
 class StoreListing:
     """A variant as one store sells it, and what we believe that store has of it (in all its locations).
 
-    `believed` is the last confirmed push or report less the store's own orders since. `acked` is the newest `sequence`
-    whose outcome is known. `elsewhere`: what the store has at locations that we do not push to.
+    `believed` is the last confirmed push or report less the store's own orders since; `sold` counts what these have
+    taken off it, ever. `anchored_at`: as of when it was last set by a clock and not by the order of our pushes (by a
+    report, or a push that expected nothing): orders of before are in it. `acked` is the newest `sequence` whose outcome
+    is known. `refuted`: what we believed when the store last refused a push since it has something else. `elsewhere`:
+    what the store has at locations that we do not push to.
     """
 
     id: UUID
@@ -94,6 +97,9 @@ class StoreListing:
     reported_as_of: datetime | None = None
     differs_since: datetime | None = None
     failed: bool = False
+    sold: int = 0
+    anchored_at: datetime | None = None
+    refuted: int | None = None
     changed: bool = False
 
     @property
@@ -103,10 +109,20 @@ class StoreListing:
 
     @property
     def settled_until(self) -> datetime | None:
-        """Up to when `believed` has the store's own orders in it: the later of its last push and its first report."""
-        if self.confirmed_at is None or self.linked_at is None:
-            return self.confirmed_at or self.linked_at
-        return max(self.confirmed_at, self.linked_at)
+        """Up to when `believed` has the store's own orders in it, by the clock."""
+        if self.anchored_at is None or self.linked_at is None:
+            return self.anchored_at or self.linked_at
+        return max(self.anchored_at, self.linked_at)
+
+    @property
+    def waits(self) -> bool:
+        """Whether the store would refuse a push once more: it has said that it has not what we still believe."""
+        return self.differs_since is not None and self.refuted is not None and self.believed == self.refuted
+
+    @property
+    def is_to_be_asked(self) -> bool:
+        """Whether what we believe now may be right, after the store has refuted what we believed before."""
+        return self.differs_since is not None and self.refuted is not None and not (self.pending or self.waits)
 
 
 def sellable_at(listing: StoreListing, level: Level) -> int:
@@ -121,8 +137,13 @@ def recheck(listing: StoreListing) -> None:
     confirmed, as_of = listing.confirmed_at, listing.reported_as_of
     void = confirmed is not None and as_of is not None and as_of < confirmed
     if void or listing.reported == listing.believed:
-        listing.differs_since = None
-        listing.changed = True
+        agree(listing)
+
+
+def agree(listing: StoreListing) -> None:
+    """Nothing differs (any more)."""
+    listing.differs_since = listing.refuted = None
+    listing.changed = True
 
 
 def push_of(listing: StoreListing, level: Level) -> int | None:
@@ -135,6 +156,9 @@ def push_of(listing: StoreListing, level: Level) -> int | None:
     # What lies at its other locations it sells whatever we say.
     quantity = max(sellable_at(listing, level), listing.elsewhere)
     current = listing.pushed_quantity if listing.pending else listing.believed
+    if listing.is_to_be_asked and quantity == current:
+        # What it has it keeps; whether it has it is what it says.
+        return quantity
     # A store with backorders counts below zero. That is its own affair: nothing can be sold either way.
     return None if current is not None and quantity == max(0, current) else quantity
 
@@ -234,6 +258,25 @@ def unexplained(listing: StoreListing, stated: Stated, sold_since: int) -> int:
     if listing.believed is None or (listing.confirmed_at is not None and stated.as_of < listing.confirmed_at):
         return 0
     return stated.quantity - (listing.believed + sold_since)
+
+
+class InDoubt(NamedTuple):
+    """What may explain a difference that no stranger has made, in pieces.
+
+    `after`: sold in the second as of which a clock has set what we believe (`anchored_at`); these counted as before,
+    and may have come after: the store has less. `before`: sold in the second of the last push; these counted as after
+    it, and where a platform cannot compare and write at once, it may have overwritten them: the store has more.
+    `taken`: what of the store's own reports was counted as lost lately; its orders may have been heard of since.
+    """
+
+    after: int
+    before: int
+    taken: int
+
+
+def is_our_doing(difference: int, doubt: InDoubt) -> bool:
+    """Whether a difference is of sales of the store's own that we have placed wrongly."""
+    return -doubt.after <= difference < 0 or (0 < difference <= doubt.before and difference > doubt.taken)
 
 
 CLOCKS_DIFFER_S = 60.0

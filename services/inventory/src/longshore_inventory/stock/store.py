@@ -40,7 +40,8 @@ LISTING_COLUMNS = """
     l.variant_external_id, l.inventory_external_id,
     l.active AND l.tracked AND NOT coalesce(c.deleted, false) AS sellable,
     c.mode, c.buffer, s.linked_at, s.linked_observed_at, s.believed, s.confirmed_at, s.pushed_at, s.pushed_quantity,
-    s.sequence, s.acked, s.location, s.elsewhere, s.reported, s.reported_as_of, s.differs_since, s.failed
+    s.sequence, s.acked, s.location, s.elsewhere, s.reported, s.reported_as_of, s.differs_since, s.failed,
+    s.sold, s.anchored_at, s.refuted
 """
 
 LISTING_TABLES = """
@@ -84,19 +85,21 @@ _SAVE_STORE_LEVELS = text(
     """
     INSERT INTO inventory.store_levels AS s (listing_id, org_id, linked_at, linked_observed_at, believed, confirmed_at,
         pushed_at, pushed_quantity, sequence, acked, location, elsewhere, reported, reported_as_of, differs_since,
-        failed)
+        failed, sold, anchored_at, refuted)
     SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:orgs AS uuid[]), CAST(:linked_at AS timestamptz[]),
         CAST(:linked_observed AS timestamptz[]), CAST(:believed AS bigint[]), CAST(:confirmed AS timestamptz[]),
         CAST(:pushed_at AS timestamptz[]), CAST(:pushed AS bigint[]), CAST(:sequence AS bigint[]),
         CAST(:acked AS bigint[]), CAST(:location AS text[]), CAST(:elsewhere AS bigint[]),
         CAST(:reported AS bigint[]), CAST(:reported_as_of AS timestamptz[]), CAST(:differs AS timestamptz[]),
-        CAST(:failed AS boolean[])) AS n
+        CAST(:failed AS boolean[]), CAST(:sold AS bigint[]), CAST(:anchored AS timestamptz[]),
+        CAST(:refuted AS bigint[])) AS n
     ON CONFLICT (listing_id) DO UPDATE SET linked_at = EXCLUDED.linked_at,
         linked_observed_at = EXCLUDED.linked_observed_at, believed = EXCLUDED.believed,
         confirmed_at = EXCLUDED.confirmed_at, pushed_at = EXCLUDED.pushed_at,
         pushed_quantity = EXCLUDED.pushed_quantity, sequence = EXCLUDED.sequence, acked = EXCLUDED.acked,
         location = EXCLUDED.location, elsewhere = EXCLUDED.elsewhere, reported = EXCLUDED.reported,
-        reported_as_of = EXCLUDED.reported_as_of, differs_since = EXCLUDED.differs_since, failed = EXCLUDED.failed
+        reported_as_of = EXCLUDED.reported_as_of, differs_since = EXCLUDED.differs_since, failed = EXCLUDED.failed,
+        sold = EXCLUDED.sold, anchored_at = EXCLUDED.anchored_at, refuted = EXCLUDED.refuted
     """
 )
 
@@ -189,6 +192,9 @@ def store_listing(row: Any) -> StoreListing:
         row.reported_as_of,
         row.differs_since,
         row.failed or False,
+        row.sold or 0,
+        row.anchored_at,
+        row.refuted,
     )
 
 
@@ -253,6 +259,9 @@ async def _save_store_levels(conn: AsyncConnection, changed: Sequence[StoreListi
             "reported_as_of": [each.reported_as_of for each in changed],
             "differs": [each.differs_since for each in changed],
             "failed": [each.failed for each in changed],
+            "sold": [each.sold for each in changed],
+            "anchored": [each.anchored_at for each in changed],
+            "refuted": [each.refuted for each in changed],
         },
     )
 
@@ -272,6 +281,23 @@ async def sold_since(conn: AsyncConnection, asked: Sequence[tuple[StoreListing, 
     )
     pieces = {row.number: int(row.pieces) for row in rows}
     return [pieces.get(number, 0) for number in range(1, len(asked) + 1)]
+
+
+async def counted_as_lost(conn: AsyncConnection, listing_ids: Sequence[UUID], since: datetime) -> dict[UUID, int]:
+    """Pieces that movements of these listings' own reports have taken off the ledger since, on balance."""
+    # unscoped: by ids of listings, each of one organisation
+    rows = await conn.execute(
+        text(
+            """
+            SELECT m.source, -sum(m.delta) AS pieces FROM inventory.listings l
+            JOIN inventory.movements m ON m.org_id = l.org_id AND m.variant_id = l.variant_id
+                AND m.kind = 'report' AND m.source = CAST(l.id AS text) AND m.at >= :since
+            WHERE l.id = ANY(CAST(:ids AS uuid[])) GROUP BY m.source
+            """
+        ),
+        {"ids": list(listing_ids), "since": since},
+    )
+    return {UUID(row.source): max(0, int(row.pieces)) for row in rows}
 
 
 async def known_movements(conn: AsyncConnection, ids: Iterable[UUID]) -> set[UUID]:

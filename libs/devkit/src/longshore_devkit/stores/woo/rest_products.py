@@ -143,9 +143,11 @@ async def list_variations(context: Context) -> Answer:
     """The variations of a product, newest first."""
     parent = _parent(context)
     found = [context.shop.products[child] for child in reversed(parent.variations)]
-    skus = context.many("sku")
+    skus, include = context.many("sku"), context.many("include")
     if skus:
         found = [product for product in found if product.sku in skus]
+    if include:
+        found = [product for product in found if str(product.id) in include]
     found = [product for product in found if _in_times(context, product)]
     path = f"products/{parent.id}/variations"
     return context.page(found, lambda product: show.variation(context.view, product), path)

@@ -209,6 +209,7 @@ async def run_batch(context: Context, create: Handler, update: Handler, delete: 
     if sum(len(items) for items in wanted.values()) > MAX_BATCH:
         message = f"Unable to accept more than {MAX_BATCH} items for this request."
         raise RestError(413, "woocommerce_rest_request_entity_too_large", message)
+    context.shop.before_batch()
     done: Json = {}
     for name, handler in (("create", create), ("update", update), ("delete", delete)):
         if wanted[name]:

@@ -55,8 +55,10 @@ class Ids:
 class Shop:
     """Products, orders, customers and subscriptions of one shop.
 
-    `on_event` hears of every change by webhook topic and id; it decides what is delivered. Times are aware UTC cut to
-    whole seconds, as in the shop's database.
+    `on_event` hears of every change by webhook topic and id; it decides what is delivered. `before_batch` is called
+    once a batch of changes has come and none is done.
+
+    Times are aware UTC cut to whole seconds, as in the shop's database.
     """
 
     def __init__(self, config: WooConfig, now: Clock = utc_now) -> None:
@@ -76,6 +78,7 @@ class Shop:
         self.turned_away = 0
         self.webhook_owner_may_read = True
         self.on_event: Callable[[str, int], None] = _ignore
+        self.before_batch: Callable[[], None] = _nothing
         self._now = now
         catalogue.fill(self)
 
@@ -238,6 +241,10 @@ class Shop:
     def price(self, product: Product) -> Decimal:
         """The price as the shop enters it, with or without tax by its setting."""
         return Decimal(product.current_price or "0")
+
+
+def _nothing() -> None:
+    pass
 
 
 def _ignore(topic: str, resource_id: int) -> None:
