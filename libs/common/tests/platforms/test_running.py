@@ -312,6 +312,24 @@ class TestStock:
         lost = (await connector.outcomes())[-1].answers_lost
         assert lost == list(range(MOST_TRIED, 2 * MOST_TRIED))
 
+    @pytest.mark.parametrize("lost", [True, False])
+    async def test_what_was_wanted_is_there_by_our_own_push_only_if_an_answer_was_lost(
+        self, connector: Connector, store: Store, lost: bool
+    ) -> None:
+        """Else a sale that we have not heard of has led there: the push has changed nothing."""
+        listing = uuid4()
+        await self.accept(connector, store[0], (listing, 1))
+        store[1].troubles.append(StoreUnavailable("timeout", "Late.", untouched=not lost))
+        with pytest.raises(RetryLater):
+            await connector.push(store[0])
+        store[1].on_stock[listing] = lambda each: StockResult(
+            each.listing_id, each.sequence, each.quantity, "The level is another.", STALE
+        )
+        await connector.push(store[0], attempts=1)
+        last = (await connector.outcomes())[-1]
+        assert last.status is (CommandStatus.SUCCEEDED if lost else CommandStatus.FAILED)
+        assert (last.error is None, last.answers_lost) == (lost, [1] if lost else [])
+
     async def test_stale_is_counted_apart_from_failed(self, connector: Connector, store: Store) -> None:
         stale, bad = uuid4(), uuid4()
         for listing, code in ((stale, STALE), (bad, "not-found")):

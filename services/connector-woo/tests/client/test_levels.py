@@ -43,7 +43,7 @@ class TestJudge:
         [
             (PRODUCT | {"stock_quantity": 9}, 10, STALE, 9),
             (PRODUCT | {"stock_quantity": -2}, 10, STALE, -2),
-            (PRODUCT | {"stock_quantity": 4}, 10, None, 4),
+            (PRODUCT | {"stock_quantity": 4}, 10, STALE, 4),
             (PRODUCT | {"stock_quantity": 4}, None, None, 4),
             (PRODUCT | {"manage_stock": "parent"}, 10, "parent-managed", None),
             (PRODUCT | {"status": "trash"}, 10, "not-found", None),

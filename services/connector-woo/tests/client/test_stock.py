@@ -110,15 +110,25 @@ async def test_a_store_that_sells_all_the_time_is_put_right_as_often_as_is_sensi
 
 
 async def test_what_is_there_already_is_not_written(woo: SimulatedWoo, hub: WooClient, product: Product) -> None:
-    """Nor is it stale: an earlier try whose answer was lost."""
+    """Whether an earlier try has put it there, who asked knows."""
     target = push(product, 60, expected=100)
     woo.faults.drop_after_write_rate = 1.0
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailable) as lost:
         await hub.set_stock([target])
+    assert not lost.value.untouched
     woo.faults.drop_after_write_rate = 0.0
     (result,) = await hub.set_stock([target])
-    assert (result.error, result.quantity, result.slipped) == (None, 60, False)
+    assert (result.code, result.quantity, result.slipped) == (STALE, 60, False)
+    (result,) = await hub.set_stock([push(product, 60)])
+    assert (result.error, result.quantity) == (None, 60)
     assert writes(woo) == [60]
+
+
+async def test_a_look_that_fails_has_changed_nothing(woo: SimulatedWoo, hub: WooClient, product: Product) -> None:
+    woo.faults.down_rate = 1.0
+    with pytest.raises(StoreUnavailable) as lost:
+        await hub.set_stock([push(product, 60, expected=100)])
+    assert lost.value.untouched
 
 
 async def test_a_product_whose_stock_is_not_counted_is_counted_from_now(
