@@ -151,3 +151,9 @@ class TestConformance(ConnectorConformance):
 
     async def test_a_refund_is_paid_once(self, shop: Connected) -> None:
         pytest.skip("no payment provider is installed in the store that could pay back")
+
+
+class TestConformanceOverHttp(TestConformance):
+    @classmethod
+    def stores(cls) -> Stores:
+        return RealStores(plain=True)

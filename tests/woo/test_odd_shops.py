@@ -1,10 +1,9 @@
-"""A real store as people set it up: other decimals and taxes, fees that are deductions, a plugin's status, orders kept
-where they used to be."""
+"""A real store as people set it up: other decimals and taxes, fees that are deductions, plugins' statuses and payment
+methods, stock of every kind, orders kept where they used to be."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -100,7 +99,8 @@ async def test_every_shops_arithmetic_is_reconciled(hub: Any, shop: RealWoo, sku
                 await shop.shop("option", name, value)
             placed = await shop.api("POST", "/orders", asked(sku))
             order = await heard(hub, integration, placed)
-            if amount(order["totals"]["total"]) != Decimal(placed["total"]) or not order["reconciled"]:
+            # As the store says it, to the last place.
+            if f"{amount(order['totals']['total'])}" != placed["total"] or not order["reconciled"]:
                 unlike.append((settings, placed["total"], order["totals"], order["discrepancies"]))
     assert unlike == []
 
@@ -117,6 +117,84 @@ async def test_a_plugins_status_is_kept_and_can_be_set(hub: Any, shop: RealWoo, 
 
         await until(picking)
         assert (await shop.api("GET", f"/orders/{placed['id']}"))["status"] == "picking"
+
+
+async def test_a_payment_provider_pays_back_or_refuses(hub: Any, shop: RealWoo, sku: str) -> None:
+    async with connected(hub, shop, shop.https_url) as integration:
+        placed = await shop.api("POST", "/orders", asked(sku, payment_method="pays-back"))
+        order = await heard(hub, integration, placed)
+
+        async def pay_back(cents: int) -> dict[str, Any]:
+            money = {"amount": cents, "currency": order["currency"], "exponent": 2}
+            answer = await hub.post(f"orders/{order['id']}/refunds", {"amount": money, "reason": "Broken"}, 202)
+
+            async def over() -> dict[str, Any] | None:
+                commands = await hub.all("commands", order_id=order["id"])
+                found = [each for each in commands if each["type"] == "order.refund" and each["finished_at"]]
+                return next((each for each in found if each["id"] == answer["command"]["id"]), None)
+
+            command: dict[str, Any] = await until(over)
+            return command
+
+        assert (await pay_back(500))["status"] == "succeeded"
+        refused = await pay_back(1500)
+        assert (refused["status"], refused["error"]["code"]) == ("failed", "refund-refused")
+        assert "no more than 10" in refused["error"]["detail"]
+        (made,) = await shop.api("GET", f"/orders/{placed['id']}/refunds")
+        assert (made["amount"], made["refunded_payment"]) == ("5.00", True)
+
+        async def refunded() -> bool:
+            return bool(amount((await hub.get(f"orders/{order['id']}"))["totals"]["refunded"]) == 5)
+
+        await until(refunded)
+
+
+async def test_stock_of_every_kind(hub: Any, shop: RealWoo, sku: str) -> None:
+    """Sold below zero; counted at a variation's product; not counted at all."""
+    below = await shop.api("POST", "/products", stocked(f"{sku}-B", backorders="notify", stock_quantity=1))
+    uncounted = await shop.api("POST", "/products", stocked(f"{sku}-U", manage_stock=False))
+    size = {"name": "Size", "variation": True, "visible": True, "options": ["S", "M"]}
+    parent = await shop.api(
+        "POST", "/products", stocked(f"{sku}-P", type="variable", attributes=[size], stock_quantity=20)
+    )
+    variation = {"sku": f"{sku}-V", "regular_price": "5", "attributes": [{"name": "Size", "option": "M"}]}
+    await shop.api("POST", f"/products/{parent['id']}/variations", variation)
+    async with connected(hub, shop, shop.https_url) as integration:
+
+        async def set_to(sku: str, pieces: int) -> None:
+            await hub.post(
+                "inventory/adjustments", {"sku": sku, "location": "default", "set": pieces, "reason": "counted"}, 201
+            )
+
+        async def known(sku: str, pieces: int) -> bool:
+            found = (await hub.get("inventory", sku=sku))["items"]
+            return bool(found) and found[0]["available"] == pieces
+
+        async def has(product: dict[str, Any], pieces: int) -> bool:
+            return bool((await shop.api("GET", f"/products/{product['id']}"))["stock_quantity"] == pieces)
+
+        await until(lambda: known(f"{sku}-B", 1))
+        placed = await shop.api("POST", "/orders", asked(f"{sku}-B"))
+        assert await has(below, -2)
+        await heard(hub, integration, placed)
+        await until(lambda: known(f"{sku}-B", -2))
+        await set_to(f"{sku}-B", 10)
+        await until(lambda: has(below, 7))
+        assert (await shop.api("GET", f"/products/{below['id']}"))["backorders"] == "notify"
+
+        await until(lambda: known(f"{sku}-V", 20))
+        await set_to(f"{sku}-V", 12)
+        await until(lambda: has(parent, 12))
+        children = await shop.api("GET", f"/products/{parent['id']}/variations")
+        assert [each["manage_stock"] for each in children] == ["parent"]
+
+        await hub.settled()
+        assert (await hub.get("inventory", sku=f"{sku}-U"))["items"] == []
+        assert not (await shop.api("GET", f"/products/{uncounted['id']}"))["manage_stock"]
+        pushes = [
+            each for each in await hub.all("commands", integration_id=integration["id"]) if each["type"] == "stock.set"
+        ]
+        assert {each["status"] for each in pushes} == {"succeeded"}
 
 
 async def test_a_store_that_keeps_orders_as_posts(hub: Any, shop: RealWoo, sku: str) -> None:
