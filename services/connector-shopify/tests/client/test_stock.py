@@ -75,7 +75,7 @@ async def test_a_lost_answer_is_no_stale_level(store: Any) -> None:
     assert variant.available == 60
     (result,) = await store.again().set_stock([target])
     assert (result.error, result.quantity) == (None, 60)
-    # With another listing beside it the key is another one: it is not what was expected, and who asked knows of the try.
+    # With another listing beside it the key is another one: it is not what was expected. Who asked knows of the try.
     (result, _) = await store.again().set_stock([target, store.set_to(store.shop.variants[5], 1, expected=100)])
     assert (result.code, result.quantity) == (STALE, 60)
 

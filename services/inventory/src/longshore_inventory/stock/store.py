@@ -285,7 +285,6 @@ async def sold_since(conn: AsyncConnection, asked: Sequence[tuple[StoreListing, 
 
 async def counted_as_lost(conn: AsyncConnection, listing_ids: Sequence[UUID], since: datetime) -> dict[UUID, int]:
     """Pieces that movements of these listings' own reports have taken off the ledger since, on balance."""
-    # unscoped: by ids of listings, each of one organisation
     rows = await conn.execute(
         text(
             """
