@@ -68,8 +68,8 @@ _TAKE = text(
         AS n (integration, item, location, org, first, first_as_of, first_observed, first_partition, first_offset,
             quantity, as_of, updated, observed, raw_offset, stocked)
     -- Where an item was never stocked there is nothing to sell, and nothing to push to.
-    WHERE n.stocked OR EXISTS (SELECT FROM inventory.reports k WHERE (k.integration_id, k.inventory_external_id,
-        k.location) = (n.integration, n.item, n.location))
+    WHERE n.stocked OR EXISTS (SELECT FROM inventory.reports k WHERE k.org_id = n.org
+        AND (k.integration_id, k.inventory_external_id, k.location) = (n.integration, n.item, n.location))
     ON CONFLICT (integration_id, inventory_external_id, location) DO UPDATE SET
         {", ".join(f"{name} = CASE WHEN {_EARLIER} THEN EXCLUDED.{name} ELSE r.{name} END" for name in _OF_FIRST)},
         {", ".join(f"{name} = CASE WHEN {_NEWER} THEN EXCLUDED.{name} ELSE r.{name} END" for name in _OF_NEWEST)}
