@@ -36,3 +36,13 @@ def test_free_ports_are_free_and_avoid_those_given() -> None:
     port = free_port()
     assert port_is_free(port)
     assert free_port(frozenset({port})) != port
+
+
+def test_no_port_is_given_twice_though_nobody_listens_there_yet() -> None:
+    ports = [free_port() for _ in range(300)]
+    assert len(set(ports)) == len(ports)
+
+
+def test_a_port_that_is_meant_for_somebody_else_is_not_given(tmp_path: Path) -> None:
+    port = PortBook(tmp_path / "ports.json").port("order-sync")
+    assert PortBook(tmp_path / "ports.json", frozenset({port})).port("order-sync") != port

@@ -80,7 +80,7 @@ class Stack:
         self._processes = dict(processes or {})
         self._spawn = spawn
         self._doors: dict[str, socket.socket] = {}
-        self._ports = PortBook(data_dir.path / "ports.json")
+        self._ports = PortBook(data_dir.path / "ports.json", frozenset({self.http_port}))
         self._infra: Infra | None = None
         self._supervisor: Supervisor | None = None
         self.urls: dict[str, str] = {}
