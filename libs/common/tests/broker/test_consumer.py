@@ -420,6 +420,28 @@ async def test_a_dead_client_that_cannot_be_stopped_is_not_read_from(
         await eventually(lambda: applied.values)
 
 
+async def test_a_client_that_reads_on_and_cannot_commit_is_started_again(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks for its group's coordinator for ever, is in no group any more, and still gets records."""
+    for name, seconds in (("COMMIT_S", 0.5), ("COMMIT_AGAIN_S", 0.5), ("UNCOMMITTED_S", 1.0), ("STOP_S", 1.0)):
+        monkeypatch.setattr(f"longshore.broker.consumer.{name}", seconds)
+    applied = Applied()
+    async with stream.consuming(applied) as consumer:
+        assert consumer.subscriber is not None
+        stuck = consumer.subscriber.consumer
+        assert stuck is not None
+        await stuck._coordinator._coordinator_lookup_lock.acquire()
+        stuck._coordinator.coordinator_dead()
+        await stream.send(["a"])
+        await eventually(lambda: consumer.subscriber.consumer is not stuck and consumer.ready, timeout=40)
+        monkeypatch.undo()
+        await eventually(lambda: _committed(stream, 1), interval=0.5)
+        await stream.send(["b"])
+        await eventually(lambda: _committed(stream, 2), interval=0.5)
+    assert set(applied.values) == {"a", "b"}
+
+
 async def test_a_client_that_waits_for_ever_for_its_partitions_is_started_again(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:

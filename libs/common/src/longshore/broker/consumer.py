@@ -28,6 +28,8 @@ SILENT_S = 30.0
 COMMIT_S = 20.0
 # Meanwhile others that have died wait to be started again.
 COMMIT_AGAIN_S = 5.0
+# After Kafka was killed clients were seen that read on, and were in no group any more: each commit waited for ever.
+UNCOMMITTED_S = 30.0
 STOP_S = 10.0
 # A start waits for the group's assignment, and without a bound for a broker that is gone meanwhile.
 START_S = 45.0
@@ -73,6 +75,7 @@ class Consumer:
         self._next_offsets: dict[TopicPartition, int] = {}
         # Of batches that are applied, where Kafka did not take the offsets.
         self._uncommitted: dict[TopicPartition, int] = {}
+        self._uncommitted_at: float | None = None
         self._committing = asyncio.Lock()
         self._batches = Batches(
             group,
@@ -125,6 +128,8 @@ class Consumer:
             return True
         # After Kafka's outages clients were seen to wait for ever for their partitions, with all their tasks alive.
         if not self._assigned and self._clock() - self._revoked_at > UNASSIGNED_S:
+            return True
+        if self._uncommitted_at is not None and self._clock() - self._uncommitted_at > UNCOMMITTED_S:
             return True
         # A batch may take as long as it needs; between batches Kafka answers every two seconds, records or not.
         if not self._idle.is_set() or not self._assigned:
@@ -183,7 +188,7 @@ class Consumer:
         self._give_up = asyncio.Event()
         if self._stopping.is_set():
             self._give_up.set()
-        self._uncommitted = {}
+        self._all_committed()
         self._assigned = True
 
     def _lose_partitions(self) -> None:
@@ -237,15 +242,21 @@ class Consumer:
             wanted = {each: at for each, at in self._uncommitted.items() if each in consumer.assignment()} | offsets
             self._uncommitted = wanted
             if not wanted:
+                self._all_committed()
                 return
             try:
                 # Without a bound aiokafka would look for its coordinator as long as there is none.
                 await tasks.within(within_s, consumer.commit(dict(wanted)))
-                self._uncommitted = {}
+                self._all_committed()
             except (KafkaError, OSError, TimeoutError) as error:
                 # The batch is applied; after a rebalance it comes again, to whoever has its partitions now, and changes
                 # nothing. (Partitions that came back meanwhile may be committed backwards: that too only repeats.)
                 log.warning("offsets were not committed", group=self.group, error=type(error).__name__)
+                if self._uncommitted_at is None:
+                    self._uncommitted_at = self._clock()
+
+    def _all_committed(self) -> None:
+        self._uncommitted, self._uncommitted_at = {}, None
 
     def _take_again(self, raw: tuple[ConsumerRecord, ...]) -> None:
         """Begin again at an abandoned batch, where its partitions are (still, or again) ours: the next commit must
