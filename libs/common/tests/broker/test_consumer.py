@@ -431,15 +431,18 @@ async def test_a_client_that_reads_on_and_cannot_commit_is_started_again(
         assert consumer.subscriber is not None
         stuck = consumer.subscriber.consumer
         assert stuck is not None
+        await stream.send(["a"])
+        await eventually(lambda: _committed(stream, 1))
         await stuck._coordinator._coordinator_lookup_lock.acquire()
         stuck._coordinator.coordinator_dead()
-        await stream.send(["a"])
+        await stream.send(["b"])
+        await eventually(lambda: applied.values == ["a", "b"])
         await eventually(lambda: consumer.subscriber.consumer is not stuck and consumer.ready, timeout=40)
         monkeypatch.undo()
-        await eventually(lambda: _committed(stream, 1), interval=0.5)
-        await stream.send(["b"])
         await eventually(lambda: _committed(stream, 2), interval=0.5)
-    assert set(applied.values) == {"a", "b"}
+        await stream.send(["c"])
+        await eventually(lambda: _committed(stream, 3), interval=0.5)
+    assert set(applied.values) == {"a", "b", "c"}
 
 
 async def test_a_client_that_waits_for_ever_for_its_partitions_is_started_again(

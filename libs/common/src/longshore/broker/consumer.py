@@ -207,7 +207,7 @@ class Consumer:
         elif outcome is Outcome.ABANDONED:
             self._take_again(raw)
         elif outcome is Outcome.DONE:
-            await self._commit(offsets)
+            await self._commit(offsets, COMMIT_S)
             self._next_offsets.update(offsets)
             self._show_lag()
             self._metrics.batch_records.labels(self.group).observe(len(records))
@@ -233,7 +233,7 @@ class Consumer:
         if self._uncommitted and self._assigned and self._idle.is_set() and not self._stopping.is_set():
             await self._commit({}, COMMIT_AGAIN_S)
 
-    async def _commit(self, offsets: dict[TopicPartition, int], within_s: float = COMMIT_S) -> None:
+    async def _commit(self, offsets: dict[TopicPartition, int], within_s: float) -> None:
         consumer = self.subscriber.consumer if self.subscriber is not None else None
         if consumer is None:
             return
