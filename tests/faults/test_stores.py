@@ -338,8 +338,13 @@ class TestTroubled:
         await eventually(in_error, timeout=60)
         assert "does not let us in" in (await standing())["status_reason"]
         await eventually(lambda: world.shipped(shopify), timeout=60)
+
         # What was asked meanwhile has failed for good, with the store's own reason.
-        failed = [each for each in await world.commands(woo) if each["type"] == "fulfillment.create"]
+        async def ended() -> list[dict[str, Any]] | None:
+            found = [each for each in await world.commands(woo) if each["type"] == "fulfillment.create"]
+            return found if found and all(each["finished_at"] for each in found) else None
+
+        failed: list[dict[str, Any]] = await eventually(ended, timeout=60)
         assert {(each["status"], each["error"]["code"]) for each in failed} == {("failed", "bad-key")}
         assert (await woo.call("fulfilments"))["shipped"] == 0
 
