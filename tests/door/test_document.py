@@ -21,6 +21,8 @@ SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 LEFT_OUT = {
     # Rules that no schema can say: a date that is past, a SKU that is there, one of two members.
     "positive_data_acceptance",
+    # A body and an Idempotency-Key that were used before have the answer of then, of something that is deleted by now.
+    "ensure_resource_availability",
 }
 
 # Deliveries are JSON objects of which the store's signature says whether they are right; tests/faults breaks them.
