@@ -116,6 +116,9 @@ def _fetched(record: RawRecord, body: Any) -> Translation:
     if record.gone:
         return _gone(record)
     pages = answers(body)
+    if record.resource == "order":
+        order, written = build_order(order_in_webhook_shape(pages), record)
+        return Translation([order], bodies=[written])
     build = _BUILDERS.get(record.resource or "")
     if build is None:
         raise Untranslatable("a fetched record without a resource")
@@ -145,7 +148,6 @@ def _levels(record: RawRecord, pages: list[Json]) -> list[NormalizedEvent]:
 
 
 _BUILDERS: dict[str, Callable[[RawRecord, list[Json]], list[NormalizedEvent]]] = {
-    "order": lambda record, pages: [build_order(order_in_webhook_shape(pages), record)[0]],
     "product": lambda record, pages: [build_product(product_in_webhook_shape(pages), record)],
     "customer": lambda record, pages: [build_customer(customer_in_webhook_shape(pages), record)],
     "stock": _levels,
