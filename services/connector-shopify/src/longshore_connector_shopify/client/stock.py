@@ -155,7 +155,8 @@ class StockSetter:
         for each in moved:
             each.sold_at = None
             self._sold_at.pop(each.item, None)
-        self._primary = None if moved else self._primary  # it may be closed
+        if moved:
+            self._primary = None  # it may be closed
         await self._read(moved)
         results = [await self._activate(each) for each in moved if each.sold_at is None]
         return results, [each for each in moved if each.sold_at is not None]
@@ -250,21 +251,25 @@ class StockSetter:
         return _levels(nodes[0]).get(location) if nodes else None
 
     async def _primary_location(self) -> str:
-        if self._primary is not None:
-            return self._primary
-        other: str | None = None
+        if self._primary is None:
+            self._primary = await self._find_primary_location()
+        return self._primary
+
+    async def _find_primary_location(self) -> str:
+        first: str | None = None
         after: str | None = None
         while True:
             nodes, after = nodes_of((await self._api.query("locations", {"after": after})).data.get("locations"))
-            active = [node for node in nodes if node.get("isActive")]
-            primary = next((node for node in active if node.get("isPrimary")), None)
-            other = other or (_number(active[0]["id"]) if active else None)
-            found = other if primary is None else _number(primary["id"])
-            if found is not None and (primary is not None or after is None):
-                self._primary = found
-                return found
+            for node in nodes:
+                if node.get("isActive") and node.get("isPrimary"):
+                    return _number(node["id"])
+                if node.get("isActive") and first is None:
+                    first = _number(node["id"])
             if after is None:
-                raise StoreUnavailable("no-location", "The store has no active location.")
+                break
+        if first is None:
+            raise StoreUnavailable("no-location", "The store has no active location.")
+        return first
 
 
 def _levels(item: Mapping[str, Any]) -> dict[str, int]:
