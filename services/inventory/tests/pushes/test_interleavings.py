@@ -54,7 +54,7 @@ class Sent:
             self.push.quantity,
             T0,
             self.lost,
-            None if self.push.expected is None else self.push.sold,
+            self.push.sold,
         )
 
 

@@ -79,7 +79,8 @@ class Push(NamedTuple):
     expected: int | None
     sequence: int
     caused_at: datetime | None
-    sold: int  # what the store's own orders had taken off `believed` by then
+    # What the store's own orders had taken off `believed` by then; None: nothing is expected, so nothing is compared.
+    sold: int | None
 
 
 @dataclass(slots=True)
@@ -358,7 +359,8 @@ class Book:
                 expected = None if listing.believed is None else listing.believed - listing.elsewhere
                 at_location = max(0, quantity - listing.elsewhere)
                 cause = self.caused.get(variant_id)
-                found.append(Push(listing, level.sku, at_location, expected, listing.sequence, cause, listing.sold))
+                sold = None if expected is None else listing.sold
+                found.append(Push(listing, level.sku, at_location, expected, listing.sequence, cause, sold))
         return found
 
     def _enter(

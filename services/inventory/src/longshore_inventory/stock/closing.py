@@ -42,9 +42,7 @@ async def close_book(
         metrics.oversold_lines.inc(sum(1 for event in short for pieces in event.lines.values() if pieces > 0))
     commands = [_command(push, now) for push in pushes]
     if commands:
-        # Where nothing is expected, nothing is compared: what became of it is placed by the clock.
-        sold = [None if push.expected is None else push.sold for push in pushes]
-        await add_commands(work.conn, commands, [push.caused_at for push in pushes], sold)
+        await add_commands(work.conn, commands, [push.caused_at for push in pushes], [push.sold for push in pushes])
         metrics.pushes.labels("pending").inc(len(commands))
     work.emit(*(adjusted_message(_adjusted(each, book)) for each in decisions))
     for level in book.changed():
