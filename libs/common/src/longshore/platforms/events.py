@@ -34,35 +34,25 @@ def snapshot_head(record: RawRecord, external_id: str, updated_at: datetime) -> 
 
 def order_deleted(record: RawRecord, external_id: str) -> OrderDeleted:
     """The store does not have the order any more, or has it in its trash."""
-    return OrderDeleted(
-        org_id=record.org_id,
-        integration_id=record.integration_id,
-        platform=record.platform,
-        external_id=external_id,
-        observed_at=record.received_at,
-        raw=record.ref,
-    )
+    return OrderDeleted(**_gone(record, external_id))
 
 
 def product_deleted(record: RawRecord, external_id: str) -> ProductDeleted:
     """The store does not have the product any more, or has it in its trash."""
-    return ProductDeleted(
-        org_id=record.org_id,
-        integration_id=record.integration_id,
-        platform=record.platform,
-        external_id=external_id,
-        observed_at=record.received_at,
-        raw=record.ref,
-    )
+    return ProductDeleted(**_gone(record, external_id))
 
 
 def customer_deleted(record: RawRecord, external_id: str) -> CustomerDeleted:
     """The store does not have the customer any more."""
-    return CustomerDeleted(
-        org_id=record.org_id,
-        integration_id=record.integration_id,
-        platform=record.platform,
-        external_id=external_id,
-        observed_at=record.received_at,
-        raw=record.ref,
-    )
+    return CustomerDeleted(**_gone(record, external_id))
+
+
+def _gone(record: RawRecord, external_id: str) -> dict[str, Any]:
+    return {
+        "org_id": record.org_id,
+        "integration_id": record.integration_id,
+        "platform": record.platform,
+        "external_id": external_id,
+        "observed_at": record.received_at,
+        "raw": record.ref,
+    }

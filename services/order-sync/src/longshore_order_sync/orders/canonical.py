@@ -139,8 +139,8 @@ def merge_fulfillments(
         merged.append(as_contract(hub))
         if hub.status is FulfillmentState.SUCCESS:
             ours.update(_not_told_yet(hub, stores) if hub.more_external_ids else hub.lines)
-    for hub in {each.id: each for each in others.values()}.values():
-        if hub.status is FulfillmentState.SUCCESS and hub.id in matched:
+    for hub in hubs:
+        if hub.more_external_ids and hub.status is FulfillmentState.SUCCESS and hub.id in matched:
             ours.update(_not_told_yet(hub, stores))
     return merged, ours
 
