@@ -56,6 +56,20 @@ def is_stale(outcome: CommandOutcome) -> bool:
     return outcome.quantity is not None and outcome.error is not None and outcome.error.code == STALE
 
 
+def at_store(outcome: CommandOutcome) -> datetime:
+    """When it took effect, to compare with the store's orders: by the clock that dates those."""
+    return outcome.at_store or outcome.at
+
+
+def lost_of(pushes: Iterable[Asked]) -> dict[UUID, list[Asked]]:
+    """Those of these pushes that were sent to their stores for certain and never answered, by listing, as they come."""
+    found: dict[UUID, list[Asked]] = {}
+    for each in pushes:
+        if each.answer_lost:
+            found.setdefault(each.listing_id, []).append(each)
+    return found
+
+
 def take_in(
     book: Book,
     listing: StoreListing,
@@ -71,7 +85,7 @@ def take_in(
     `push`: as it was asked for, if that is known. `sold_since`: pieces that the store's orders took after it, by the
     clock. `lost`: pushes of this listing whose answers were lost, the newest first.
     """
-    at, sequence = outcome.at_store or outcome.at, outcome.sequence or 0
+    at, sequence = at_store(outcome), outcome.sequence or 0
     if outcome.status is CommandStatus.SUCCEEDED:
         if push is not None and push.sold is not None:
             book.land(listing, push.quantity, push.sold, at)

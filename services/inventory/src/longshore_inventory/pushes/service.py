@@ -13,7 +13,7 @@ from longshore.contracts import STALE, CommandOutcome, CommandStatus
 from longshore.db import unit_of_work
 from longshore_inventory.database import SCHEMA
 from longshore_inventory.metrics import InventoryMetrics
-from longshore_inventory.pushes.rules import Asked, answers, is_stale, newest_per_command, take_in
+from longshore_inventory.pushes.rules import answers, at_store, is_stale, lost_of, newest_per_command, take_in
 from longshore_inventory.pushes.store import asked, land, note_lost, unanswered, update_commands, variants_of
 from longshore_inventory.stock.book import Book
 from longshore_inventory.stock.closing import close_book
@@ -60,10 +60,10 @@ class Pushes:
             for listing_id, sequence, outcome in answers(outcomes)
             if listing_id in listings and sequence > listings[listing_id].acked
         ]
-        sold = await sold_since(conn, [(listing, _at_store(outcome)) for listing, _, outcome in news])
+        sold = await sold_since(conn, [(listing, at_store(outcome)) for listing, _, outcome in news])
         known = await asked(conn, [outcome.command_id for _, _, outcome in news])
         await note_lost(conn, [(listing.id, each) for listing, _, outcome in news for each in outcome.answers_lost])
-        lost = await _lost(conn, [listing.id for listing, _, outcome in news if is_stale(outcome)])
+        lost = lost_of(await unanswered(conn, [listing.id for listing, _, outcome in news if is_stale(outcome)]))
         landed: list[tuple[UUID, int, datetime]] = []
         alerts: dict[UUID, Alert | None] = {}
         for (listing, sequence, outcome), pieces in zip(news, sold, strict=True):
@@ -103,20 +103,6 @@ class Pushes:
             return None
         listing.failed = True
         return _alert(listing, level.sku, outcome)
-
-
-async def _lost(conn: AsyncConnection, listing_ids: Sequence[UUID]) -> dict[UUID, list[Asked]]:
-    """Pushes that were sent to their stores for certain and never answered, by listing, the newest first."""
-    found: dict[UUID, list[Asked]] = {}
-    for each in await unanswered(conn, listing_ids):
-        if each.answer_lost:
-            found.setdefault(each.listing_id, []).append(each)
-    return found
-
-
-def _at_store(outcome: CommandOutcome) -> datetime:
-    """When it took effect, to compare with the store's orders: by the clock that dates those."""
-    return outcome.at_store or outcome.at
 
 
 def _alert(listing: StoreListing, sku: str, outcome: CommandOutcome) -> Alert:

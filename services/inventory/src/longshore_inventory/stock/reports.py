@@ -17,7 +17,7 @@ from longshore.db import unit_of_work
 from longshore_inventory.database import SCHEMA
 from longshore_inventory.listings.locks import share_catalogues
 from longshore_inventory.metrics import InventoryMetrics
-from longshore_inventory.pushes.rules import Asked, nearest
+from longshore_inventory.pushes.rules import Asked, lost_of, nearest
 from longshore_inventory.pushes.store import land, unanswered
 from longshore_inventory.stock.book import Book, Movement, report_movement
 from longshore_inventory.stock.closing import close_book
@@ -187,6 +187,7 @@ class Reports:
         entered = await known_movements(conn, [report_movement(each, said) for each, said in stated])
         pushes = await unanswered(conn, [each.id for each, _ in stated])
         told = await _told_by(conn, stated, pushes)
+        lost = lost_of(pushes)
         doubts = await _doubts(conn, due, now)
         landed: list[tuple[UUID, int, datetime]] = []
         decisions: list[Movement] = []
@@ -198,8 +199,7 @@ class Reports:
                 agree(listing)
                 landed.append((listing.id, told[listing.id], said.as_of))
                 continue
-            lost = [each for each in pushes if each.answer_lost and each.listing_id == listing.id]
-            explained = nearest(listing, said.quantity - pieces, difference, lost)
+            explained = nearest(listing, said.quantity - pieces, difference, lost.get(listing.id, ()))
             if explained is not None:
                 push, difference = explained
                 book.land(listing, push.quantity, push.sold or 0, said.as_of)
