@@ -1,6 +1,9 @@
 # Each target does its own set-up on a fresh machine, in .venv/ of the checkout. `make help` lists them.
 SHELL := /bin/bash
-PYTHON ?= python3
+# The distribution's, where it is new enough and whole: it is optimized by a profile. Those that version managers build
+# mostly are not, and everything takes a quarter longer with them (docs/performance.md).
+PYTHON ?= $(shell /usr/bin/python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2> /dev/null \
+            && echo /usr/bin/python3 || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 # Test processes; each has a Kafka and a PostgreSQL of its own. Half of the tests wait for what they have broken.
