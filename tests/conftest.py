@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -171,8 +172,19 @@ def sku_prefix(request: pytest.FixtureRequest) -> str:
     return f"{abs(hash(request.node.name)) % 0xFFFFFF:06X}-"
 
 
+def first_sku(stores: Stores) -> str:
+    """What both stores sell."""
+    return f"{stores.woo.shop.config.sku_prefix}0001"
+
+
 @pytest.fixture
 async def stores(hub: Hub, woo: SimulatedWoo, shopify: SimulatedShopify) -> AsyncIterator[Stores]:
+    async with connected_stores(hub, woo, shopify) as stores:
+        yield stores
+
+
+@asynccontextmanager
+async def connected_stores(hub: Hub, woo: SimulatedWoo, shopify: SimulatedShopify) -> AsyncIterator[Stores]:
     """Both stores, connected and settled; disconnected at the end."""
     woo_integration = await hub.connect_woo(woo)
     shopify_integration = await hub.connect_shopify(shopify)

@@ -11,8 +11,8 @@ from longshore_connector_woo.client.webhooks import TOPICS
 from longshore_devkit.stores.shopify.server import SimulatedShopify
 from longshore_devkit.stores.woo import SimulatedWoo, WooConfig
 from longshore_devkit.testing import eventually
-from tests.conftest import sku_prefix
-from tests.e2e.test_stream import first_sku, known, place, sim
+from tests.conftest import first_sku, sku_prefix
+from tests.e2e.test_stream import known, place, sim
 
 pytestmark = pytest.mark.e2e
 

@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest
 
 from longshore_devkit.testing import eventually
-from tests.e2e.test_stream import first_sku, known, ship, stock_at
+from tests.conftest import first_sku
+from tests.e2e.test_stream import known, ship, stock_at
 
 pytestmark = pytest.mark.e2e
 
