@@ -24,11 +24,28 @@ OF_THEIR_OWN = frozenset(
 """Fault tests that use no stack, or one of their own."""
 
 
+OTHERS = frozenset(f"{FAULTS}/test_{name}.py" for name in ("clocks", "fulfilments", "killed_services", "stores"))
+"""Fault tests that share a second stack, for they take longer in one process than all else in the others."""
+
+LONGEST = (
+    FAULTS,
+    "tests/e2e",
+    f"{FAULTS} (others)",
+    "tests/door",
+    "libs/common/tests/broker/test_consumer.py",
+    f"{FAULTS}/test_network.py",
+    f"{FAULTS}/test_upgrades.py",
+)
+"""They come first, so that no process is left alone with one at the end."""
+
+
 def scope_of(nodeid: str) -> str:
     """What a test has to run in one process with: those who share a running stack, else those of its file."""
     path = nodeid.partition("::")[0]
     if path in OF_THEIR_OWN:
         return path
+    if path in OTHERS:
+        return f"{FAULTS} (others)"
     return next((folder for folder in (FAULTS, "tests/door", "tests/e2e") if path.startswith(f"{folder}/")), path)
 
 
@@ -45,10 +62,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes longest first, so that no process is left alone with it at the end."""
+    """What takes longest first, where there are several processes; what leaves a stack halted last on that stack."""
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: (scope_of(item.nodeid) != FAULTS, not item.nodeid.startswith("tests/")))
+        place = {scope: n for n, scope in enumerate(LONGEST)}
+        items.sort(key=lambda item: place.get(scope_of(item.nodeid), len(place)))
     places = [n for n, item in enumerate(items) if scope_of(item.nodeid) == FAULTS]
     sharing = sorted((items[n] for n in places), key=lambda item: item.nodeid.startswith(LAST))
-    for place, item in zip(places, sharing, strict=True):
-        items[place] = item
+    for n, item in zip(places, sharing, strict=True):
+        items[n] = item
