@@ -165,6 +165,7 @@ class WooClient(NoActions):
 
     async def close(self) -> None:
         """See StoreClient."""
+        self._reader.ahead.forget()
         await self._http.close()
 
     def _turn(self, order_external_id: str) -> AbstractAsyncContextManager[None]:

@@ -67,7 +67,7 @@ async def _changed(reader: Reader, mark: Mark, cursor: str | None) -> SyncPage:
 
 
 async def _window(reader: Reader, mark: Mark) -> SyncPage:
-    found = await walk(reader, _PATH, _ALL, Place(mark.offset, mark.last_id))
+    found = await walk(reader, _PATH, _ALL, Place(mark.offset, mark.last_id), further=False)
     place = found.place or Place()
     following = _write(Mark(mark.highest, place.offset, place.last_id))
     return SyncPage(_entities(found.rows), len(found.rows), None, mark=following)

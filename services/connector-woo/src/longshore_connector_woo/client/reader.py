@@ -10,11 +10,15 @@ from typing import TypeVar
 
 from longshore.platforms.concurrency import AdaptiveLimit
 from longshore.platforms.protocols import StoreError, StoreThrottled, StoreUnavailable
+from longshore_connector_woo.client.ahead import Ahead
 from longshore_connector_woo.client.answers import Answer
 from longshore_connector_woo.client.paging import PAGE, Gets
+from longshore_connector_woo.client.turns import Turns
 
 # Of the connections of a store (see http); the others are for its pushes and shipments.
 MOST_AT_A_TIME = 4
+# Two at a time are less than one visitor's browser asks of a shop.
+FIRST_AT_A_TIME = 2
 SMALLEST_PAGE = 10
 # PHP gives up after 30 s on most hosts: a page that takes half of it is too large.
 SLOW_PAGE_S = 15.0
@@ -31,12 +35,13 @@ class Reader:
     """Shared by all readings of one store. `size`: rows of a page; a store that cannot give a hundred (memory, time)
     is asked for half as many, until it can."""
 
-    def __init__(self, http: Gets, clock: Callable[[], float] = monotonic, at_a_time: int = 1) -> None:
+    def __init__(self, http: Gets, clock: Callable[[], float] = monotonic, at_a_time: int = FIRST_AT_A_TIME) -> None:
         """It begins with `at_a_time` requests."""
         self._http = http
         self._clock = clock
         self._limit = AdaptiveLimit(MOST_AT_A_TIME, clock, at_a_time)
-        self._under_way = 0
+        self._turns = Turns(lambda: self._limit.now)
+        self.ahead = Ahead(clock)
         self._good = 0
         self._largest = PAGE
         self._failed_at = clock()
@@ -50,29 +55,31 @@ class Reader:
         return self._limit.now
 
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
-        """One request, timed. Raises StoreError."""
-        query = query or {}
-        began = self._clock()
-        self._under_way += 1
-        company = self._under_way
-        try:
-            answer = await self._http.get(path, query)
-            rows = answer.objects()
-        except StoreThrottled:
-            self._limit.failed()
-            raise
-        except StoreUnavailable:
-            self._limit.failed()
-            self._smaller(int(query.get("per_page", "1")))
-            raise
-        else:
-            self._heard(path, query, len(rows), self._clock() - began, max(company, self._under_way))
+        """One request, timed, when it is its turn. Raises StoreError."""
+        return await self._get(path, query or {}, patient=False)
+
+    async def page(self, path: str, query: Mapping[str, str]) -> Answer:
+        """A page of a list that is read through, after what else is asked of the store. Raises StoreError."""
+        return await self._get(path, query, patient=True)
+
+    async def _get(self, path: str, query: Mapping[str, str], *, patient: bool) -> Answer:
+        async with self._turns.turn(patient=patient):
+            began, company = self._clock(), self._turns.under_way
+            try:
+                answer = await self._http.get(path, query)
+                rows = answer.objects()
+            except StoreThrottled:
+                self._limit.failed()
+                raise
+            except StoreUnavailable:
+                self._limit.failed()
+                self._smaller(int(query.get("per_page", "1")))
+                raise
+            self._heard(path, query, len(rows), self._clock() - began, max(company, self._turns.under_way))
             return answer
-        finally:
-            self._under_way -= 1
 
     async def together(self, reads: Sequence[Callable[[], Awaitable[T]]]) -> list[T | StoreError]:
-        """The results in their order, so many at a time as the store bears; what failed as its StoreError."""
+        """The results in their order; what failed as its StoreError."""
         waiting = list(enumerate(reads))[::-1]
         results: list[T | StoreError | None] = [None] * len(reads)
 
@@ -85,13 +92,13 @@ class Reader:
                     results[n] = error
 
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(self.at_a_time, len(reads))):
+            for _ in range(min(MOST_AT_A_TIME, len(reads))):
                 group.create_task(work())
         return [each for each in results if each is not None]
 
     def _heard(self, path: str, query: Mapping[str, str], rows: int, took_s: float, company: int) -> None:
         size = int(query.get("per_page", "1"))
-        if rows < size:
+        if rows < size or size < SMALLEST_PAGE:
             # A page that is not whole says little of how long one takes.
             return
         self._limit.answered(f"{_IDS.sub('', path)} {size}", took_s, company)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,10 +15,11 @@ from longshore_connector_woo.client.entities import product_entity
 from longshore_connector_woo.client.products import products_with_variations, variations_page
 from longshore_connector_woo.client.reader import Reader
 from longshore_connector_woo.client.refunds import with_refunds
-from longshore_connector_woo.client.walking import Place, read_place, walk, write_place
+from longshore_connector_woo.client.walking import Place, begin, read_place, walk, write_place
 
 # `any` leaves out the trash, and so does `any,trash`: it has to be asked for by itself (measured).
 _ORDER_STATUSES = ("any", "trash")
+_TRASH = {"status": "trash"}
 
 
 async def sync_page(reader: Reader, request: SyncRequest, cursor: str | None) -> SyncPage:
@@ -34,18 +36,26 @@ async def _orders(reader: Reader, request: SyncRequest, cursor: str | None) -> S
     place, held = read_place(cursor)
     phase = held.get("phase", 0)
     query = {"status": _ORDER_STATUSES[phase], **_since(request.since)}
-    found = await walk(reader, "/orders", query, place)
     # `rest`: of the other phase, what it has or is known to have.
-    rest = held.get("rest")
-    if rest is None:
-        rest = await _count(reader, "/orders", {**query, "status": _ORDER_STATUSES[1]})
-    entities, failed = await with_refunds(reader, found.rows)
-    total = None if found.total is None else found.total + rest
+    if "rest" in held:
+        rest = held["rest"]
+        found = await walk(reader, "/orders", query, place)
+    else:
+        if request.since is None:
+            # A guess: a shop that is read for the first time has more than one page.
+            place = Place(total=reader.at_a_time * reader.size)
+        found, rest = await asyncio.gather(
+            walk(reader, "/orders", query, place), _count(reader, "/orders", {**query, **_TRASH})
+        )
     following: str | None = None
     if found.place is not None:
         following = write_place(found.place, phase=phase, rest=rest)
     elif phase + 1 < len(_ORDER_STATUSES):
-        following = write_place(Place(total=rest), phase=phase + 1, rest=found.total or 0)
+        trash = Place(total=rest)
+        begin(reader, "/orders", {**query, **_TRASH}, trash)
+        following = write_place(trash, phase=phase + 1, rest=found.total or 0)
+    entities, failed = await with_refunds(reader, found.rows)
+    total = None if found.total is None else found.total + rest
     return SyncPage(entities, len(entities), following, total, failed)
 
 
