@@ -1,6 +1,6 @@
 """WooCommerce: a backfill against the pages that the store itself gives, memory of it, and how long an order takes to
-translate. No Kafka, no PostgreSQL: what the connector itself does. With REAL_WOO_START (see
-docs/guides/woocommerce.md) a real store is read as well."""
+translate: without Kafka and PostgreSQL, what the connector itself does. Then the whole hub: webhook to canonical order.
+With REAL_WOO_START (see docs/guides/woocommerce.md) a real store is read as well."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 from bench.benchmark import Benchmark, Figure, Found
-from bench.page import table
+from bench.delivering import deliver
+from bench.page import slashed, table
+from bench.system import running_system
 from longshore.contracts import Origin, Platform, RawRef
 from longshore.ids import IntegrationId, OrgId
 from longshore.platforms.protocols import Integration, RawRecord, SyncRequest
@@ -36,16 +38,26 @@ PAGE = 100
 SIZES_KB = (5, 15, 100)
 ROUNDS = 3
 RUN = SyncRequest("orders")
+WEBHOOKS_PER_S = 100
 
 
 async def run(*, quick: bool) -> Found:
-    """Orders/s and their ceilings, memory by the size of the shop, µs per translated order."""
+    """Orders/s and their ceilings, memory by the size of the shop, µs per translated order, lag of webhooks."""
     counts = (1_000, 4_000) if quick else (1_000, 10_000, 50_000)
     return {
         "memory": [await _memory(count) for count in counts],
         "real": await _real(300 if quick else 2_000) if os.environ.get(START) else None,
         "translate": [_translate(size, 100 if quick else 1_000) for size in SIZES_KB],
+        "webhooks": await _webhooks(5.0 if quick else 20.0),
     }
+
+
+async def _webhooks(seconds: float) -> Found:
+    """Signed deliveries of a store at a rate that no shop has for long, everything else idle."""
+    async with running_system() as system:
+        store = await system.connect_woocommerce("http://127.0.0.1:9")
+        await deliver(system, store, rate=WEBHOOKS_PER_S, duration_s=3.0, first_id=1_000)
+        return await deliver(system, store, rate=WEBHOOKS_PER_S, duration_s=seconds, first_id=10_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +275,9 @@ def section(found: Found) -> str:
             ["order of KB", "lines", "µs to translate"],
             [[each["kb"], each["lines"], each["us"]] for each in found["translate"]],
         )
+        + f"\n\n{WEBHOOKS_PER_S} signed deliveries a second to the whole hub on this machine: webhook to canonical"
+        f" order {slashed(found['webhooks'], 'lag_p50_ms', 'lag_p99_ms', 'lag_max_ms')} ms (p50 / p99 / max), counted as at"
+        " [Stream](#stream), where the rates are higher."
     )
 
 
@@ -273,14 +288,15 @@ def figures(found: Found) -> Sequence[Figure]:
         *([Figure("real backfill, share of the store's pages", real["share"])] if real else []),
         Figure("backfill, orders/s", found["memory"][-1]["orders_per_s"]),
         Figure("backfill, peak MB", found["memory"][-1]["peak_mb"], "lower"),
+        Figure(f"webhook to canonical at {WEBHOOKS_PER_S}/s, p99 ms", found["webhooks"]["lag_p99_ms"] or 0.0, "lower"),
         *(Figure(f"translate {each['kb']:.0f} KB, µs", each["us"], "lower") for each in found["translate"]),
     ]
 
 
 BENCHMARK = Benchmark(
     name="woo",
-    about="WooCommerce: backfill against the store's own pages, its memory, translation by size of order",
-    minutes=3,
+    about="WooCommerce: backfill against the store's own pages, its memory, translation, webhook to canonical",
+    minutes=4,
     run=run,
     section=section,
     figures=figures,
