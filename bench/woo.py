@@ -276,8 +276,8 @@ def section(found: Found) -> str:
             [[each["kb"], each["lines"], each["us"]] for each in found["translate"]],
         )
         + f"\n\n{WEBHOOKS_PER_S} signed deliveries a second to the whole hub on this machine: webhook to canonical"
-        f" order {slashed(found['webhooks'], 'lag_p50_ms', 'lag_p99_ms', 'lag_max_ms')} ms (p50 / p99 / max), counted as at"
-        " [Stream](#stream), where the rates are higher."
+        f" order {slashed(found['webhooks'], 'lag_p50_ms', 'lag_p99_ms', 'lag_max_ms')} ms (p50 / p99 / max), counted"
+        " as at [Stream](#stream), where the rates are higher."
     )
 
 
