@@ -200,7 +200,7 @@ async def test_stock_of_every_kind(hub: Any, shop: RealWoo, sku: str) -> None:
         pushes = [
             each for each in await hub.all("commands", integration_id=integration["id"]) if each["type"] == "stock.set"
         ]
-        assert {each["status"] for each in pushes} == {"succeeded"}
+        assert [each for each in pushes if each["status"] != "succeeded"] == []
 
 
 async def test_a_store_that_keeps_orders_as_posts(hub: Any, shop: RealWoo, sku: str) -> None:

@@ -90,21 +90,23 @@ async def test_an_order_goes_all_the_way(hub: Any, shop: RealWoo, sku: str, sche
         # Stock goes out once, and does not come back as news.
         await hub.settled()
 
-        async def pushes() -> int:
+        async def pushes() -> list[dict[str, Any]]:
             commands = await hub.all("commands", integration_id=integration["id"])
-            return sum(each["type"] == "stock.set" for each in commands)
+            return [each for each in commands if each["type"] == "stock.set"]
 
-        before = await pushes()
+        before = len(await pushes())
         stock = (await hub.get("inventory", sku=sku))["items"]
         adjustment = {"sku": sku, "location": stock[0]["location"], "set": 31, "reason": "counted"}
         await hub.post("inventory/adjustments", adjustment, 201)
 
         async def pushed() -> bool:
-            return bool((await shop.shop("stock", sku))[0]["stock_quantity"] == 31)
+            (said,) = await shop.shop("stock", sku)
+            assert said["stock_quantity"] == 31, (said, await hub.get("inventory", sku=sku), await pushes())
+            return True
 
         await until(pushed)
         await hub.settled()
-        assert await pushes() == before + 1
+        assert len(await pushes()) == before + 1, await pushes()
         assert (await hub.get("inventory", sku=sku))["items"][0]["on_hand"] == 31
 
         # What the merchant pays back arrives.

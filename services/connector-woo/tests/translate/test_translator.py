@@ -57,6 +57,14 @@ class TestIgnored:
         assert body["code"] in (translation.ignored or "")
 
 
+    @pytest.mark.parametrize("id", [0, "0"])
+    @pytest.mark.parametrize("topic", ["order.updated", "order.deleted", "product.deleted", "customer.updated"])
+    def test_entity_0(self, record: Any, topic: str, id: Any) -> None:
+        translation = translate(record({"id": id, "currency": "EUR", "total": "5.00"}, topic))
+        assert (translation.events, translation.fetches) == ([], [])
+        assert " 0, which is none" in (translation.ignored or "")
+
+
 class TestFetched:
     def test_gone(self, record: Any) -> None:
         (order,) = translate(record(b"{}", fetched="order", external_id="9", gone=True)).events

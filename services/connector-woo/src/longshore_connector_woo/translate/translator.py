@@ -40,6 +40,8 @@ class WooTranslator:
         error = _store_error(body)
         if error is not None:
             return Translation(ignored=f"the store could not show the {resource}: {error}")
+        if body.get("id") in (0, "0"):
+            return Translation(ignored=f"the store shows {resource} 0, which is none")
         if event == "deleted":
             return _deleted(record, resource, body)
         if resource == "order":
