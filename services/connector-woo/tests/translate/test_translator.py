@@ -56,7 +56,6 @@ class TestIgnored:
         assert (translation.events, translation.fetches) == ([], [])
         assert body["code"] in (translation.ignored or "")
 
-
     @pytest.mark.parametrize("id", [0, "0"])
     @pytest.mark.parametrize("topic", ["order.updated", "order.deleted", "product.deleted", "customer.updated"])
     def test_entity_0(self, record: Any, topic: str, id: Any) -> None:
