@@ -29,9 +29,11 @@ async def test_a_run_brings_each_of_its_orders_once() -> None:
 def test_a_real_store_is_told_of_where_one_was_read() -> None:
     memory = [{"orders": 1_000, "orders_per_s": 900, "store_orders_per_s": 1_000, "peak_mb": 9.5}]
     translate = [{"kb": 5.0, "lines": 4, "us": 200}]
-    found: dict[str, Any] = {"memory": memory, "real": None, "translate": translate}
+    webhooks = {"lag_p50_ms": 40, "lag_p99_ms": 90, "lag_max_ms": 120}
+    found: dict[str, Any] = {"memory": memory, "real": None, "translate": translate, "webhooks": webhooks}
     real = {"orders": 2_000, "orders_per_s": 190, "store_orders_per_s": 200, "at_a_time": 3, "share": 0.95}
     told = "0.95 of that"
+    assert "40 / 90 / 120" in woo.section(found)
     assert told not in woo.section(found)
     assert told in woo.section(found | {"real": real})
     assert len(woo.figures(found | {"real": real})) == len(woo.figures(found)) + 1
