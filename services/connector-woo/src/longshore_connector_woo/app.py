@@ -10,6 +10,7 @@ from longshore.platforms.connector import Connector, build_connector
 from longshore.platforms.protocols import Integration, StoreClient
 from longshore_connector_woo import __version__
 from longshore_connector_woo.client import WooClient
+from longshore_connector_woo.client.pace import Paces
 from longshore_connector_woo.settings import Settings
 from longshore_connector_woo.translate import SNAPSHOT_TOPICS, WooTranslator
 
@@ -22,9 +23,14 @@ def create_app(settings: Settings) -> FastAPI:
 def connector(settings: Settings) -> Connector:
     """The platform kit with this platform's two halves."""
 
+    paces = Paces()
+
     def make_client(integration: Integration) -> StoreClient:
         return WooClient(
-            integration, allow_private_stores=settings.allow_private_stores, tls_ca_file=settings.tls_ca_file
+            integration,
+            allow_private_stores=settings.allow_private_stores,
+            tls_ca_file=settings.tls_ca_file,
+            paces=paces,
         )
 
     return Connector(

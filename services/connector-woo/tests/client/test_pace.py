@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from longshore.platforms.protocols import StoreThrottled
-from longshore_connector_woo.client.pace import FIRST_GAP_S, LONGEST_GAP_S, Pace
+from longshore_connector_woo.client.pace import FIRST_GAP_S, LONGEST_GAP_S, Pace, Paces
 
 
 class Clock:
@@ -45,3 +45,13 @@ async def test_the_gap_grows_and_shrinks() -> None:
     clock.now += LONGEST_GAP_S
     await pace.turn()
     assert pace._next - clock.now < FIRST_GAP_S / 5
+
+
+async def test_shops_of_one_host_share_its_pace() -> None:
+    paces = Paces()
+    one = paces.of("https://Shops.example/tea")
+    one.throttled(30.0)
+    with pytest.raises(StoreThrottled):
+        await paces.of("https://shops.example/coffee").turn()
+    await paces.of("https://shops.example:8443/tea").turn()
+    await paces.of("https://other.example/tea").turn()

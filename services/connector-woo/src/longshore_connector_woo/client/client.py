@@ -49,6 +49,7 @@ from longshore_connector_woo.client import (
     webhooks,
 )
 from longshore_connector_woo.client.http import StoreHttp
+from longshore_connector_woo.client.pace import Paces
 from longshore_connector_woo.client.reader import Reader
 
 
@@ -56,10 +57,16 @@ class WooClient(NoActions):
     """See StoreClient. Credentials: `consumer_key`, `consumer_secret`, `webhook_secret`.
 
     `allow_private_stores` (development only): private addresses and plain http. `tls_ca_file`: a CA besides the usual.
+    `paces`: shared with the clients of other stores.
     """
 
     def __init__(
-        self, integration: Integration, *, allow_private_stores: bool = False, tls_ca_file: str | None = None
+        self,
+        integration: Integration,
+        *,
+        allow_private_stores: bool = False,
+        tls_ca_file: str | None = None,
+        paces: Paces | None = None,
     ) -> None:
         self._integration = integration
         self._http = StoreHttp(
@@ -68,6 +75,7 @@ class WooClient(NoActions):
             integration.credentials.get("consumer_secret", ""),
             allow_private=allow_private_stores,
             tls_ca_file=tls_ca_file,
+            pace=(paces or Paces()).of(integration.store_url),
         )
         self._reader = Reader(self._http)
         # An order is read, added to and written back: commands of one order must take turns.

@@ -43,6 +43,7 @@ class StoreHttp:
         tls_ca_file: str | None = None,
         timeout: aiohttp.ClientTimeout = TIMEOUT,
         lookup: Lookup | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self._store_url = store_url
         self._key = key
@@ -51,7 +52,7 @@ class StoreHttp:
         self._tls_ca_file = tls_ca_file
         self._timeout = timeout
         self._lookup = lookup
-        self._pace = Pace()
+        self._pace = pace or Pace()
         self._session: aiohttp.ClientSession | None = None
         # What stands before /wp-json: where a host has no pretty permalinks, it is behind index.php. None: not known.
         self._front: str | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from time import monotonic
+from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from longshore.platforms.protocols import StoreThrottled
 
@@ -14,7 +16,7 @@ DEFAULT_PAUSE_S = 2.0
 
 
 class Pace:
-    """Shared by all requests to one store. WooCommerce names no limit; hosts and firewalls that have one answer 429.
+    """Shared by all requests to one host. WooCommerce names no limit; hosts and firewalls that have one answer 429.
 
     Each 429 doubles the gap between requests, each good answer shrinks it by a tenth until it is gone.
     """
@@ -45,3 +47,14 @@ class Pace:
         """The store answered."""
         if self._gap:
             self._gap = self._gap * 0.9 if self._gap > FIRST_GAP_S / 10 else 0.0
+
+
+class Paces:
+    """The pace of each host: shops in folders of one host are one to its firewall."""
+
+    def __init__(self) -> None:
+        self._by_host: WeakValueDictionary[str, Pace] = WeakValueDictionary()
+
+    def of(self, store_url: str) -> Pace:
+        """The pace that all stores at the host and port of this URL share."""
+        return self._by_host.setdefault(urlsplit(store_url).netloc.lower(), Pace())
