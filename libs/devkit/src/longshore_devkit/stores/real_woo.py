@@ -1,8 +1,8 @@
 """A real WooCommerce store on this machine, driven by the commands of a test kit that is no part of the project.
 
-The kit is a folder of programs: `start` (prints the store as JSON), `reset`, `seed`, `shop`, `stop`. Where it is says
-REAL_WOO_START, the path of its `start`; it reads REAL_WOO_ARCHIVE (WordPress with WooCommerce) and REAL_WOO_DIR (where
-the store's state is) itself.
+The kit is a folder of programs: `start` (prints the store as JSON, the login of its database too), `reset`, `seed`,
+`shop`, `stop`. Where it is says REAL_WOO_START, the path of its `start`; it reads REAL_WOO_ARCHIVE (WordPress with
+WooCommerce) and REAL_WOO_DIR (where the store's state is) itself.
 """
 
 from __future__ import annotations
