@@ -81,15 +81,24 @@ class TestIdentity:
             ({"id": None}, "id"),
             ({"id": "x"}, "id"),
             ({"currency": ""}, "currency"),
-            ({"total": ""}, "total"),
-            ({"total": "12,50"}, "total"),
-            ({"total": "NaN"}, "total"),
-            ({"total": "9" * 40}, "total"),
+            ({"total": "", "line_items": None}, "total"),
+            ({"total": "12,50", "line_items": "x"}, "total"),
         ],
     )
     def test_unreadable(self, recordings: Any, snapshot: Any, change: dict[str, Any], named: str) -> None:
         with pytest.raises(Untranslatable, match=named):
             snapshot(recordings.order("018") | change)
+
+    @pytest.mark.parametrize("total", ["", None, "12,50", "NaN", "9" * 40, [], {"value": "1"}])
+    def test_a_total_that_cannot_be_read_is_the_sum_of_the_parts(
+        self, recordings: Any, snapshot: Any, total: object
+    ) -> None:
+        good = snapshot(recordings.order("018"))
+        odd = snapshot(recordings.order("018") | {"total": total})
+        assert odd.totals.total == good.totals.total
+        assert "total" in odd.problems
+        assert (odd.reconciled, good.reconciled) == (False, True)
+        assert odd.discrepancies == ["total: the store's own cannot be read; it is the sum of the parts"]
 
 
 class TestPeople:

@@ -15,8 +15,6 @@ from longshore.contracts import OrderSnapshot
 from longshore_connector_woo.translate import WooTranslator
 from longshore_devkit.forms import examples
 
-# Without these an order is none: what it is, and what it costs.
-NEEDED = ("id", "currency", "total")
 # What connectors read of an order, each with something that it cannot be.
 UNREADABLE = {
     "number": [["1"], {"a": 1}],

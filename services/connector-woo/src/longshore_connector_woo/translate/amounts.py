@@ -118,6 +118,7 @@ def _rates(item: Fields) -> int:
 class Amounts:
     """All the money of an order, as the store has it.
 
+    `is_stated`: the total is the store's word; else it is the sum of the parts, since that word cannot be read.
     `rounding` and `tax_rounding` close the gap between the store's total and tax and the sums of what it shows; zero
     where there is none or where rounding does not explain it.
     """
@@ -131,6 +132,7 @@ class Amounts:
     fees: list[Charge]
     order: Fields
     currency: str
+    is_stated: bool = True
     rounding: Decimal = ZERO
     tax_rounding: Decimal = ZERO
 
@@ -159,6 +161,8 @@ class Amounts:
 
     def contradictions(self) -> list[str]:
         """The stated discount against the lines'. Where digits are hidden, a coin for each line is rounding."""
+        if not self.is_stated:
+            return ["total: the store's own cannot be read; it is the sum of the parts"]
         if self.discount_total is None:
             return []
         summed = sum((line.subtotal - line.total for line in self.lines), ZERO)
@@ -188,9 +192,9 @@ def read_amounts(order: Fields, currency: str, items: list[Fields], quantities: 
     shippings = [read_charge(item) for item in order.objects("shipping_lines")]
     fees = [read_charge(item) for item in order.objects("fee_lines")]
     charges = (*lines, *shippings, *fees)
-    total = order.amount("total")
     tax = _stated(order, "total_tax", sum((each.tax for each in charges), ZERO))
     shipping = _stated(order, "shipping_total", sum((each.total for each in shippings), ZERO))
+    total = _stated(order, "total", sum((each.total for each in charges), tax))
     discount = order.amount("discount_total")
     amounts = Amounts(
         total=total,
@@ -202,6 +206,7 @@ def read_amounts(order: Fields, currency: str, items: list[Fields], quantities: 
         fees=fees,
         order=order,
         currency=currency,
+        is_stated=order.has_amount("total"),
     )
     _settle(order, amounts)
     return amounts

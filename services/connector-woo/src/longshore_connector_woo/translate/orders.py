@@ -25,7 +25,8 @@ _ROUNDING_TITLE = "Rounding"
 def order_snapshot(record: RawRecord, body: dict[str, Any], refund_records: list[Any]) -> tuple[OrderSnapshot, bytes]:
     """The snapshot of an order, and its JSON. `refund_records` as `/orders/{id}/refunds` lists them, if read.
 
-    Raises Untranslatable without an id, a currency and a total; whatever else cannot be read is named in `problems`.
+    Raises Untranslatable without an id, a currency and anything that tells its total; whatever else cannot be read is
+    named in `problems`.
     """
     problems: list[str] = []
     order = Fields(body, problems)
@@ -95,7 +96,8 @@ def _identity(order: Fields) -> tuple[str, str]:
         for name, there in (
             ("id", external_id),
             ("currency", currency.isalnum() and currency.isascii() and len(currency) <= 12),
-            ("total", order.has_amount("total")),
+            # Its parts tell what it costs, too.
+            ("total", order.has_amount("total") or type(order.data.get("line_items")) in (list, dict)),
         )
         if not there
     ]
