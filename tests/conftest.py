@@ -69,7 +69,9 @@ class Hub:
                 found: dict[str, Any] = await self.get("system")
             except httpx.HTTPError as error:
                 raise AssertionError(f"no answer: {error!r}") from error
-            assert found["settled"], found
+            if not found["settled"]:
+                # Whole, and not as pytest shortens it: what stands still is what matters.
+                raise AssertionError(f"not settled: {under_way(found)}")
             return found
 
         # Each look asks all services and Kafka, which takes of them what would settle it sooner.
@@ -132,6 +134,14 @@ class Hub:
             if order["external_id"] == str(external_id):
                 return order
         return None
+
+
+def under_way(state: dict[str, Any]) -> dict[str, Any]:
+    """What of `/api/v1/system` says that something is under way, or missing."""
+    counts = {name: {key: count for key, count in state[name].items() if count} for name in ("lag", "outbox", "jobs")}
+    absent = [each for each in state["services"] if not each["ready"]]
+    others = {name: state[name] for name in ("halted", "rebuilding", "refusing")} | {"no lag known": not state["lag"]}
+    return {name: what for name, what in (counts | others | {"not ready": absent}).items() if what}
 
 
 @dataclass(frozen=True)

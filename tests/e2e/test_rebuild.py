@@ -162,12 +162,20 @@ async def traffic(hub: Hub, woo: SimulatedWoo, shopify: SimulatedShopify) -> Non
     await place(woo.url, sku=f"{SKU_PREFIX}0004", quantity=1, status="processing", force=True)
 
     async def in_step() -> bool:
-        """The merchant's own edit has settled and is out, whatever buyers have taken meanwhile."""
+        """The merchant's own edit has settled and is out, whatever buyers have taken meanwhile; and nothing waits
+        at a store that would change what is compared."""
+        assert await waiting_at_stores(woo, shopify) == 0
         await hub.settled()
         levels = await hub.all("inventory")
+        assert await waiting_at_stores(woo, shopify) == 0
         return all(channel["in_sync"] for level in levels for channel in level["channels"])
 
     await eventually(in_step, timeout=60, interval=0.5)
+
+
+async def waiting_at_stores(woo: SimulatedWoo, shopify: SimulatedShopify) -> int:
+    """Deliveries that the stores have not made yet."""
+    return sum([(await sim(store.url, "state"))["deliveries"]["pending"] for store in (woo, shopify)])
 
 
 async def sell_over_the_counter(hub: Hub, sku: str) -> None:

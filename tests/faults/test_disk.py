@@ -22,6 +22,8 @@ from longshore_devkit.small_disk import MIB, SmallDisk, small_disk
 from longshore_devkit.supervisor import Supervisor
 from longshore_devkit.testing import eventually
 
+from .conftest import LOAD
+
 pytestmark = pytest.mark.e2e
 
 SKUS = ("DISK-1", "DISK-2")
@@ -131,9 +133,9 @@ class TestFloor:
         starts = kafka.starts("kafka")
         # A hundred MiB from the floor, or the load would last longer than it teaches.
         floor = stack.floor * MIB
-        disk.fill(disk.free - floor - 100 * MIB)
-        orders = range(20_000)
-        result = await run_load(store.plan(orders, rate=400, pair=False, connections=900, timeout_s=20))
+        disk.fill(disk.free - floor - round(100 * LOAD) * MIB)
+        orders = range(round(20_000 * LOAD))
+        result = await run_load(store.plan(orders, rate=400 * LOAD, pair=False, connections=900, timeout_s=20))
         assert set(result.status_counts) == {"200", "503"}, result.as_dict()
         # All that was accepted goes on its way below the floor.
         state = await hub.settled(timeout=600)
@@ -166,7 +168,7 @@ class TestFull:
         self, disk: SmallDisk, kafka: Any, mute: Any, account: Any, untouched: Any
     ) -> None:
         store = await mute("woocommerce", SKUS)
-        orders = range(30_000)
+        orders = range(round(30_000 * LOAD))
         progress = store.progress()
 
         async def fill_and_make_room() -> None:
@@ -180,7 +182,7 @@ class TestFull:
             disk.empty()
             disk.resize(4_000 * MIB)
 
-        plan = store.plan(orders, rate=RATE, progress=progress, pair=False, connections=900, timeout_s=20)
+        plan = store.plan(orders, rate=RATE * LOAD, progress=progress, pair=False, connections=900, timeout_s=20)
         result, _ = await asyncio.gather(run_load(plan), fill_and_make_room())
         assert result.status_counts["503"] > 0, result.as_dict()
         assert set(result.status_counts) == {"200", "503"}, result.as_dict()

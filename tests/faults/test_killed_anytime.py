@@ -10,6 +10,7 @@ import asyncio
 import random
 import signal
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +54,14 @@ LONG = Size(
     rounds=max(1, round(20 * LOAD)), orders=round(50_000 * LOAD), rate=110 * LOAD, parcels=200, patience_s=1_800
 )
 SLICE_S = 5
+
+
+@pytest.fixture(scope="module")
+def stack(make_stack: Any) -> Iterator[Any]:
+    """With the settle window that Longshore has by itself: here processes are away for longer than the two seconds of
+    the other tests, and what WooCommerce tells meanwhile is lost (docs/reliability.md: not promised)."""
+    with make_stack({"LONGSHORE_STOCK_SETTLE_S": "30"}) as stack:
+        yield stack
 
 
 class TestKilledAnytime:

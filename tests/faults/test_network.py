@@ -58,7 +58,8 @@ class TestAnyLine:
         self, network: Network, mute: Any, account: Any, untouched: Any, seed: int, long_form: bool
     ) -> None:
         chance = random.Random(seed)
-        rounds, longest_s, each = (40, 20.0, round(20_000 * LOAD)) if long_form else (6, 1.2, 300)
+        # As many orders as last until all rounds are over.
+        rounds, longest_s, each = (40, 20.0, round(40_000 * LOAD)) if long_form else (6, 1.2, 300)
         rate = RATE * LOAD if long_form else RATE
         stores = [await mute("woocommerce", SKUS), await mute("shopify", SKUS)]
         done = asyncio.Event()

@@ -106,3 +106,38 @@ async def test_who_is_cancelled_ends_its_work() -> None:
     await tasks.end(waiting)
     assert waiting.cancelled()
     assert ended.is_set()
+
+
+async def test_what_cleans_up_is_finished_however_often_its_task_is_cancelled() -> None:
+    began, release, cleaned = asyncio.Event(), asyncio.Event(), False
+
+    async def clean() -> None:
+        nonlocal cleaned
+        await release.wait()
+        cleaned = True
+
+    async def work() -> None:
+        try:
+            began.set()
+            await asyncio.Event().wait()
+        finally:
+            await tasks.finish(clean())
+
+    task = asyncio.create_task(work())
+    await began.wait()
+    for _ in range(3):
+        task.cancel()
+        await asyncio.wait({task}, timeout=0.01)
+    assert not task.done()
+    release.set()
+    await asyncio.wait({task}, timeout=5)
+    assert task.cancelled()
+    assert cleaned
+
+
+async def test_what_cleans_up_in_vain_says_so() -> None:
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await tasks.finish(fail())

@@ -155,6 +155,7 @@ class OutboxRelay:
                 SQLAlchemyError,
                 asyncpg.PostgresError,
                 asyncpg.InterfaceError,
+                asyncpg.InternalClientError,  # a connection that broke in the middle of a statement
                 BrokerUnavailable,
                 OSError,
             ) as error:

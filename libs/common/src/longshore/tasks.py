@@ -34,6 +34,23 @@ async def end(*tasks: asyncio.Task[Any]) -> None:
         log.error("tasks did not end", tasks=sorted(task.get_name() for task in pending))
 
 
+async def finish(work: Coroutine[Any, Any, None]) -> None:
+    """Await `work`, which has to be bounded in time, to its end: for what cleans up in a task that is ended.
+
+    `end` cancels a task again and again, and each time what it awaits just then. Here the cancellation counts when
+    `work` is done."""
+    task = asyncio.create_task(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    task.result()
+
+
 async def contained(work: Awaitable[T]) -> T:
     """What `work` returns or raises; InterruptedError when it ends by a cancellation that nobody asked for.
 

@@ -16,6 +16,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from longshore import tasks
 from longshore.platforms.job_runner import JobQueue
 from longshore.platforms.jobs import CONCURRENCY, Lane, NewJob, Paused, RetryLater, RunningJob
 from longshore.settings import ServiceSettings
@@ -337,6 +338,18 @@ class TestStopping:
         ran = Ran()
         async with running(url, ran):
             await eventually(lambda: ran.jobs)
+
+    async def test_one_that_takes_its_time_may_end_when_the_service_ends(self, url: str, engine: AsyncEngine) -> None:
+        """The runtime cancels background tasks again and again until they have ended."""
+        handler = Hanging()
+        task = asyncio.create_task(JobQueue(url, SCHEMA, handler).run())
+        await add(JobQueue(url, SCHEMA, no_handler), engine, job(1))
+        await asyncio.wait_for(handler.began.wait(), 10)
+        asyncio.get_running_loop().call_later(2 * tasks.AGAIN_AFTER_S + 0.2, handler.release.set)
+        await tasks.end(task)
+        assert task.cancelled()
+        assert handler.cancelled == 0
+        assert await left(engine) == []
 
     async def test_nothing_is_left_behind_when_it_stops_amid_many(self, url: str, engine: AsyncEngine) -> None:
         ran = Ran()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from longshore.broker import Message
+from longshore_devkit.proxy import Proxy
+from longshore_devkit.testing import eventually
 from longshore_gateway.system.lag import LagReader
 
 
@@ -42,6 +44,21 @@ async def test_lag_is_what_is_written_and_not_applied(gateway: Any) -> None:
         assert after.written == before.written + 7
     finally:
         await reader.close()
+
+
+async def test_a_reading_that_takes_longer_than_anyone_waits_is_not_begun_anew(gateway: Any) -> None:
+    """The first one does where CPU is short. Here the way to Kafka is slow until the clients know its address."""
+    host, port = gateway.settings.kafka_bootstrap_servers.rsplit(":", 1)
+    groups = {"nobody.reads": ["raw.shopify"]}
+    async with Proxy((host, int(port))) as proxy:
+        proxy.slow(latency_s=0.4)
+        reader = LagReader(proxy.address, gateway.settings.topic_prefix, timeout_s=0.5)
+        try:
+            assert await reader.read(groups) is None
+            lags: Any = await eventually(lambda: reader.read(groups), timeout=20)
+        finally:
+            await reader.close()
+    assert lags.by_group == {"nobody.reads": 0}
 
 
 async def test_without_kafka_lag_is_unknown(topic_prefix: str) -> None:

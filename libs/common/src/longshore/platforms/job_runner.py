@@ -24,6 +24,7 @@ from pgqueuer.domain.types import QueueEntrypoint, QueueManagerId
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from longshore import tasks
 from longshore.platforms.jobs import (
     CONCURRENCY,
     HEARTBEAT_S,
@@ -108,7 +109,7 @@ class JobQueue:
                 for helper in helpers[1:]:
                     helper.cancel()
                 try:
-                    await self._wind_down(pool)
+                    await tasks.finish(self._wind_down(pool))
                 finally:
                     helpers[0].cancel()
                     await asyncio.gather(*helpers, return_exceptions=True)
@@ -301,15 +302,16 @@ class JobQueue:
     async def _wind_down(self, pool: asyncpg.Pool) -> None:
         """Let jobs under way end; queue again those that do not in time. If PostgreSQL is away they run again when
         their heartbeat is overdue."""
-        tasks = set(self._under_way.values())
-        if tasks:
-            _, tasks = await asyncio.wait(tasks, timeout=self._grace_s)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=1.0)
+        jobs = set(self._under_way.values())
+        if jobs:
+            _, jobs = await asyncio.wait(jobs, timeout=self._grace_s)
+        for job in jobs:
+            job.cancel()
+        if jobs:
+            await asyncio.wait(jobs, timeout=1.0)
         with contextlib.suppress(*_AWAY):
-            async with asyncio.timeout(2.0):
+            # With the grace no more than `tasks.end` waits for.
+            async with asyncio.timeout(1.5):
                 released = cast(
                     "int",
                     await pool.fetchval(

@@ -12,7 +12,12 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from longshore import tasks
+
 TIMEOUT_S = 3.0
+"""So long who asks waits."""
+GIVE_UP_S = 30.0
+"""So long one reading may take, with all that has to be found for it."""
 # For so long it is remembered where partitions and groups are: to ask each time is twice the work. A group whose
 # coordinator has moved meanwhile shows too much lag, never too little.
 REMEMBERED_S = 15.0
@@ -27,32 +32,55 @@ class Lags:
 
 
 class LagReader:
-    """Reads lags with one admin client, made when first needed and anew after an error."""
+    """Reads lags with one admin client, made when first needed and anew after an error.
 
-    def __init__(self, bootstrap_servers: str, prefix: str) -> None:
+    A reading that takes longer than `timeout_s` goes on for whoever asks next: on a machine that is short of CPU the
+    first one does, and begun anew each time it would never end."""
+
+    def __init__(self, bootstrap_servers: str, prefix: str, timeout_s: float = TIMEOUT_S) -> None:
         self._bootstrap_servers = bootstrap_servers
         self._prefix = prefix
+        self._timeout_s = timeout_s
         self._admin: AIOKafkaAdminClient | None = None
         self._consumer: AIOKafkaConsumer | None = None
         self._lock = asyncio.Lock()
+        self._reading: asyncio.Task[Lags | None] | None = None
         self._partitions: dict[str, list[TopicPartition]] = {}
         self._coordinators: dict[str, int] = {}
         self._remembered_at = 0.0
 
     async def read(self, groups: Mapping[str, Sequence[str]]) -> Lags | None:
-        """Lags of `groups` (logical names, each with its topics); None when Kafka does not answer."""
+        """Lags of `groups` (logical names, each with its topics) as of now; None when Kafka does not answer in time."""
         async with self._lock:
-            try:
-                async with asyncio.timeout(TIMEOUT_S):
-                    return await self._read(groups)
-            except (KafkaError, OSError, TimeoutError):
-                await self._close()
-                return None
+            deadline = time.monotonic() + self._timeout_s
+            while True:
+                # One of before tells of before; but after it everything is known.
+                is_of_now = self._reading is None
+                if self._reading is None:
+                    self._reading = asyncio.create_task(self._read_or_close(groups), name="lags")
+                await asyncio.wait({self._reading}, timeout=max(0.0, deadline - time.monotonic()))
+                if not self._reading.done():
+                    return None
+                reading, self._reading = self._reading, None
+                lags = reading.result()
+                if lags is None or is_of_now:
+                    return lags
 
     async def close(self) -> None:
         """Disconnect."""
         async with self._lock:
+            if self._reading is not None:
+                await tasks.end(self._reading)
+                self._reading = None
             await self._close()
+
+    async def _read_or_close(self, groups: Mapping[str, Sequence[str]]) -> Lags | None:
+        try:
+            async with asyncio.timeout(GIVE_UP_S):
+                return await self._read(groups)
+        except (KafkaError, OSError, TimeoutError):
+            await self._close()
+            return None
 
     async def _read(self, groups: Mapping[str, Sequence[str]]) -> Lags:
         admin, consumer = await self._clients()
