@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ import pytest
 from longshore.contracts import OrderSnapshot
 from longshore.platforms.protocols import FetchRequest, StoreUnavailable, SyncPage, SyncRequest
 from longshore_connector_shopify.client import bulk
+from longshore_connector_shopify.client.alone import AT_ONCE, Left
 from longshore_connector_shopify.client.bulk import Place, place_of
 from longshore_connector_shopify.permissions import ASKED
 from longshore_connector_shopify.translate import ShopifyTranslator
@@ -111,6 +113,44 @@ async def test_shipped_refunded_and_edited_orders_are_the_same_too(open_store: A
         read, again = snapshot(make, entity.body), snapshot(make, fetched.body)
         assert read == again
         assert read.reconciled
+
+
+@pytest.mark.parametrize("bulk_from", [ALWAYS, {**ALWAYS, "orders": 1_000}], ids=["bulk", "pages"])
+async def test_a_fault_costs_one_of_those_that_are_read_alone(open_store: Any, bulk_from: Any) -> None:
+    """A store that fails at half of the calls lets no page of a hundred through whole."""
+    store = await open_store(plan="enterprise", products=20)
+    placed = place_orders(store, 60)
+    for order in store.shop.orders.values():
+        store.shop.refund(order.id)
+    client, request = store.again(bulk_from=bulk_from), SyncRequest("orders", key=RUN)
+    first = await client.sync_page(request, None) if bulk_from is ALWAYS else SyncPage([], 0, None)
+    if first.cursor is not None:
+        await ready(client, first.cursor)
+    store.sim.faults.update({"error_rate_5xx": 0.5, "retry_after_s": 0})
+    pages, cursor = [first], first.cursor
+    while True:
+        with suppress(StoreUnavailable):
+            pages.append(await client.sync_page(request, cursor))
+            cursor = pages[-1].cursor
+            if cursor is None:
+                break
+    assert sorted(ids(pages)) == sorted(placed)
+    assert store.calls("order") == sum(page.count for page in pages) == 60
+
+
+async def test_nothing_is_asked_behind_a_step_that_failed(open_store: Any) -> None:
+    store = await open_store(plan="enterprise")
+    place_orders(store, 20)
+    client = store.again(bulk_from={**ALWAYS, "orders": 1_000})
+    page = await client.sync_page(SyncRequest("orders", key=RUN), None)
+    assert page.cursor is None
+    rest = Left(tuple(ids([page])), None).to_cursor()
+    asked = store.calls("order")
+    store.sim.faults.truncated_rate = 1.0
+    with pytest.raises(StoreUnavailable):
+        await client.sync_page(SyncRequest("orders", key=RUN), rest)
+    await asyncio.sleep(0.2)  # nothing should come: there is nothing to wait for
+    assert store.calls("order") - asked <= AT_ONCE
 
 
 def ship(shop: Any, order: Any, *, whole: bool) -> None:

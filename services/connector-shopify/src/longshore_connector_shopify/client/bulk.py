@@ -7,25 +7,19 @@ it is found again by its name. Where bulk operations do not do, the rest is read
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import structlog
 
 from longshore.platforms.protocols import (
-    FetchedEntity,
-    FetchRequest,
     StoreRefused,
-    StoreUnauthorized,
-    SyncFailure,
     SyncPage,
     SyncRequest,
 )
-from longshore_connector_shopify.client import fetching
 from longshore_connector_shopify.client.admin_api import AdminApi
+from longshore_connector_shopify.client.alone import with_alone
 from longshore_connector_shopify.client.bulk_entities import SHAPES, Read, Shape, entity_of, read_groups
 from longshore_connector_shopify.client.bulk_file import read_part
 from longshore_connector_shopify.client.searching import search
@@ -39,8 +33,6 @@ PART = 512 * 1024
 LARGEST_ENTITY = 64 * 1024 * 1024
 # Operations that may fail before the rest is read page by page.
 TRIES = 3
-# Entities of a part that are read alone at a time; what they may cost is the bucket's to say.
-AT_ONCE = 4
 # The pause between two looks at an operation (a point each): as long as it will take by what it has done so far, if it
 # tells; else each a half longer than the one before.
 POLL_GROWTH = 1.5
@@ -173,17 +165,22 @@ async def _read(api: AdminApi, request: SyncRequest, place: Place, url: str, *, 
         polls=0,
         waited=0.0,
     )
-    page = await _entities(api, shape, read)
+    page, alone = await _entities(api, shape, read)
+    return await with_alone(api, shape.resource, alone, replace(page, cursor=_next(api, place, reached, last, told)))
+
+
+def _next(api: AdminApi, place: Place, reached: Place, last: bool, told: int | None) -> str | None:
+    """Where the run goes on behind a part that began at `place` and ended at `reached`."""
     if not last:
-        return replace(page, cursor=reached.to_cursor())
+        return reached.to_cursor()
     if told is None:
         # What comes next in order of ids is still to be read; without any order that is everything.
-        after = str(reached.last) if rising and reached.last else place.after
-        return replace(page, cursor=_again(replace(reached, after=after)).cursor)
+        after = str(reached.last) if reached.rising and reached.last else place.after
+        return _again(replace(reached, after=after)).cursor
     if told != reached.roots:
         log.error("a bulk operation's file holds less than it said", shop=api.domain, told=told, held=reached.roots)
-        return replace(page, cursor=_again(reached).cursor)
-    return page
+        return _again(reached).cursor
+    return None
 
 
 async def _part(api: AdminApi, shape: Shape, offset: int, url: str, *, partial: bool) -> tuple[Read, bool]:
@@ -200,34 +197,13 @@ async def _part(api: AdminApi, shape: Shape, offset: int, url: str, *, partial: 
             raise StoreRefused("entity-too-large", "The store's file holds an entity larger than 64 MiB.")
 
 
-async def _entities(api: AdminApi, shape: Shape, read: Read) -> SyncPage:
-    """The entities of a part. What the file holds in part only is fetched alone."""
+async def _entities(api: AdminApi, shape: Shape, read: Read) -> tuple[SyncPage, list[str]]:
+    """The entities of a part, and the numbers of those that it holds in part only."""
     beside = await _beside(api, shape)
     found = {group.number: entity_of(group, shape, beside) for group in read.groups}
     alone = list(dict.fromkeys([*(number for number, each in found.items() if each is None), *read.late]))
     whole = [each for number, each in found.items() if each is not None and number not in set(read.late)]
-    fetched, failed = await fetch_all(api, [FetchRequest(shape.resource, number) for number in alone])
-    return SyncPage([*whole, *fetched], len(found) - len(failed), None, failed=failed)
-
-
-async def fetch_all(api: AdminApi, requests: Iterable[FetchRequest]) -> tuple[list[FetchedEntity], list[SyncFailure]]:
-    """Read entities alone, a few at a time; what the store refuses to show is named."""
-    free = asyncio.Semaphore(AT_ONCE)
-
-    async def read(request: FetchRequest) -> list[FetchedEntity] | SyncFailure:
-        async with free:
-            try:
-                return await fetching.fetch(api, request)
-            except StoreUnauthorized:
-                raise
-            except StoreRefused as error:
-                return SyncFailure(request, error.code, error.detail)
-
-    answers = await asyncio.gather(*(read(each) for each in requests))
-    return (
-        [entity for each in answers if isinstance(each, list) for entity in each],
-        [each for each in answers if isinstance(each, SyncFailure)],
-    )
+    return SyncPage(whole, len(found), None), alone
 
 
 async def _beside(api: AdminApi, shape: Shape) -> bytes:

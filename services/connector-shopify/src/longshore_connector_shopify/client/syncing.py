@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from longshore.contracts import SyncResource
-from longshore.platforms.protocols import FetchRequest, StoreUnauthorized, SyncPage, SyncRequest
+from longshore.platforms.protocols import StoreUnauthorized, SyncPage, SyncRequest
 from longshore_connector_shopify.client.admin_api import AdminApi
-from longshore_connector_shopify.client.bulk import Place, bulk_page, cancel_bulk, fetch_all, place_of
+from longshore_connector_shopify.client.alone import left_of, with_alone
+from longshore_connector_shopify.client.bulk import Place, bulk_page, cancel_bulk, place_of
+from longshore_connector_shopify.client.bulk_entities import SHAPES
 from longshore_connector_shopify.client.importing import number_of, page_entity, read_products, read_stocks
 from longshore_connector_shopify.client.paging import nodes_of
 from longshore_connector_shopify.client.searching import count, search
@@ -51,7 +53,9 @@ async def sync_page(
 async def end_sync(api: AdminApi, request: SyncRequest, cursor: str | None) -> None:
     """See StoreClient: a bulk operation that is under way is cancelled."""
     # Before its first checkpoint a run may have begun one all the same.
-    place = Place() if cursor is None else place_of(cursor)
+    left = left_of(cursor)
+    cursor = cursor if left is None else left.then
+    place = Place() if cursor is None and left is None else place_of(cursor)
     if place is not None:
         await cancel_bulk(api, request, place)
 
@@ -59,6 +63,10 @@ async def end_sync(api: AdminApi, request: SyncRequest, cursor: str | None) -> N
 async def _step(
     api: AdminApi, request: SyncRequest, cursor: str | None, bulk_from: Mapping[SyncResource, int]
 ) -> SyncPage:
+    left = left_of(cursor)
+    if left is not None:
+        page = SyncPage([], len(left.alone), left.then)
+        return await with_alone(api, SHAPES[request.resource].resource, left.alone, page)
     place = place_of(cursor)
     if place is not None:
         return await bulk_page(api, request, place)
@@ -76,8 +84,8 @@ async def _by_pages(api: AdminApi, request: SyncRequest, after_id: str | None) -
     if request.resource == "orders":
         nodes, more = nodes_of((await api.query("orders", variables)).data.get("orders"))
         ids = [number_of(node) for node in nodes]
-        fetched, failed = await fetch_all(api, [FetchRequest("order", id) for id in ids])
-        return SyncPage(fetched, len(ids) - len(failed), ids[-1] if more is not None else None, failed=failed)
+        page = SyncPage([], len(ids), ids[-1] if more is not None and ids else None)
+        return await with_alone(api, "order", ids, page)
     if request.resource == "customers":
         nodes, more = nodes_of((await api.query("customers", variables)).data.get("customers"))
         entities = [page_entity("customer", node, {"customer": node}) for node in nodes]
