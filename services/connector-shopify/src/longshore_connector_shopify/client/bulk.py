@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from longshore.contracts import SyncResource
 from longshore.platforms.protocols import (
     StoreRefused,
     SyncPage,
@@ -72,12 +73,41 @@ def place_of(cursor: str | None) -> Place | None:
     return Place(**json.loads(cursor)) if cursor is not None and cursor.startswith("{") else None
 
 
-async def bulk_page(api: AdminApi, request: SyncRequest, place: Place, total: int | None = None) -> SyncPage:
+@dataclass(frozen=True, slots=True)
+class File:
+    """What a finished operation has written. `told`: how many entities it holds; None: it is what a failed one had."""
+
+    operation: str
+    url: str
+    told: int | None
+
+
+Files = dict[SyncResource, File]
+"""The files that runs of a store read now: known from the step before, they need not be asked for at each part."""
+
+
+async def bulk_page(
+    api: AdminApi, request: SyncRequest, place: Place, files: Files, total: int | None = None
+) -> SyncPage:
     """One step from `place`: the operation started, waited for, or a part of its file."""
     if place.operation is None:
         page = await _start(api, request, replace(place, total=place.total if total is None else total))
         return replace(page, total=total)
-    found = (await api.query("bulk_look", {"id": place.operation})).data.get("bulkOperation") or {}
+    # Whatever goes wrong, the next try asks anew: addresses end.
+    file = files.pop(request.resource, None)
+    if file is None or file.operation != place.operation:
+        found = await _finished(api, place.operation, place)
+        if isinstance(found, SyncPage):
+            return found
+        file = found
+    page = await _read(api, request, place, file)
+    files[request.resource] = file
+    return page
+
+
+async def _finished(api: AdminApi, operation: str, place: Place) -> File | SyncPage:
+    """The file of an operation; what to do instead if there is none (yet)."""
+    found = (await api.query("bulk_look", {"id": operation})).data.get("bulkOperation") or {}
     status = str(found.get("status") or "GONE")
     if status in _UNDER_WAY:
         wait = pause_s(place, int(found.get("rootObjectCount") or 0))
@@ -85,12 +115,12 @@ async def bulk_page(api: AdminApi, request: SyncRequest, place: Place, total: in
     if status == "COMPLETED":
         if found.get("url") is None:
             return _nothing(None)
-        return await _read(api, request, place, str(found["url"]), told=int(found.get("rootObjectCount") or 0))
+        return File(operation, str(found["url"]), int(found.get("rootObjectCount") or 0))
     log.warning("a bulk operation failed", shop=api.domain, status=status, code=found.get("errorCode"))
     if found.get("errorCode") == "ACCESS_DENIED":
         return _by_pages(place)
     if status == "FAILED" and found.get("partialDataUrl"):
-        return await _read(api, request, place, str(found["partialDataUrl"]), told=None)
+        return File(operation, str(found["partialDataUrl"]), None)
     return _again(place)
 
 
@@ -150,10 +180,10 @@ async def _start(api: AdminApi, request: SyncRequest, place: Place) -> SyncPage:
     return _nothing(replace(place, operation=str(operation)), again_in_s=1.0)
 
 
-async def _read(api: AdminApi, request: SyncRequest, place: Place, url: str, *, told: int | None) -> SyncPage:
-    """The next part of the file. `told`: how many entities it holds; None: it is what a failed operation had."""
+async def _read(api: AdminApi, request: SyncRequest, place: Place, file: File) -> SyncPage:
+    """The next part of the file."""
     shape = SHAPES[request.resource]
-    read, last = await _part(api, shape, place.offset, url, partial=told is None)
+    read, last = await _part(api, shape, place.offset, file.url, partial=file.told is None)
     ids = [int(group.number) for group in read.groups]
     rising = place.rising and all(a < b for a, b in zip([place.last, *ids], ids, strict=False))
     reached = replace(
@@ -166,7 +196,8 @@ async def _read(api: AdminApi, request: SyncRequest, place: Place, url: str, *, 
         waited=0.0,
     )
     page, alone = await _entities(api, shape, read)
-    return await with_alone(api, shape.resource, alone, replace(page, cursor=_next(api, place, reached, last, told)))
+    then = _next(api, place, reached, last, file.told)
+    return await with_alone(api, shape.resource, alone, replace(page, cursor=then))
 
 
 def _next(api: AdminApi, place: Place, reached: Place, last: bool, told: int | None) -> str | None:

@@ -34,6 +34,7 @@ from longshore.platforms.protocols import (
 from longshore.platforms.usage import StoreUsage
 from longshore_connector_shopify.client import fetching, importing, setup, syncing
 from longshore_connector_shopify.client.admin_api import AdminApi, in_background
+from longshore_connector_shopify.client.bulk import Files
 from longshore_connector_shopify.client.ordering import OrderChanger, Turns
 from longshore_connector_shopify.client.parcels import ParcelChanger
 from longshore_connector_shopify.client.refunding import Refunder
@@ -50,6 +51,7 @@ class ShopifyClient(NoActions):
     def __init__(self, api: AdminApi, bulk_from: Mapping[SyncResource, int] = BULK_FROM) -> None:
         self._api = api
         self._bulk_from = bulk_from
+        self._files: Files = {}
         self._shipper = Shipper(api)
         self._stock = StockSetter(api)
         turns = Turns()
@@ -85,7 +87,7 @@ class ShopifyClient(NoActions):
     async def sync_page(self, request: SyncRequest, cursor: str | None) -> SyncPage:
         """One step of a sync run: a page, or a part of a bulk operation's file."""
         with in_background():
-            return await syncing.sync_page(self._api, request, cursor, self._bulk_from)
+            return await syncing.sync_page(self._api, request, cursor, self._files, self._bulk_from)
 
     async def end_sync(self, request: SyncRequest, cursor: str | None) -> None:
         """Cancel the run's bulk operation, if one is under way."""

@@ -13,7 +13,7 @@ from longshore.contracts import SyncResource
 from longshore.platforms.protocols import StoreUnauthorized, SyncPage, SyncRequest
 from longshore_connector_shopify.client.admin_api import AdminApi
 from longshore_connector_shopify.client.alone import left_of, with_alone
-from longshore_connector_shopify.client.bulk import Place, bulk_page, cancel_bulk, place_of
+from longshore_connector_shopify.client.bulk import Files, Place, bulk_page, cancel_bulk, place_of
 from longshore_connector_shopify.client.bulk_entities import SHAPES
 from longshore_connector_shopify.client.importing import number_of, page_entity, read_products, read_stocks
 from longshore_connector_shopify.client.paging import nodes_of
@@ -34,11 +34,15 @@ SCOPES: Mapping[SyncResource, str] = {
 
 
 async def sync_page(
-    api: AdminApi, request: SyncRequest, cursor: str | None, bulk_from: Mapping[SyncResource, int] = BULK_FROM
+    api: AdminApi,
+    request: SyncRequest,
+    cursor: str | None,
+    files: Files,
+    bulk_from: Mapping[SyncResource, int] = BULK_FROM,
 ) -> SyncPage:
     """See StoreClient; the cursor is a place in a bulk operation's file, or the id of the last that was read."""
     try:
-        page = await _step(api, request, cursor, bulk_from)
+        page = await _step(api, request, cursor, files, bulk_from)
     except StoreUnauthorized as error:
         if error.partial:
             raise _lacks(request.resource) from None
@@ -61,7 +65,7 @@ async def end_sync(api: AdminApi, request: SyncRequest, cursor: str | None) -> N
 
 
 async def _step(
-    api: AdminApi, request: SyncRequest, cursor: str | None, bulk_from: Mapping[SyncResource, int]
+    api: AdminApi, request: SyncRequest, cursor: str | None, files: Files, bulk_from: Mapping[SyncResource, int]
 ) -> SyncPage:
     left = left_of(cursor)
     if left is not None:
@@ -69,12 +73,12 @@ async def _step(
         return await with_alone(api, SHAPES[request.resource].resource, left.alone, page)
     place = place_of(cursor)
     if place is not None:
-        return await bulk_page(api, request, place)
+        return await bulk_page(api, request, place, files)
     total = None
     if cursor is None:
         total = await count(api, request)
         if total is not None and total >= bulk_from[request.resource]:
-            return await bulk_page(api, request, Place(), total)
+            return await bulk_page(api, request, Place(), files, total)
     page = await _by_pages(api, request, cursor)
     return replace(page, total=total)
 
