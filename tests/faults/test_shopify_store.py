@@ -211,5 +211,4 @@ async def test_a_shop_in_trouble_for_half_an_hour() -> None:
     while monotonic() < until:
         failures += await _round(100 + rounds, 150, until)
         rounds += 1
-    print(f"{rounds} rounds, {failures} calls in vain")
     assert failures > 1000
