@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from longshore.contracts import STALE, CommandStatus, OrderStatus, Origin, Platform, StockAdjusted
+from longshore_inventory.stock.views import list_alerts
 
 from ..conftest import SETTLE_S, Store, World, line  # noqa: TID252  (tests are no package of their own)
 
@@ -77,6 +78,50 @@ class TestFirstReport:
         await world.reports.apply([world.level(a, "HAT", 0, location="2", stocked=False, updated=20)])
         assert await settle(world) == 1
         assert await world.figures("HAT") == (4, 0, 4)
+
+    async def test_where_it_is_pushed_to_closes(self, world: World) -> None:
+        """What lay there is gone; from then on the location that is left is told."""
+        a = world.store()
+        await world.list_sku(a, "HAT")
+        await world.reports.apply([world.level(a, "HAT", 8, location="1"), world.level(a, "HAT", 5, location="2")])
+        await world.adjust("HAT", delta=-1)
+        (push,) = await world.told()
+        assert (push.payload.location_external_id, push.payload.quantity, push.payload.expected) == ("1", 7, 8)
+        await world.pushes.apply([world.outcome(push, when=15)])
+        await world.reports.apply([world.level(a, "HAT", 0, location="1", stocked=False, updated=20)])
+        assert await settle(world) == 1
+        assert await world.figures("HAT") == (5, 0, 5)
+        await world.adjust("HAT", delta=-2)
+        (push,) = await world.told()
+        assert (push.payload.location_external_id, push.payload.quantity, push.payload.expected) == ("2", 3, 5)
+        await world.pushes.apply([world.outcome(push, when=30)])
+        # Open again, and empty: what is told there already is told there still.
+        await world.reports.apply([world.level(a, "HAT", 0, location="1", updated=40)])
+        await world.adjust("HAT", delta=-1)
+        (push,) = await world.told()
+        assert (push.payload.location_external_id, push.payload.quantity, push.payload.expected) == ("2", 2, 3)
+
+    async def test_where_it_is_pushed_to_closes_while_a_push_is_under_way(self, world: World) -> None:
+        """Refused there, it goes to the other one at once, and nobody is bothered."""
+        a = world.store()
+        await world.list_sku(a, "HAT")
+        await world.reports.apply([world.level(a, "HAT", 0, location="1"), world.level(a, "HAT", 0, location="2")])
+        await world.adjust("HAT", delta=4)
+        (push,) = await world.told()
+        here = push.payload.location_external_id
+        other = "1" if here == "2" else "2"
+        await world.reports.apply([world.level(a, "HAT", 0, location=here, stocked=False, updated=20)])
+        await world.adjust("HAT", delta=1)
+        (newer,) = await world.told()
+        assert newer.payload.location_external_id == here
+        refused = {"status": CommandStatus.FAILED, "code": "unknown-location"}
+        await world.pushes.apply([world.outcome(push, when=30, **refused), world.outcome(newer, when=31, **refused)])
+        (moved,) = await world.told()
+        assert (moved.payload.location_external_id, moved.payload.quantity, moved.payload.expected) == (other, 5, 0)
+        await world.pushes.apply([world.outcome(moved, when=32)])
+        assert await world.told() == []
+        async with world.engine.connect() as conn:
+            assert await list_alerts(conn, world.org, after=None, limit=50) == []
 
     @pytest.mark.parametrize("order_first", [True, False])
     async def test_orders_that_the_store_had_taken_are_not_taken_again(self, world: World, order_first: bool) -> None:

@@ -134,6 +134,13 @@ class TestStated:
         assert main_location([report("a", 1), report("b", 9)], "a") == "a"
         assert main_location([report("", 1)], None) is None
 
+    def test_the_main_location_moves_when_it_closes(self) -> None:
+        closed = report("a", 0, first=9)._replace(stocked=False)
+        assert main_location([closed, report("b", 3), report("c", 1)], "a") == "b"
+        assert main_location([closed, report("b", 3), report("c", 1)], None) == "b"
+        assert main_location([closed, report("b", 3)._replace(stocked=False)], "a") == "a"
+        assert main_location([report("a", 9), report("b", 3)], "b") == "b"
+
 
 class TestUnexplained:
     def test_our_push_and_its_orders_explain_it(self) -> None:

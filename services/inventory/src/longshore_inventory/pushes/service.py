@@ -17,6 +17,7 @@ from longshore_inventory.pushes.rules import answers, at_store, is_stale, lost_o
 from longshore_inventory.pushes.store import asked, land, note_lost, unanswered, update_commands, variants_of
 from longshore_inventory.stock.book import Book
 from longshore_inventory.stock.closing import close_book
+from longshore_inventory.stock.linking import relocate
 from longshore_inventory.stock.oversold import PUSH_FAILED, Alert, drop_alerts, raise_alerts
 from longshore_inventory.stock.rules import StoreListing, push_of
 from longshore_inventory.stock.store import Wanted, load_book, sold_since
@@ -66,6 +67,7 @@ class Pushes:
         lost = lost_of(await unanswered(conn, [listing.id for listing, _, outcome in news if is_stale(outcome)]))
         landed: list[tuple[UUID, int, datetime]] = []
         alerts: dict[UUID, Alert | None] = {}
+        refused: list[tuple[StoreListing, CommandOutcome]] = []
         for (listing, sequence, outcome), pieces in zip(news, sold, strict=True):
             listing.acked = sequence
             listing.changed = True
@@ -86,7 +88,9 @@ class Pushes:
                 listing.failed = False
                 alerts[listing.id] = None
             elif not is_stale(outcome):
-                alerts[listing.id] = self._refused(book, listing, outcome)
+                refused.append((listing, outcome))
+        moved = await relocate(conn, [listing for listing, _ in refused])
+        alerts |= {each.id: None if each.id in moved else self._refused(book, each, why) for each, why in refused}
         for caused_at, at in await land(conn, landed):
             if caused_at is not None:
                 self._metrics.oversell_window.observe(max(0.0, (at - caused_at).total_seconds()))

@@ -59,8 +59,21 @@ async def take_reports(
             book.held.add(listing.id)
 
 
+async def relocate(conn: AsyncConnection, listings: Sequence[StoreListing]) -> set[UUID]:
+    """Look anew where these listings are to be told, since their stores refuse; answers those that have moved."""
+    reports = await reports_of(conn, [item_of(each) for each in listings])
+    before = {each.id: each.location for each in listings}
+    for listing in listings:
+        if item_of(listing) in reports:
+            _locate(listing, reports[item_of(listing)])
+    return {each.id for each in listings if each.location != before[each.id]}
+
+
 def _locate(listing: StoreListing, said: Sequence[Report]) -> None:
     location = main_location(said, listing.location)
+    if listing.pending and listing.location is not None:
+        # The push that is under way is of there; if it is refused we look again.
+        location = listing.location
     elsewhere = sum(each.quantity for each in said if (each.location or None) != location)
     if (location, elsewhere) != (listing.location, listing.elsewhere):
         listing.location, listing.elsewhere = location, elsewhere

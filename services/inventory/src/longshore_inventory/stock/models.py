@@ -67,6 +67,8 @@ reports = Table(
     Column("updated_at", DateTime(timezone=True), nullable=False),
     Column("observed_at", DateTime(timezone=True), nullable=False),
     Column("raw_offset", BigInteger, nullable=False),
+    # Whether the item is (still) stocked there, as last told.
+    Column("stocked", Boolean, nullable=False, server_default=text("true")),
     postgresql_with={"fillfactor": "70"},
 )
 

@@ -51,24 +51,26 @@ _EARLIER = """(CASE WHEN EXCLUDED.first_partition = r.first_partition AND EXCLUD
 _NEWER = """((EXCLUDED.updated_at, EXCLUDED.observed_at, EXCLUDED.raw_offset)
     > (r.updated_at, r.observed_at, r.raw_offset))"""
 _OF_FIRST = ("first_quantity", "first_as_of", "first_observed_at", "first_partition", "first_offset")
-_OF_NEWEST = ("quantity", "as_of", "updated_at", "observed_at", "raw_offset")
+_OF_NEWEST = ("quantity", "as_of", "updated_at", "observed_at", "raw_offset", "stocked")
 
 _TAKE = text(
     f"""
     INSERT INTO inventory.reports AS r (integration_id, inventory_external_id, location, org_id, first_quantity,
         first_as_of, first_observed_at, first_partition, first_offset, quantity, as_of, updated_at, observed_at,
-        raw_offset)
+        raw_offset, stocked)
     SELECT n.integration, n.item, n.location, n.org, n.first, n.first_as_of, n.first_observed, n.first_partition,
-        n.first_offset, n.quantity, n.as_of, n.updated, n.observed, n.raw_offset
+        n.first_offset, n.quantity, n.as_of, n.updated, n.observed, n.raw_offset,
+        n.stocked
     FROM unnest(CAST(:integrations AS uuid[]), CAST(:items AS text[]), CAST(:locations AS text[]),
         CAST(:orgs AS uuid[]), CAST(:firsts AS bigint[]), CAST(:first_as_of AS timestamptz[]),
         CAST(:first_observed AS timestamptz[]), CAST(:first_partitions AS int[]), CAST(:first_offsets AS bigint[]),
         CAST(:quantities AS bigint[]), CAST(:as_of AS timestamptz[]), CAST(:updated AS timestamptz[]),
-        CAST(:observed AS timestamptz[]), CAST(:offsets AS bigint[]), CAST(:stocked AS boolean[]))
+        CAST(:observed AS timestamptz[]), CAST(:offsets AS bigint[]), CAST(:stocked AS boolean[]),
+        CAST(:ever AS boolean[]))
         AS n (integration, item, location, org, first, first_as_of, first_observed, first_partition, first_offset,
-            quantity, as_of, updated, observed, raw_offset, stocked)
+            quantity, as_of, updated, observed, raw_offset, stocked, ever)
     -- Where an item was never stocked there is nothing to sell, and nothing to push to.
-    WHERE n.stocked OR EXISTS (SELECT FROM inventory.reports k WHERE k.org_id = n.org
+    WHERE n.ever OR EXISTS (SELECT FROM inventory.reports k WHERE k.org_id = n.org
         AND (k.integration_id, k.inventory_external_id, k.location) = (n.integration, n.item, n.location))
     ON CONFLICT (integration_id, inventory_external_id, location) DO UPDATE SET
         {", ".join(f"{name} = CASE WHEN {_EARLIER} THEN EXCLUDED.{name} ELSE r.{name} END" for name in _OF_FIRST)},
@@ -297,7 +299,8 @@ async def _take(conn: AsyncConnection, told: dict[tuple[UUID, str, str], _Told])
             "updated": [each.version.updated_at for each in newest],
             "observed": [each.version.observed_at for each in newest],
             "offsets": [each.version.offset for each in newest],
-            "stocked": [told[key].stocked for key in keys],
+            "stocked": [each.stocked for each in newest],
+            "ever": [told[key].stocked for key in keys],
         },
     )
     added: dict[ItemKey, int] = {}

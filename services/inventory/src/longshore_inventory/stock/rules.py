@@ -173,7 +173,10 @@ def in_sync(listing: StoreListing, level: Level) -> bool:
 
 
 class Report(NamedTuple):
-    """What a store says of one inventory item at one location: the first time, and at last."""
+    """What a store says of one inventory item at one location: the first time, and at last.
+
+    `stocked`: whether it can (still) be sold from there, as last told.
+    """
 
     location: str
     first_quantity: int
@@ -183,6 +186,7 @@ class Report(NamedTuple):
     as_of: datetime
     observed_at: datetime
     offset: int
+    stocked: bool = True
 
 
 def holds_as_of(platform: Platform, origin: Origin, updated_at: datetime, observed_at: datetime) -> datetime:
@@ -244,10 +248,16 @@ def last_stated(reports: Sequence[Report]) -> Stated:
 
 
 def main_location(reports: Sequence[Report], current: str | None) -> str | None:
-    """The location to push to: the one pushed to so far, else that with the most stock at first (empty: none)."""
-    if any((each.location or None) == current for each in reports) and current is not None:
+    """The location to push to: the one pushed to so far, else that with the most stock at first (empty: none).
+
+    From one that has closed, or stocks the item no more, to where it is stocked still; if it is nowhere, a push fails
+    and says so.
+    """
+    known = {each.location or None: each for each in reports}
+    open_ones = [each for each in reports if each.stocked]
+    if current is not None and current in known and (known[current].stocked or not open_ones):
         return current
-    return max(reports, key=lambda each: (each.first_quantity, each.location)).location or None
+    return max(open_ones or reports, key=lambda each: (each.first_quantity, each.location)).location or None
 
 
 def unexplained(listing: StoreListing, stated: Stated, sold_since: int) -> int:

@@ -339,6 +339,7 @@ async def reports_of(conn: AsyncConnection, items: Iterable[ItemKey]) -> dict[It
             row.as_of,
             row.observed_at,
             row.raw_offset,
+            row.stocked,
         )
         found.setdefault((row.integration_id, row.inventory_external_id), []).append(report)
     return found
