@@ -20,6 +20,7 @@ from longshore.contracts import (
     CommandError,
     CommandOutcome,
     CommandStatus,
+    EntityFetch,
     FinancialStatus,
     Fulfillment,
     FulfillmentStatus,
@@ -125,6 +126,8 @@ class World:
         self.ledger = Ledger(engine, self.metrics, variant_ids, clock)
         self.channels = Channels(engine, self.metrics, clock)
         self._seen = 0
+        self._asked: list[Command] = []
+        self._answered: set[UUID] = set()
 
     def _clock(self) -> datetime:
         return self.now
@@ -340,7 +343,47 @@ class World:
 
     async def told(self) -> list[Command]:
         """Commands to stores since the last look at what was said."""
-        return [Command.from_json(body) for _, body in await self.said(Command.event_type)]
+        commands = [Command.from_json(body) for _, body in await self.said(Command.event_type)]
+        self._asked += [each for each in commands if isinstance(each.payload, EntityFetch)]
+        return [each for each in commands if not isinstance(each.payload, EntityFetch)]
+
+    async def asked(self) -> list[Command]:
+        """What stores were asked since the last look, beside what they were told (which is left to be looked at)."""
+        seen = self._seen
+        await self.told()
+        self._seen = seen
+        known = self._answered
+        found = {each.id: each for each in self._asked if each.id not in known}
+        known.update(found)
+        self._asked.clear()
+        return list(found.values())
+
+    async def answer(self) -> int:
+        """Stores that were asked say again what they said last; answers how many were."""
+        commands = await self.asked()
+        async with self.engine.connect() as conn:
+            rows = (
+                await conn.execute(text("SELECT * FROM inventory.reports WHERE org_id = :org"), {"org": self.org})
+            ).all()
+        for command in commands:
+            assert isinstance(command.payload, EntityFetch)
+            levels = [
+                self.level(
+                    Store(row.integration_id, command.platform),
+                    row.inventory_external_id.removeprefix("i-v-"),
+                    row.quantity,
+                    updated=(row.updated_at - T0).total_seconds(),
+                    observed=(row.updated_at - T0).total_seconds() + SETTLE_S + 1,
+                    location=row.location or None,
+                    origin=Origin.FETCH,
+                    stocked=row.stocked,
+                )
+                for row in rows
+                if (row.integration_id, row.inventory_external_id)
+                == (command.integration_id, command.payload.external_id)
+            ]
+            await self.reports.apply(levels)
+        return len(commands)
 
     async def quantities(self) -> list[tuple[UUID, str, int, int | None]]:
         """(store, SKU, quantity, expected) of the commands since the last look."""

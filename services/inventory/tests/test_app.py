@@ -17,11 +17,13 @@ from longshore.broker import Message, Record, make_broker, subscribe
 from longshore.contracts import (
     Command,
     Contract,
+    EntityFetch,
     FulfillmentRequested,
     FulfillmentSettled,
     IntegrationChanged,
     IntegrationStatus,
     OrderSnapshot,
+    Origin,
     Platform,
     StockSet,
 )
@@ -116,6 +118,9 @@ async def test_from_a_sale_to_the_other_store_and_back(settings: Settings, world
         def last() -> Command | None:
             return hub.commands()[-1] if hub.commands() else None
 
+        def last_payload() -> object:
+            return hub.commands()[-1].payload if hub.commands() else None
+
         # Topics are read side by side, so it may be told 10 before its buffer is known.
         first = await eventually(lambda: last() if quantity_of(last()) == 9 else None, timeout=20)
         assert first is not None
@@ -142,6 +147,14 @@ async def test_from_a_sale_to_the_other_store_and_back(settings: Settings, world
 
         await eventually(in_sync)
         await hub.send("commerce.stock", f"{b.id}:i-v-HAT", world.level(b, "HAT", 8, updated=300))
+        # It may have been held up since before our push: the store is asked.
+        asked = await eventually(lambda: last() if isinstance(last_payload(), EntityFetch) else None, timeout=20)
+        assert asked is not None
+        assert asked.integration_id == b.id
+        assert asked.payload == EntityFetch(resource="stock", external_id="i-v-HAT")
+        assert await hub.stands_at("HAT", 10, 3)
+        read = world.level(b, "HAT", 8, updated=300, observed=400, origin=Origin.FETCH)
+        await hub.send("commerce.stock", f"{b.id}:i-v-HAT", read)
         await eventually(lambda: hub.stands_at("HAT", 12, 3), timeout=20)
 
         await ship_through_longshore(hub, world, a.id)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from longshore.contracts import STALE, CommandStatus, OrderStatus, Origin, Platform, StockAdjusted
+from longshore.contracts import STALE, CommandStatus, EntityFetch, OrderStatus, Origin, Platform, StockAdjusted
+from longshore_inventory.stock.rules import ANSWER_S, LATEST_DELIVERY_S
 from longshore_inventory.stock.views import list_alerts
 
 from ..conftest import SETTLE_S, Store, World, line  # noqa: TID252  (tests are no package of their own)
@@ -24,9 +25,12 @@ async def stores(world: World) -> tuple[Store, Store]:
 
 
 async def settle(world: World) -> int:
-    """Let the settle window pass."""
+    """Let the settle window pass; stores that are asked say the same again. Answers how many differences were due."""
     world.now += timedelta(seconds=SETTLE_S)
-    return await world.reports.settle_due()
+    due = await world.reports.settle_due()
+    if await world.answer():
+        await world.reports.settle_due()
+    return due
 
 
 class TestFirstReport:
@@ -321,6 +325,87 @@ class TestDifference:
         await world.reports.apply([world.level(b, "HAT", 9, updated=90, observed=200, origin=Origin.FETCH)])
         assert await settle(world) == 1
         assert await world.figures("HAT") == (11, 2, 9)
+
+
+class TestHeldUp:
+    """A delivery that was on its way for long tells of before a push, and comes after it."""
+
+    @pytest.fixture
+    async def stores(self, world: World, stores: tuple[Store, Store]) -> tuple[Store, Store]:
+        """B was told 7 at 110; what it said before that, 10, comes at 120."""
+        a, b = stores
+        await world.order(a, "1", [line("1", "HAT", 3)], placed=100)
+        (command,) = await world.told()
+        assert (command.integration_id, command.payload.quantity) == (b.id, 7)
+        await world.pushes.apply([world.outcome(command, when=110)])
+        await world.reports.apply([world.level(b, "HAT", 10, updated=60, observed=120)])
+        world.now += timedelta(seconds=SETTLE_S)
+        assert await world.reports.settle_due() == 1
+        return a, b
+
+    async def test_the_store_is_asked_and_its_answer_decides(self, world: World, stores: tuple[Store, Store]) -> None:
+        _, b = stores
+        (asked,) = await world.asked()
+        assert asked.payload == EntityFetch(resource="stock", external_id="i-v-HAT")
+        assert (asked.integration_id, asked.platform, asked.reply_to) == (b.id, b.platform, "inventory")
+        assert await world.figures("HAT") == (10, 3, 7)
+        await world.reports.apply([world.level(b, "HAT", 7, updated=60, observed=151, origin=Origin.FETCH)])
+        assert await settle(world) == 0
+        assert await world.figures("HAT") == (10, 3, 7)
+        assert await world.told() == []
+        assert (await world.show("HAT")).channels[-1].in_sync
+
+    async def test_what_it_says_once_more_counts_at_once(self, world: World, stores: tuple[Store, Store]) -> None:
+        _, b = stores
+        (_,) = await world.asked()
+        await world.reports.apply([world.level(b, "HAT", 10, updated=60, observed=151, origin=Origin.FETCH)])
+        assert await world.reports.settle_due() == 1
+        assert await world.figures("HAT") == (13, 3, 10)
+
+    async def test_what_is_said_anew_has_a_window_of_its_own(self, world: World, stores: tuple[Store, Store]) -> None:
+        _, b = stores
+        (_,) = await world.asked()
+        await world.reports.apply([world.level(b, "HAT", 9, updated=60, observed=151, origin=Origin.FETCH)])
+        assert await world.reports.settle_due() == 0
+        assert await settle(world) == 1
+        assert await world.figures("HAT") == (12, 3, 9)
+
+    async def test_a_store_that_does_not_answer_is_asked_once_and_then_believed(
+        self, world: World, stores: tuple[Store, Store]
+    ) -> None:
+        assert len(await world.asked()) == 1
+        world.now += timedelta(seconds=ANSWER_S - 1)
+        assert await world.reports.settle_due() == 0
+        world.now += timedelta(seconds=1)
+        assert await world.reports.settle_due() == 1
+        assert await world.asked() == []
+        assert await world.figures("HAT") == (13, 3, 10)
+
+    async def test_what_was_read_while_a_push_went_through_is_read_again(
+        self, world: World, stores: tuple[Store, Store]
+    ) -> None:
+        a, b = stores
+        (_,) = await world.asked()
+        await world.order(a, "2", [line("1", "HAT", 1)], placed=140)
+        (command,) = await world.told()
+        await world.pushes.apply([world.outcome(command, when=150.9)])
+        await world.reports.apply([world.level(b, "HAT", 7, updated=60, observed=151, origin=Origin.FETCH)])
+        world.now += timedelta(seconds=SETTLE_S)
+        assert await world.reports.settle_due() == 1
+        assert len(await world.asked()) == 1
+        assert await world.figures("HAT") == (10, 4, 6)
+
+    async def test_what_comes_long_after_the_last_push_is_believed(
+        self, world: World, stores: tuple[Store, Store]
+    ) -> None:
+        _, b = stores
+        (_,) = await world.asked()
+        late = 110 + LATEST_DELIVERY_S
+        await world.reports.apply([world.level(b, "HAT", 6, updated=late, observed=late)])
+        world.now += timedelta(seconds=SETTLE_S)
+        assert await world.reports.settle_due() == 1
+        assert await world.asked() == []
+        assert await world.figures("HAT") == (9, 3, 6)
 
 
 class TestWrongClocks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,6 +13,9 @@ from hypothesis import strategies as st
 
 from longshore.contracts import Origin, Platform
 from longshore_inventory.stock.rules import (
+    ANSWER_S,
+    LATEST_DELIVERY_S,
+    Certainty,
     Heard,
     Level,
     Mode,
@@ -19,6 +23,7 @@ from longshore_inventory.stock.rules import (
     Report,
     Stated,
     StoreListing,
+    certainty,
     first_stated,
     heard_before,
     holds_as_of,
@@ -140,6 +145,32 @@ class TestStated:
         assert main_location([closed, report("b", 3), report("c", 1)], None) == "b"
         assert main_location([closed, report("b", 3)._replace(stocked=False)], "a") == "a"
         assert main_location([report("a", 9), report("b", 3)], "b") == "b"
+
+
+class TestCertainty:
+    @pytest.mark.parametrize(
+        ("more", "expected"),
+        [
+            # No push, or long before.
+            ({"confirmed_at": None}, Certainty.COUNTS),
+            ({"confirmed_at": NOON - LATEST_DELIVERY_S * SECOND}, Certainty.COUNTS),
+            ({}, Certainty.ASK),
+            ({"platform": Platform.API}, Certainty.COUNTS),
+            ({"asked_at": NOON + 30 * SECOND}, Certainty.WAIT),
+            ({"asked_at": NOON + (90 - ANSWER_S) * SECOND}, Certainty.COUNTS),
+            # By a clock that was wrong.
+            ({"asked_at": NOON + 1000 * SECOND}, Certainty.ASK),
+            # Read so long after the push that it cannot be of before it.
+            ({"fetched": True, "confirmed_at": NOON - 30 * SECOND}, Certainty.COUNTS),
+            ({"fetched": True, "confirmed_at": NOON - 29 * SECOND}, Certainty.ASK),
+            # It has refused a push since it has something else.
+            ({"fetched": True, "refuted": 8}, Certainty.COUNTS),
+            ({"refuted": 8}, Certainty.ASK),
+        ],
+    )
+    def test_table(self, more: dict[str, Any], expected: Certainty) -> None:
+        known = listing(**{"believed": 8, "confirmed_at": NOON - SECOND, "reported": 9, "reported_as_of": NOON} | more)
+        assert certainty(known, NOON + 90 * SECOND, 30) is expected
 
 
 class TestUnexplained:

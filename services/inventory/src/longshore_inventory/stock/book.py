@@ -332,11 +332,19 @@ class Book:
         listing.reported_as_of = at if listing.confirmed_at is None else max(at, listing.confirmed_at)
         listing.differs_since = now
         listing.refuted = None
+        # It compared just then: nobody need ask.
+        listing.fetched, listing.asked_at = True, None
         if listing.believed is not None:
             listing.refuted = listing.believed + (0 if sold is None else listing.sold - sold)
         listing.changed = True
         self.touched.add(listing.variant_id)
         recheck(listing)
+
+    def ask(self, listing: StoreListing, now: datetime) -> None:
+        """The store is asked what it has; its answer is a report."""
+        listing.asked_at = now
+        listing.changed = True
+        self.touched.add(listing.variant_id)
 
     # What follows
 

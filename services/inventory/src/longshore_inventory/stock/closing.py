@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from longshore.commands import command_message
-from longshore.contracts import AvailabilityChanged, Command, StockAdjusted, StockSet
+from longshore.contracts import AvailabilityChanged, Command, EntityFetch, StockAdjusted, StockSet
 from longshore.db import UnitOfWork
 from longshore.ids import uuid7
 from longshore_inventory.messages import adjusted_message, available_message, oversold_message
@@ -14,7 +14,7 @@ from longshore_inventory.metrics import InventoryMetrics
 from longshore_inventory.pushes.store import add_commands
 from longshore_inventory.stock.book import Book, Movement, Push
 from longshore_inventory.stock.oversold import allocate
-from longshore_inventory.stock.rules import LOCATION
+from longshore_inventory.stock.rules import LOCATION, StoreListing
 from longshore_inventory.stock.store import save_book
 
 REPLY_TO = "inventory"
@@ -82,6 +82,19 @@ def _command(push: Push, now: datetime) -> Command:
             sequence=push.sequence,
             caused_at=push.caused_at,
         ),
+        reply_to=REPLY_TO,
+        created_at=now,
+    )
+
+
+def fetch_command(listing: StoreListing, now: datetime) -> Command:
+    """Ask a listing's store what it has."""
+    return Command(
+        id=uuid7(),
+        org_id=listing.org_id,
+        integration_id=listing.integration_id,
+        platform=listing.platform,
+        payload=EntityFetch(resource="stock", external_id=listing.inventory_external_id),
         reply_to=REPLY_TO,
         created_at=now,
     )

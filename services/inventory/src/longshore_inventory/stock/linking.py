@@ -152,8 +152,16 @@ def _compare(listing: StoreListing, said: Sequence[Report], now: datetime) -> No
     stated = last_stated(said)
     if listing.reported_as_of is not None and stated.as_of < listing.reported_as_of:
         return
+    was, since = listing.reported, listing.differs_since
     listing.reported, listing.reported_as_of = stated.quantity, stated.as_of
-    # Each report begins it anew: what sells all the time is compared when it comes to rest.
-    listing.differs_since = None if listing.mode is Mode.OFF else now
+    listing.fetched = max(said, key=lambda each: each.as_of).fetched
+    # Each report begins it anew: what sells all the time is compared when it comes to rest. Not so the answer of a
+    # store that was asked, and says the same.
+    again = listing.asked_at is not None and listing.fetched and stated.quantity == was
+    listing.asked_at = None
+    if listing.mode is Mode.OFF:
+        listing.differs_since = None
+    elif since is None or not again:
+        listing.differs_since = now
     listing.changed = True
     recheck(listing)

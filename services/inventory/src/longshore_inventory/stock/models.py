@@ -69,6 +69,8 @@ reports = Table(
     Column("raw_offset", BigInteger, nullable=False),
     # Whether the item is (still) stocked there, as last told.
     Column("stocked", Boolean, nullable=False, server_default=text("true")),
+    # Whether the newest was read from the store, not delivered by it.
+    Column("fetched", Boolean, nullable=False, server_default=text("false")),
     postgresql_with={"fillfactor": "70"},
 )
 
@@ -96,6 +98,8 @@ store_levels = Table(
     Column("sold", BigInteger, nullable=False, server_default=text("0")),
     Column("anchored_at", DateTime(timezone=True)),
     Column("refuted", BigInteger),
+    Column("fetched", Boolean, nullable=False, server_default=text("false")),
+    Column("asked_at", DateTime(timezone=True)),
     Index("store_levels_differing", "differs_since", postgresql_where=text("differs_since IS NOT NULL")),
     postgresql_with={"fillfactor": "50"},
 )

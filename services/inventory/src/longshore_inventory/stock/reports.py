@@ -12,7 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from longshore.clock import Clock, utc_now
-from longshore.contracts import StockLevel
+from longshore.commands import command_message
+from longshore.contracts import Origin, StockLevel
 from longshore.db import unit_of_work
 from longshore_inventory.database import SCHEMA
 from longshore_inventory.listings.locks import share_catalogues
@@ -20,15 +21,18 @@ from longshore_inventory.metrics import InventoryMetrics
 from longshore_inventory.pushes.rules import Asked, lost_of, nearest
 from longshore_inventory.pushes.store import land, unanswered
 from longshore_inventory.stock.book import Book, Movement, report_movement
-from longshore_inventory.stock.closing import close_book
+from longshore_inventory.stock.closing import close_book, fetch_command
 from longshore_inventory.stock.linking import take_reports
 from longshore_inventory.stock.rules import (
+    ANSWER_S,
     CLOCKS_DIFFER_S,
+    Certainty,
     Heard,
     InDoubt,
     Stated,
     StoreListing,
     agree,
+    certainty,
     heard_before,
     holds_as_of,
     is_mature,
@@ -51,24 +55,24 @@ _EARLIER = """(CASE WHEN EXCLUDED.first_partition = r.first_partition AND EXCLUD
 _NEWER = """((EXCLUDED.updated_at, EXCLUDED.observed_at, EXCLUDED.raw_offset)
     > (r.updated_at, r.observed_at, r.raw_offset))"""
 _OF_FIRST = ("first_quantity", "first_as_of", "first_observed_at", "first_partition", "first_offset")
-_OF_NEWEST = ("quantity", "as_of", "updated_at", "observed_at", "raw_offset", "stocked")
+_OF_NEWEST = ("quantity", "as_of", "updated_at", "observed_at", "raw_offset", "stocked", "fetched")
 
 _TAKE = text(
     f"""
     INSERT INTO inventory.reports AS r (integration_id, inventory_external_id, location, org_id, first_quantity,
         first_as_of, first_observed_at, first_partition, first_offset, quantity, as_of, updated_at, observed_at,
-        raw_offset, stocked)
+        raw_offset, stocked, fetched)
     SELECT n.integration, n.item, n.location, n.org, n.first, n.first_as_of, n.first_observed, n.first_partition,
         n.first_offset, n.quantity, n.as_of, n.updated, n.observed, n.raw_offset,
-        n.stocked
+        n.stocked, n.fetched
     FROM unnest(CAST(:integrations AS uuid[]), CAST(:items AS text[]), CAST(:locations AS text[]),
         CAST(:orgs AS uuid[]), CAST(:firsts AS bigint[]), CAST(:first_as_of AS timestamptz[]),
         CAST(:first_observed AS timestamptz[]), CAST(:first_partitions AS int[]), CAST(:first_offsets AS bigint[]),
         CAST(:quantities AS bigint[]), CAST(:as_of AS timestamptz[]), CAST(:updated AS timestamptz[]),
         CAST(:observed AS timestamptz[]), CAST(:offsets AS bigint[]), CAST(:stocked AS boolean[]),
-        CAST(:ever AS boolean[]))
+        CAST(:fetched AS boolean[]), CAST(:ever AS boolean[]))
         AS n (integration, item, location, org, first, first_as_of, first_observed, first_partition, first_offset,
-            quantity, as_of, updated, observed, raw_offset, stocked, ever)
+            quantity, as_of, updated, observed, raw_offset, stocked, fetched, ever)
     -- Where an item was never stocked there is nothing to sell, and nothing to push to.
     WHERE n.ever OR EXISTS (SELECT FROM inventory.reports k WHERE k.org_id = n.org
         AND (k.integration_id, k.inventory_external_id, k.location) = (n.integration, n.item, n.location))
@@ -97,6 +101,7 @@ _DIFFERING = text(
     FROM inventory.store_levels s JOIN inventory.listings l ON l.id = s.listing_id
     WHERE (s.differs_since <= :horizon OR s.differs_since > :impossible)
         AND s.acked >= s.sequence AND l.variant_id IS NOT NULL
+        AND (s.asked_at IS NULL OR s.asked_at <= :unanswered OR s.asked_at > :impossible)
     ORDER BY s.differs_since LIMIT :limit
     """
 )
@@ -159,7 +164,13 @@ class Reports:
         async with unit_of_work(self._engine, SCHEMA) as work:
             horizon = now - timedelta(seconds=self._settle_s)
             impossible = now + timedelta(seconds=CLOCKS_DIFFER_S)
-            values = {"horizon": horizon, "impossible": impossible, "limit": MATURE_BATCH}
+            unanswered = now - timedelta(seconds=ANSWER_S)
+            values = {
+                "horizon": horizon,
+                "impossible": impossible,
+                "unanswered": unanswered,
+                "limit": MATURE_BATCH,
+            }
             rows = (await work.conn.execute(_DIFFERING, values)).all()
             if not rows:
                 return 0
@@ -173,13 +184,15 @@ class Reports:
                     book.touched.add(listing.variant_id)
                     book.held.add(listing.id)
             due = [each for each in found if is_mature(each, now, self._settle_s)]
-            decisions = await self._settle(work.conn, book, due, now)
+            decisions, asked = await self._settle(work.conn, book, due, now)
+            work.emit(*(command_message(fetch_command(each, now)) for each in asked))
             await close_book(work, book, now, self._metrics, decisions=decisions)
             return len(due)
 
     async def _settle(
         self, conn: AsyncConnection, book: Book, due: Sequence[StoreListing], now: datetime
-    ) -> list[Movement]:
+    ) -> tuple[list[Movement], list[StoreListing]]:
+        """Movements that are decided, and listings whose stores are to be asked first."""
         stated = [
             (each, Stated(each.reported, each.reported_as_of, now))
             for each in due
@@ -193,6 +206,7 @@ class Reports:
         doubts = await _doubts(conn, due, now)
         landed: list[tuple[UUID, int, datetime]] = []
         decisions: list[Movement] = []
+        asked: list[StoreListing] = []
         for (listing, said), pieces in zip(stated, sold, strict=True):
             difference = unexplained(listing, said, pieces)
             if difference and listing.id in told:
@@ -210,6 +224,13 @@ class Reports:
                 book.confirm(listing, said.quantity - listing.elsewhere, pieces, said.as_of)
                 agree(listing)
                 continue
+            sure = certainty(listing, now, self._settle_s) if difference else Certainty.COUNTS
+            if sure is not Certainty.COUNTS:
+                book.held.add(listing.id)
+                if sure is Certainty.ASK:
+                    book.ask(listing, now)
+                    asked.append(listing)
+                continue
             movement = book.settle(listing, said, difference, now, entered)
             if difference:
                 self._metrics.drift.labels(listing.mode.value).inc()
@@ -223,7 +244,7 @@ class Reports:
             if movement is not None:
                 decisions.append(movement)
         await land(conn, landed)
-        return decisions
+        return decisions, asked
 
 
 async def _told_by(
@@ -300,6 +321,7 @@ async def _take(conn: AsyncConnection, told: dict[tuple[UUID, str, str], _Told])
             "observed": [each.version.observed_at for each in newest],
             "offsets": [each.version.offset for each in newest],
             "stocked": [each.stocked for each in newest],
+            "fetched": [each.raw.origin is Origin.FETCH for each in newest],
             "ever": [told[key].stocked for key in keys],
         },
     )

@@ -68,7 +68,8 @@ class StoreListing:
     taken off it, ever. `anchored_at`: as of when it was last set by a clock and not by the order of our pushes (by a
     report, or a push that expected nothing): orders of before are in it. `acked` is the newest `sequence` whose outcome
     is known. `refuted`: what we believed when the store last refused a push since it has something else. `elsewhere`:
-    what the store has at locations that we do not push to.
+    what the store has at locations that we do not push to. `fetched`: the last report was read from the store, not
+    delivered by it; `asked_at`: when it was asked for what it has, to be sure of that report.
     """
 
     id: UUID
@@ -100,6 +101,8 @@ class StoreListing:
     sold: int = 0
     anchored_at: datetime | None = None
     refuted: int | None = None
+    fetched: bool = False
+    asked_at: datetime | None = None
     changed: bool = False
 
     @property
@@ -142,7 +145,7 @@ def recheck(listing: StoreListing) -> None:
 
 def agree(listing: StoreListing) -> None:
     """Nothing differs (any more)."""
-    listing.differs_since = listing.refuted = None
+    listing.differs_since = listing.refuted = listing.asked_at = None
     listing.changed = True
 
 
@@ -175,7 +178,7 @@ def in_sync(listing: StoreListing, level: Level) -> bool:
 class Report(NamedTuple):
     """What a store says of one inventory item at one location: the first time, and at last.
 
-    `stocked`: whether it can (still) be sold from there, as last told.
+    `stocked`: whether it can (still) be sold from there, as last told. `fetched`: that was read from the store.
     """
 
     location: str
@@ -187,6 +190,7 @@ class Report(NamedTuple):
     observed_at: datetime
     offset: int
     stocked: bool = True
+    fetched: bool = False
 
 
 def holds_as_of(platform: Platform, origin: Origin, updated_at: datetime, observed_at: datetime) -> datetime:
@@ -215,6 +219,44 @@ def heard_before(one: Heard, other: Heard) -> bool:
     if one.partition is not None and one.partition == other.partition and one.offset != other.offset:
         return (one.offset or 0) < (other.offset or 0)
     return one.observed_at < other.observed_at
+
+
+LATEST_DELIVERY_S = 600.0
+"""A delivery that is held up tells of what was up to so long before it came."""
+
+LONGEST_READ_S = 60.0
+"""A report that was read is of at most so long before it was noted."""
+
+ANSWER_S = 300.0
+"""A store that does not say what it has within so long is taken at its last word."""
+
+
+class Certainty(StrEnum):
+    """What to do with a difference that has outlived its window."""
+
+    COUNTS = "counts"
+    ASK = "ask"
+    WAIT = "wait"
+
+
+def certainty(listing: StoreListing, now: datetime, settle_s: float) -> Certainty:
+    """Whether the last report is of after our last push for certain, or the store is to be asked what it has.
+
+    A report counts as of its arrival where its platform tells no better: one that was held up may tell of before a push
+    and come after it. Who asks when a difference has outlived its window gets a report of so long after the push.
+    """
+    if listing.platform is Platform.API or listing.confirmed_at is None or listing.reported_as_of is None:
+        return Certainty.COUNTS
+    if listing.fetched and listing.refuted is not None:
+        # It has refused a push for it: by their order that is of after the last one that went through.
+        return Certainty.COUNTS
+    late = min(settle_s, LONGEST_READ_S) if listing.fetched else LATEST_DELIVERY_S
+    if (listing.reported_as_of - listing.confirmed_at).total_seconds() >= late:
+        return Certainty.COUNTS
+    asked = listing.asked_at
+    if asked is None or (asked - now).total_seconds() > CLOCKS_DIFFER_S:
+        return Certainty.ASK
+    return Certainty.COUNTS if (now - asked).total_seconds() >= ANSWER_S else Certainty.WAIT
 
 
 class Stated(NamedTuple):
