@@ -111,6 +111,22 @@ async def test_an_order_that_we_may_not_see_is_not_gone(open_store: Any) -> None
         await store.client.fetch(FetchRequest("order", "9"))
 
 
+async def test_the_order_of_a_return(open_store: Any) -> None:
+    store = await open_store(scopes=SEES_ALL | {"read_returns"})
+    order = store.shop.place_order()
+    store.shop.returns[77] = order
+    (entity,) = await store.client.fetch(FetchRequest("order", "return/77"))
+    assert (entity.resource, entity.external_id, entity.gone) == ("order", str(order.id), False)
+    assert await store.client.fetch(FetchRequest("order", "return/78")) == []
+
+
+async def test_a_return_that_we_may_not_see_is_let_be(open_store: Any) -> None:
+    """Its order's own deliveries tell."""
+    store = await open_store(scopes=SEES_ALL)
+    store.shop.returns[77] = store.shop.place_order()
+    assert await store.client.fetch(FetchRequest("order", "return/77")) == []
+
+
 async def test_the_catalogue(open_store: Any, make: Any) -> None:
     store = await open_store(products=70, locations=7)
     pages = [page async for page in store.client.import_catalogue()]

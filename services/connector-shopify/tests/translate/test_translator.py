@@ -79,6 +79,12 @@ def test_a_part_of_an_order_makes_us_fetch_it(make: Any, topic: str, body: dict[
     assert translation.fetches == [FetchRequest("order", str(BIG))]
 
 
+@pytest.mark.parametrize("body", [{"admin_graphql_api_id": f"gid://shopify/Return/{BIG}"}, {"id": BIG}])
+def test_a_return_that_names_no_order_is_asked_for_it(make: Any, body: dict[str, Any]) -> None:
+    translation = translate(make.record(body | {"return_line_items": {"removals": []}}, "returns/update"))
+    assert translation.fetches == [FetchRequest("order", f"return/{BIG}")]
+
+
 def test_a_refund_in_other_money_is_fetched_beside(make: Any) -> None:
     body = make.order(financial_status="partially_refunded")
     refund = make.refund(8, [make.refund_line(body["line_items"][1], 1, "5.50")], "7.43")
@@ -275,6 +281,8 @@ def test_what_is_not_an_object_is_poison(make: Any, body: bytes) -> None:
         ("orders/delete", {}),
         ("products/update", {"title": "x"}),
         ("refunds/create", {"order_id": True}),
+        ("refunds/create", {"id": 1}),
+        ("returns/update", {"order_id": None}),
         ("inventory_levels/update", {"inventory_item_id": 1}),
         ("inventory_levels/update", {"inventory_item_id": 1, "location_id": 2, "available": "some"}),
         ("customers/update", {"email": "a@example.com"}),

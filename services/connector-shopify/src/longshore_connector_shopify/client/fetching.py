@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from longshore.platforms.protocols import FetchedEntity, FetchRequest, StoreRefused, StoreUnavailable
+from longshore.platforms.protocols import (
+    FetchedEntity,
+    FetchRequest,
+    StoreRefused,
+    StoreUnauthorized,
+    StoreUnavailable,
+)
 from longshore_connector_shopify.client.admin_api import AdminApi, Answer, gid
 from longshore_connector_shopify.client.paging import is_cut, nodes_of
 from longshore_connector_shopify.client.setup import granted
 from longshore_connector_shopify.permissions import ALL_ORDERS
+from longshore_connector_shopify.references import OF_RETURN
 
 # As in order.graphql: these two are lists without cursors.
 _SHIPMENTS_TOLD, _REFUNDS_TOLD = 4, 3
@@ -21,7 +28,10 @@ async def fetch(api: AdminApi, request: FetchRequest) -> list[FetchedEntity]:
     """Read one entity; `gone` if the store has it no more."""
     match request.resource:
         case "order":
-            return [await _order(api, request.external_id)]
+            external_id: str | None = request.external_id
+            if request.external_id.startswith(OF_RETURN):
+                external_id = await _order_of_return(api, request.external_id.removeprefix(OF_RETURN))
+            return [] if external_id is None else [await _order(api, external_id)]
         case "product":
             return [await fetch_product(api, request.external_id)]
         case "stock":
@@ -69,6 +79,17 @@ async def _order(api: AdminApi, external_id: str) -> FetchedEntity:
         if again.get("updatedAt") == order.get("updatedAt"):
             return _entity("order", external_id, answers, order)
     raise StoreUnavailable("order-changing", "The order changes faster than it can be read.")
+
+
+async def _order_of_return(api: AdminApi, number: str) -> str | None:
+    """The order of a return; None if the return is gone, or we may not see it: the order's own deliveries tell, too."""
+    try:
+        found = (await api.query("return_order", {"id": gid("Return", number)})).data.get("return")
+    except StoreUnauthorized as error:
+        if not error.partial:
+            raise
+        return None
+    return None if found is None else str(found["order"]["id"]).rpartition("/")[2]
 
 
 async def _rest_of(api: AdminApi, order: dict[str, Any]) -> list[Answer]:

@@ -8,6 +8,7 @@ from typing import Any
 from longshore.contracts import Origin
 from longshore.platforms.events import customer_deleted, order_deleted, product_deleted
 from longshore.platforms.protocols import FetchRequest, NormalizedEvent, RawRecord, Translation, Untranslatable
+from longshore_connector_shopify.references import OF_RETURN
 from longshore_connector_shopify.translate.answers import answers
 from longshore_connector_shopify.translate.fetched import (
     customer_in_webhook_shape,
@@ -195,6 +196,10 @@ def _order_of(topic: str, body: Json) -> str:
     if found is None and isinstance(order := body.get("order"), dict):
         # A return names its order so.
         found = as_id(order.get("id")) or as_id(order.get("admin_graphql_api_id"))
+    if found is None and topic.startswith("returns/"):
+        # `returns/update` names the return alone.
+        number = as_id(body.get("admin_graphql_api_id")) or as_id(body.get("id"))
+        found = None if number is None else OF_RETURN + number
     if found is None:
         raise Untranslatable("order_id is missing or unreadable")
     return found

@@ -94,6 +94,8 @@ class Shop(AfterSales):
         self.fulfillment_orders: dict[int, tuple[Order, FulfillmentOrder]] = {}
         self.fulfillments: dict[int, tuple[Order, Fulfillment]] = {}
         self.refunds: dict[int, tuple[Order, Refund]] = {}
+        # Of a return no more is known than its order.
+        self.returns: dict[int, Order] = {}
         self.stock = Stock(self.products, self.now, self._stock_changed)
         self.buyers = Buyers(
             self.rng,
