@@ -61,8 +61,8 @@ class StockSet(Contract):
 
 
 class EntityFetch(Contract):
-    """Read one entity of the store anew into the raw log; asked for when two deliveries contradict each other, or one may
-    be of before what we have written."""
+    """Read one entity of the store anew into the raw log; asked for when two deliveries contradict each other, or one
+    may be of before what we have written."""
 
     type: Literal["entity.fetch"] = "entity.fetch"
     resource: Literal["order", "product", "stock", "customer"]
