@@ -260,6 +260,13 @@ class TestActions:
         assert back["reconciled"]
         await hub.post(f"{path}/notes", {"text": "Buyer rang."}, 202)
         await becomes(hub, path, lambda now: [each["text"] for each in now["notes"]] == ["Buyer rang."])
+
+        async def answered() -> bool:
+            found = (await hub.get("commands", order_id=order["id"]))["items"]
+            return {each["status"] for each in found} == {"succeeded"}
+
+        # The store tells of the refund before its command's outcome is known; until then both may not pay back.
+        await eventually(answered, timeout=30)
         await hub.post(f"{path}/cancel", {"refund": True}, 202)
         gone = await becomes(hub, path, lambda now: now["status"] == "cancelled")
         await hub.post(f"{path}/cancel", {}, 409)
