@@ -50,7 +50,7 @@ async def test_a_full_backfill_survives_a_kill_and_has_each_order_once_to_the_ce
     store, totals = old_shop
     integration = await hub.connect_woo(store, backfill=False)
     await hub.settled()
-    await sim(store, "faults", "PUT", {"latency_ms": 250})
+    await sim(store, "faults", "PUT", {"latency_ms": 1000})
     asked = {"resources": ["orders"], "mode": "full"}
     (run,) = (await hub.post(f"integrations/{integration['id']}/sync", asked, 202))["items"]
     (again,) = (await hub.post(f"integrations/{integration['id']}/sync", asked, 202))["items"]
