@@ -9,10 +9,11 @@ import json
 import os
 import time
 import tracemalloc
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from statistics import median
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -24,10 +25,12 @@ from bench.page import slashed, table
 from bench.system import running_system
 from longshore.contracts import Origin, Platform, RawRef
 from longshore.ids import IntegrationId, OrgId
-from longshore.platforms.protocols import Integration, RawRecord, SyncRequest
+from longshore.platforms.protocols import Integration, RawRecord, SyncPage, SyncRequest
 from longshore_connector_woo.client import WooClient
+from longshore_connector_woo.client.answers import Answer
 from longshore_connector_woo.client.http import StoreHttp
-from longshore_connector_woo.client.reader import MOST_AT_A_TIME
+from longshore_connector_woo.client.reader import MOST_AT_A_TIME, Reader
+from longshore_connector_woo.client.syncing import sync_page
 from longshore_connector_woo.translate import WooTranslator
 from longshore_devkit.stores.real_woo import START, RealWoo
 from longshore_devkit.stores.woo import render
@@ -93,10 +96,10 @@ async def _memory(count: int) -> Found:
     async with lazy_store(count) as store:
         client = store.client()
         try:
-            took_s, read = await _backfill(client)
+            took_s, read = await _backfill(client.sync_page)
             assert read == count, (read, count)
             tracemalloc.start()
-            await _backfill(client)
+            await _backfill(client.sync_page)
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
         finally:
@@ -111,12 +114,14 @@ async def _memory(count: int) -> Found:
 
 
 async def _real(count: int) -> Found:
-    """A real store's backfill against the same pages read and thrown away, by as many at a time as gives most of them.
+    """A real store's backfill against its bare pages of orders, by as many at a time as gives most of them, and against
+    all that the backfill asked for (refunds, the trash and counts, too), each read and thrown away.
 
-    Medians of rounds that take turns, so that what else the machine does meets both.
+    Medians of rounds that take turns, so that what else the machine does meets all.
     """
     real = await RealWoo.start()
     ours: list[float] = []
+    same: list[float] = []
     bare: dict[int, list[float]] = {n: [] for n in range(1, MOST_AT_A_TIME + 1)}
     try:
         await real.reset()
@@ -127,12 +132,14 @@ async def _real(count: int) -> Found:
         for _ in range(ROUNDS):
             for n, found in bare.items():
                 found.append(orders / await _bare(store, orders, at_a_time=n))
-            client = store.client()
+            noted = Noted(store.http())
             try:
-                took_s, read = await _backfill(client)
+                took_s, read = await _backfill(partial(sync_page, Reader(noted)))
             finally:
-                await client.close()
+                await noted.http.close()
             ours.append(read / took_s)
+            most = max(bare, key=lambda n: bare[n][-1])
+            same.append(orders / await _asked(store, noted.asked, at_a_time=most))
     finally:
         await real.stop()
     rates = {n: median(found) for n, found in bare.items()}
@@ -145,29 +152,51 @@ async def _real(count: int) -> Found:
         "store_by_requests_at_a_time": {str(n): [round(each) for each in found] for n, found in bare.items()},
         "at_a_time": best,
         "share": round(median(ours) / rates[best], 2),
+        "same_requests": len(noted.asked),
+        "same_orders_per_s": round(median(same)),
+        "share_of_same": round(median(ours) / median(same), 2),
     }
 
 
-async def _backfill(client: WooClient) -> tuple[float, int]:
+class Noted:
+    """Passes requests on to the store, and keeps what was asked."""
+
+    def __init__(self, http: StoreHttp) -> None:
+        self.http = http
+        self.asked: list[tuple[str, Mapping[str, str]]] = []
+
+    async def get(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
+        """See StoreHttp."""
+        self.asked.append((path, query or {}))
+        return await self.http.get(path, query)
+
+
+async def _backfill(sync_page: Callable[[SyncRequest, str | None], Awaitable[SyncPage]]) -> tuple[float, int]:
     """Seconds, and orders that a run brought."""
     began, read = time.perf_counter(), 0
-    page = await client.sync_page(RUN, None)
+    page = await sync_page(RUN, None)
     while True:
         read += page.count
         if page.cursor is None:
             return time.perf_counter() - began, read
-        page = await client.sync_page(RUN, page.cursor)
+        page = await sync_page(RUN, page.cursor)
 
 
 async def _bare(store: Reached, count: int, *, at_a_time: int) -> float:
     """Seconds for all pages of orders, so many at a time, read and thrown away."""
+    page = {"status": "any", "orderby": "id", "order": "asc", "per_page": str(PAGE)}
+    pages = [("/orders", page | {"offset": str(offset)}) for offset in range(0, count, PAGE)]
+    return await _asked(store, pages, at_a_time=at_a_time)
+
+
+async def _asked(store: Reached, requests: Sequence[tuple[str, Mapping[str, str]]], *, at_a_time: int) -> float:
+    """Seconds for these requests, so many at a time, read and thrown away."""
     http = store.http()
-    pages = iter(range(0, count, PAGE))
+    waiting = iter(requests)
 
     async def read() -> None:
-        for offset in pages:
-            query = {"status": "any", "orderby": "id", "order": "asc", "per_page": str(PAGE), "offset": str(offset)}
-            await http.get("/orders", query)
+        for path, query in waiting:
+            await http.get(path, query)
 
     try:
         await http.get("/orders", {"per_page": "1"})
@@ -260,7 +289,9 @@ def section(found: Found) -> str:
     told = (
         f"A real store's {real['orders']:,} orders (WooCommerce on the same machine, over https) are read at"
         f" {real['orders_per_s']} a second, where its bare pages come at {real['store_orders_per_s']} with"
-        f" {real['at_a_time']} at a time: {real['share']:.2f} of that, refunds and the trash included.\n\n"
+        f" {real['at_a_time']} at a time: {real['share']:.2f} of that, refunds and the trash included."
+        f" The {real['same_requests']} requests of such a run, read and thrown away, give {real['same_orders_per_s']}"
+        f" orders a second: {real['share_of_same']:.2f} of that.\n\n"
         if real
         else ""
     )
@@ -290,7 +321,14 @@ def figures(found: Found) -> Sequence[Figure]:
     """What is compared between two runs."""
     real = found["real"]
     return [
-        *([Figure("real backfill, share of the store's pages", real["share"])] if real else []),
+        *(
+            [
+                Figure("real backfill, share of the store's pages", real["share"]),
+                Figure("real backfill, share of its own requests", real["share_of_same"]),
+            ]
+            if real
+            else []
+        ),
         Figure("backfill, orders/s", found["memory"][-1]["orders_per_s"]),
         Figure("backfill, peak MB", found["memory"][-1]["peak_mb"], "lower"),
         Figure(f"webhook to canonical at {WEBHOOKS_PER_S}/s, p99 ms", found["webhooks"]["lag_p99_ms"] or 0.0, "lower"),
