@@ -18,6 +18,7 @@ from uuid import UUID
 import aiohttp
 
 from bench import child
+from bench.backfill import backfill
 from bench.benchmark import Benchmark, Figure, Found
 from bench.page import table
 from longshore.contracts import Origin, Platform, RawRef
@@ -73,15 +74,8 @@ async def _whole(count: int) -> Found:
                 cursor = (await client.sync_page(SyncRequest("orders", key=f"alone{n}"), None)).cursor
                 await _download(api, await _ready(api, cursor))
                 alone.append(time.perf_counter() - began)
-                began, read = time.perf_counter(), 0
-                cursor = None
-                while True:
-                    page = await client.sync_page(SyncRequest("orders", key=f"run{n}"), cursor)
-                    read, cursor = read + page.count, page.cursor
-                    if cursor is None:
-                        break
-                    await asyncio.sleep(page.again_in_s)
-                whole.append(time.perf_counter() - began)
+                took_s, read = await backfill(client.sync_page, SyncRequest("orders", key=f"run{n}"))
+                whole.append(took_s)
                 assert read == count, (read, count)
         finally:
             await client.close()
@@ -131,11 +125,11 @@ async def _file(count: int) -> Found:
             size = await _download(api, url)
             bare_s = time.perf_counter() - began
             points = api.usage.points
-            took_s, read = await _run(client, request, cursor)
+            took_s, read = await backfill(client.sync_page, request, cursor)
             assert read == count, (read, count)
             points = api.usage.points - points
             tracemalloc.start()
-            await _run(client, request, cursor)
+            await backfill(client.sync_page, request, cursor)
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
         finally:
@@ -148,14 +142,6 @@ async def _file(count: int) -> Found:
         "limit_orders_per_s": round(PLAN_POINTS_S * count / max(points, 1)),
         "peak_mb": round(peak / 1e6, 1),
     }
-
-
-async def _run(client: ShopifyClient, request: SyncRequest, cursor: str | None) -> tuple[float, int]:
-    began, read = time.perf_counter(), 0
-    while cursor is not None:
-        page = await client.sync_page(request, cursor)
-        read, cursor = read + page.count, page.cursor
-    return time.perf_counter() - began, read
 
 
 async def _ready(api: AdminApi, cursor: str | None) -> str:

@@ -9,7 +9,7 @@ import json
 import os
 import time
 import tracemalloc
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,13 +19,14 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
+from bench.backfill import backfill
 from bench.benchmark import Benchmark, Figure, Found
 from bench.delivering import deliver
 from bench.page import slashed, table
 from bench.system import running_system
 from longshore.contracts import Origin, Platform, RawRef
 from longshore.ids import IntegrationId, OrgId
-from longshore.platforms.protocols import Integration, RawRecord, SyncPage, SyncRequest
+from longshore.platforms.protocols import Integration, RawRecord, SyncRequest
 from longshore_connector_woo.client import WooClient
 from longshore_connector_woo.client.answers import Answer
 from longshore_connector_woo.client.http import StoreHttp
@@ -96,10 +97,10 @@ async def _memory(count: int) -> Found:
     async with lazy_store(count) as store:
         client = store.client()
         try:
-            took_s, read = await _backfill(client.sync_page)
+            took_s, read = await backfill(client.sync_page, RUN)
             assert read == count, (read, count)
             tracemalloc.start()
-            await _backfill(client.sync_page)
+            await backfill(client.sync_page, RUN)
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
         finally:
@@ -134,7 +135,7 @@ async def _real(count: int) -> Found:
                 found.append(orders / await _bare(store, orders, at_a_time=n))
             noted = Noted(store.http())
             try:
-                took_s, read = await _backfill(partial(sync_page, Reader(noted)))
+                took_s, read = await backfill(partial(sync_page, Reader(noted)), RUN)
             finally:
                 await noted.http.close()
             ours.append(read / took_s)
@@ -169,17 +170,6 @@ class Noted:
         """See StoreHttp."""
         self.asked.append((path, query or {}))
         return await self.http.get(path, query)
-
-
-async def _backfill(sync_page: Callable[[SyncRequest, str | None], Awaitable[SyncPage]]) -> tuple[float, int]:
-    """Seconds, and orders that a run brought."""
-    began, read = time.perf_counter(), 0
-    page = await sync_page(RUN, None)
-    while True:
-        read += page.count
-        if page.cursor is None:
-            return time.perf_counter() - began, read
-        page = await sync_page(RUN, page.cursor)
 
 
 async def _bare(store: Reached, count: int, *, at_a_time: int) -> float:
