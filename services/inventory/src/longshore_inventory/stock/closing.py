@@ -64,37 +64,34 @@ async def close_book(
 
 def _command(push: Push, now: datetime) -> Command:
     listing = push.listing
-    return Command(
-        id=uuid7(),
-        org_id=listing.org_id,
-        integration_id=listing.integration_id,
-        platform=listing.platform,
-        payload=StockSet(
-            listing_id=listing.id,
-            sku=push.sku,
-            product_external_id=listing.product_external_id,
-            parent_external_id=listing.parent_external_id,
-            variant_external_id=listing.variant_external_id,
-            inventory_external_id=listing.inventory_external_id,
-            location_external_id=listing.location,
-            quantity=push.quantity,
-            expected=push.expected,
-            sequence=push.sequence,
-            caused_at=push.caused_at,
-        ),
-        reply_to=REPLY_TO,
-        created_at=now,
+    payload = StockSet(
+        listing_id=listing.id,
+        sku=push.sku,
+        product_external_id=listing.product_external_id,
+        parent_external_id=listing.parent_external_id,
+        variant_external_id=listing.variant_external_id,
+        inventory_external_id=listing.inventory_external_id,
+        location_external_id=listing.location,
+        quantity=push.quantity,
+        expected=push.expected,
+        sequence=push.sequence,
+        caused_at=push.caused_at,
     )
+    return _to_store(listing, payload, now)
 
 
 def fetch_command(listing: StoreListing, now: datetime) -> Command:
     """Ask a listing's store what it has."""
+    return _to_store(listing, EntityFetch(resource="stock", external_id=listing.inventory_external_id), now)
+
+
+def _to_store(listing: StoreListing, payload: StockSet | EntityFetch, now: datetime) -> Command:
     return Command(
         id=uuid7(),
         org_id=listing.org_id,
         integration_id=listing.integration_id,
         platform=listing.platform,
-        payload=EntityFetch(resource="stock", external_id=listing.inventory_external_id),
+        payload=payload,
         reply_to=REPLY_TO,
         created_at=now,
     )
