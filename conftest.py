@@ -27,10 +27,13 @@ OF_THEIR_OWN = frozenset(
 OTHERS = frozenset(f"{FAULTS}/test_{name}.py" for name in ("clocks", "fulfilments", "killed_services", "stores"))
 """Fault tests that share a second stack, for they take longer in one process than all else in the others."""
 
+SECOND = f"{FAULTS} (others)"
+"""Their scope."""
+
 LONGEST = (
     FAULTS,
     "tests/e2e",
-    f"{FAULTS} (others)",
+    SECOND,
     "tests/door",
     "libs/common/tests/broker/test_consumer.py",
     f"{FAULTS}/test_network.py",
@@ -45,7 +48,7 @@ def scope_of(nodeid: str) -> str:
     if path in OF_THEIR_OWN:
         return path
     if path in OTHERS:
-        return f"{FAULTS} (others)"
+        return SECOND
     return next((folder for folder in (FAULTS, "tests/door", "tests/e2e") if path.startswith(f"{folder}/")), path)
 
 

@@ -14,11 +14,7 @@ from typing import Any
 import structlog
 
 from longshore.contracts import SyncResource
-from longshore.platforms.protocols import (
-    StoreRefused,
-    SyncPage,
-    SyncRequest,
-)
+from longshore.platforms.protocols import StoreRefused, SyncPage, SyncRequest
 from longshore_connector_shopify.client.admin_api import AdminApi
 from longshore_connector_shopify.client.alone import with_alone
 from longshore_connector_shopify.client.bulk_entities import SHAPES, Read, Shape, entity_of, read_groups

@@ -58,8 +58,7 @@ async def end_sync(api: AdminApi, request: SyncRequest, cursor: str | None) -> N
     """See StoreClient: a bulk operation that is under way is cancelled."""
     # Before its first checkpoint a run may have begun one all the same.
     left = left_of(cursor)
-    cursor = cursor if left is None else left.then
-    place = Place() if cursor is None and left is None else place_of(cursor)
+    place = Place() if cursor is None else place_of(cursor if left is None else left.then)
     if place is not None:
         await cancel_bulk(api, request, place)
 
