@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from longshore.broker import Record
-from longshore.contracts import CommandError, CommandStatus, EntityFetch, FulfillmentState, OrderStatus
+from longshore.contracts import CommandError, CommandStatus, EntityFetch, FulfillmentState, OrderStatus, Tracking
 from longshore.problems import Problem
 from longshore_order_sync.actions.requests import (
     AddNote,
@@ -146,6 +146,30 @@ class TestOutcome:
         listed = shop.fulfillment({0: 2}, "f-1", status=FulfillmentState.CANCELLED)
         await hub.deliver(shop.snapshot(at=9, quantities=(2,), fulfillments=[listed]))
         assert [each.id for each in (await order(hub, shop)).fulfillments] == [parcel]
+
+    async def test_a_parcel_stays_the_same_when_its_number_changes_before_its_outcome(
+        self, hub: Any, shop: Any
+    ) -> None:
+        """Found by the end-to-end test of actions: the outcome of shipping came after the store's word of two changes,
+        and the parcel was there twice, once without an end."""
+        await hub.deliver(shop.snapshot(quantities=(2,)))
+        wanted = Shipment(tracking=Tracking(number="T1"))
+        await hub.fulfillments.request(shop.org_id, shop.order_id(), wanted)
+        (shipped,) = await hub.commands()
+
+        async def told(at: int, number: str, status: FulfillmentState = FulfillmentState.SUCCESS) -> Any:
+            parcel = shop.fulfillment({0: 2}, "f-1", status=status, tracking=number)
+            await hub.deliver(shop.snapshot(at=at, quantities=(2,), fulfillments=[parcel]))
+            (parcel,) = (await order(hub, shop)).fulfillments
+            return parcel
+
+        parcel = await told(1, "T1")
+        await ask(hub, shop, "fulfillment.tracking", UpdateTracking(number="T2"), fulfillment_id=parcel.id)
+        assert await told(2, "T2") == parcel.model_copy(update={"tracking": Tracking(number="T2")})
+        await ask(hub, shop, "fulfillment.cancel", CancelFulfillment(), fulfillment_id=parcel.id)
+        assert (await told(3, "T2", FulfillmentState.CANCELLED)).id == parcel.id
+        await hub.fulfillments.settle([shop.outcome(shipped, CommandStatus.SUCCEEDED, fulfillment_external_id="f-1")])
+        assert [each.status for each in (await order(hub, shop)).fulfillments] == [FulfillmentState.CANCELLED]
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -44,7 +44,7 @@ from longshore_order_sync.actions.store import (
 from longshore_order_sync.commands.rules import FINAL, CommandState, settle
 from longshore_order_sync.commands.store import create_command, find_command, get_states, update_command
 from longshore_order_sync.database import SCHEMA
-from longshore_order_sync.fulfillments.store import cancel_fulfillment, track_fulfillment
+from longshore_order_sync.fulfillments.store import cancel_fulfillment, name_fulfillment, track_fulfillment
 from longshore_order_sync.metrics import OrderMetrics
 from longshore_order_sync.orders import store
 from longshore_order_sync.orders.canonical import status_of
@@ -139,6 +139,10 @@ class Actions:
             ),
         )
         await create_command(conn, order.head.org_id, view)
+        parcel = _parcel(payload)
+        if parcel is not None and parcel.fulfillment_external_id is not None:
+            # Known by its tracking number until its own command has ended, and that number may change now.
+            await name_fulfillment(conn, parcel.fulfillment_id, parcel.fulfillment_external_id)
         await outbox.add(
             conn, SCHEMA, [action_event(_requested(command, payload), order.head.external_id), command_message(command)]
         )
@@ -234,9 +238,13 @@ async def _repeat(
     )
 
 
+def _parcel(payload: OrderAction) -> FulfillmentTracking | FulfillmentCancel | None:
+    return payload if isinstance(payload, FulfillmentTracking | FulfillmentCancel) else None
+
+
 def _requested(command: Command, payload: OrderAction) -> OrderActionRequested:
     refund = payload if isinstance(payload, OrderRefund) else None
-    parcel = payload if isinstance(payload, FulfillmentTracking | FulfillmentCancel) else None
+    parcel = _parcel(payload)
     return OrderActionRequested(
         order_id=payload.order_id,
         org_id=command.org_id,

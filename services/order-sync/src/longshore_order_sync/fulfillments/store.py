@@ -108,6 +108,16 @@ async def settle_fulfillment(
     )
 
 
+async def name_fulfillment(conn: AsyncConnection, fulfillment_id: UUID, external_id: str) -> None:
+    """Keep the store's id of a fulfilment of ours that the store told of before its command's outcome came."""
+    # unscoped: by ids of orders and commands, each of one organisation
+    await conn.execute(
+        update(fulfillments)
+        .where(fulfillments.c.id == fulfillment_id, fulfillments.c.status == FulfillmentState.PENDING.value)
+        .values(external_id=external_id)
+    )
+
+
 async def cancel_fulfillment(conn: AsyncConnection, fulfillment_id: UUID, at: datetime) -> bool:
     """A fulfilment of ours was taken back; whether it was one that stood."""
     # unscoped: by ids of orders and commands, each of one organisation
