@@ -71,6 +71,7 @@ from longshore_gateway.limits.buckets import Buckets
 from longshore_gateway.models import SCHEMA
 from longshore_gateway.oauth.api import router as oauth_router
 from longshore_gateway.oauth.service import Consent, ShopifyApp
+from longshore_gateway.outgoing import HttpClient
 from longshore_gateway.people.api import auth_router, me_router, users_router
 from longshore_gateway.people.logins import Logins
 from longshore_gateway.people.passwords import Passwords
@@ -136,7 +137,7 @@ def build(settings: GatewaySettings, passwords: Passwords | None = None) -> Fast
     logins = Logins(service.engine, accounts, passwords, tokens)
     stores = Stores(service.engine, vault, settings.shopify_client_secrets)
     dead_letters = DeadLetters(service.engine, service.producer)
-    client = httpx.AsyncClient(limits=httpx.Limits(max_connections=100, max_keepalive_connections=20))
+    client = HttpClient(limits=httpx.Limits(max_connections=100, max_keepalive_connections=20))
     lag = LagReader(settings.kafka_bootstrap_servers, settings.topic_prefix)
     log_dirs = LogDirs(settings.kafka_bootstrap_servers)
     disks = Disks(log_dirs, settings.watched_disks, settings.min_free_disk_mib * MIB, DiskMetrics(service.registry))
@@ -249,7 +250,7 @@ def _single_sign_on(service: Service, settings: GatewaySettings, accounts: Accou
     """Logins at the provider, where there is one."""
     provider = None
     if settings.oidc_issuer is not None and settings.oidc_client_id is not None:
-        http = httpx.AsyncClient(verify=trusting(settings.tls_ca_file), timeout=SSO_WITHIN_S)
+        http = HttpClient(verify=trusting(settings.tls_ca_file), timeout=SSO_WITHIN_S)
         service.on_stop(http.aclose)
         client = Client(
             issuer=settings.oidc_issuer,
