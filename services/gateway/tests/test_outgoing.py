@@ -13,6 +13,7 @@ import uvloop
 from longshore_gateway.outgoing import HttpClient
 
 CALLS = 200
+ROUNDS = 30
 
 
 def test_connections_that_are_closed_at_once_are_errors_of_the_connection() -> None:
@@ -32,7 +33,11 @@ def test_connections_that_are_closed_at_once_are_errors_of_the_connection() -> N
             async with HttpClient() as client:
                 return await asyncio.gather(*(client.get(url) for _ in range(CALLS)), return_exceptions=True)
 
-        pool.submit(close_each)
-        failed = uvloop.run(call())
-    assert {isinstance(each, httpx.HTTPError) for each in failed} == {True}, failed
-    assert any(isinstance(each.__cause__, AttributeError) for each in failed if isinstance(each, httpx.HTTPError))
+        for _ in range(ROUNDS):
+            pool.submit(close_each)
+            failed = uvloop.run(call())
+            assert {isinstance(each, httpx.HTTPError) for each in failed} == {True}, failed
+            # It is a matter of moments whether there was a connection at all.
+            if any(isinstance(each, httpx.HTTPError) and isinstance(each.__cause__, AttributeError) for each in failed):
+                return
+    raise AssertionError("none was closed as soon as it stood")
