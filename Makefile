@@ -7,7 +7,7 @@ PYTHON ?= $(shell /usr/bin/python3 -c 'import sys, venv, ensurepip; sys.exit(sys
 VENV := .venv
 BIN := $(VENV)/bin
 # Test processes; each has a Kafka and a PostgreSQL of its own. Half of the tests wait for what they have broken.
-WORKERS ?= 3
+WORKERS ?= 4
 # How much longer than on a quick, quiet machine the tests wait for what they await.
 export LONGSHORE_TEST_PATIENCE ?= 4
 # Hundreds of processes import the same code: what Python has compiled is kept, whatever the environment says.

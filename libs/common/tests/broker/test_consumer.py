@@ -424,7 +424,7 @@ async def test_a_client_that_reads_on_and_cannot_commit_is_started_again(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It looks for its group's coordinator for ever, is in no group any more, and still gets records."""
-    for name, seconds in (("COMMIT_S", 0.5), ("COMMIT_AGAIN_S", 0.5), ("UNCOMMITTED_S", 1.0), ("STOP_S", 1.0)):
+    for name, seconds in (("COMMIT_S", 0.5), ("COMMIT_AGAIN_S", 0.5), ("READS_ON_S", 1.0), ("STOP_S", 1.0)):
         monkeypatch.setattr(f"longshore.broker.consumer.{name}", seconds)
     applied = Applied()
     async with stream.consuming(applied) as consumer:

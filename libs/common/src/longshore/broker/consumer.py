@@ -28,8 +28,10 @@ SILENT_S = 30.0
 COMMIT_S = 20.0
 # Meanwhile others that have died wait to be started again.
 COMMIT_AGAIN_S = 5.0
-# After Kafka was killed clients were seen that read on, and were in no group any more: each commit waited for ever.
+# After Kafka was killed clients were seen that read on, and were in no group any more: each commit waited for ever. That
+# is sure as soon as Kafka has answered the client's fetches for a while, and no commit.
 UNCOMMITTED_S = 30.0
+READS_ON_S = 8.0
 STOP_S = 10.0
 # A start waits for the group's assignment, and without a bound for a broker that is gone meanwhile.
 START_S = 45.0
@@ -75,7 +77,9 @@ class Consumer:
         self._next_offsets: dict[TopicPartition, int] = {}
         # Of batches that are applied, where Kafka did not take the offsets.
         self._uncommitted: dict[TopicPartition, int] = {}
+        # Since when (Unix time) no commit comes to its end, and when Kafka was first heard after that.
         self._uncommitted_at: float | None = None
+        self._reads_on_at: float | None = None
         self._committing = asyncio.Lock()
         self._batches = Batches(
             group,
@@ -129,13 +133,25 @@ class Consumer:
         # After Kafka's outages clients were seen to wait for ever for their partitions, with all their tasks alive.
         if not self._assigned and self._clock() - self._revoked_at > UNASSIGNED_S:
             return True
-        if self._uncommitted_at is not None and self._clock() - self._uncommitted_at > UNCOMMITTED_S:
+        if self._cannot_commit(subscriber.consumer):
             return True
         # A batch may take as long as it needs; between batches Kafka answers every two seconds, records or not.
         if not self._idle.is_set() or not self._assigned:
             self._heard_at = time.time()
         self._heard_at = max(self._heard_at, heard_at(subscriber.consumer))
         return time.time() - self._heard_at > SILENT_S
+
+    def _cannot_commit(self, client: AIOKafkaConsumer) -> bool:
+        if self._uncommitted_at is None:
+            return False
+        if time.time() - self._uncommitted_at > UNCOMMITTED_S + COMMIT_S:
+            return True
+        # In a rebalance no commit is taken, but it is known to be one.
+        if not self._assigned or (heard := heard_at(client)) <= self._uncommitted_at:
+            return False
+        if self._reads_on_at is None:
+            self._reads_on_at = heard
+        return heard - self._reads_on_at > READS_ON_S
 
     async def restart(self) -> None:
         """A new client, from the committed offsets. Raises KafkaError, OSError or TimeoutError when Kafka is away; then
@@ -244,6 +260,8 @@ class Consumer:
             if not wanted:
                 self._all_committed()
                 return
+            if self._uncommitted_at is None:
+                self._uncommitted_at = time.time()
             try:
                 # Without a bound aiokafka would look for its coordinator as long as there is none.
                 await tasks.within(within_s, consumer.commit(dict(wanted)))
@@ -252,11 +270,9 @@ class Consumer:
                 # The batch is applied; after a rebalance it comes again, to whoever has its partitions now, and changes
                 # nothing. (Partitions that came back meanwhile may be committed backwards: that too only repeats.)
                 log.warning("offsets were not committed", group=self.group, error=type(error).__name__)
-                if self._uncommitted_at is None:
-                    self._uncommitted_at = self._clock()
 
     def _all_committed(self) -> None:
-        self._uncommitted, self._uncommitted_at = {}, None
+        self._uncommitted, self._uncommitted_at, self._reads_on_at = {}, None, None
 
     def _take_again(self, raw: tuple[ConsumerRecord, ...]) -> None:
         """Begin again at an abandoned batch, where its partitions are (still, or again) ours: the next commit must

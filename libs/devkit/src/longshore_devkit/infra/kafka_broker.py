@@ -61,6 +61,9 @@ BROKER_SETTINGS: Mapping[str, object] = {
     # After kill -9 the controller waits out the dead broker's session before it lets the new one in.
     "broker.session.timeout.ms": 1500,
     "broker.heartbeat.interval.ms": 500,
+    # No records that say nothing, twice a second, for followers that one node has not: a third of what an idle broker
+    # uses of a core.
+    "metadata.max.idle.interval.ms": 0,
     # Small machine: fewer threads, and not the 128 MB that the log cleaner would take of the heap.
     "num.network.threads": 2,
     "num.io.threads": 4,
