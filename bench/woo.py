@@ -41,7 +41,7 @@ from longshore_devkit.stores.woo.shop import Shop
 
 PAGE = 100
 SIZES_KB = (5, 15, 100)
-ROUNDS = 3
+ROUNDS = 5
 RUN = SyncRequest("orders")
 WEBHOOKS_PER_S = 100
 

@@ -18,7 +18,7 @@ from longshore.platforms.protocols import FetchedEntity, StoreUnavailable, SyncP
 from longshore_connector_woo.client import customers
 from longshore_connector_woo.client.answers import Answer
 from longshore_connector_woo.client.reader import MOST_AT_A_TIME, Reader
-from longshore_connector_woo.client.walking import Place, read_place, walk, write_place
+from longshore_connector_woo.client.walking import STEP_PAGES, Place, read_place, walk, write_place
 from longshore_devkit.forms import examples
 from longshore_devkit.stores.woo import SimulatedWoo
 
@@ -331,6 +331,13 @@ class TestNothingIsSkipped:
         assert read == list(range(1, 1001))
         assert store.most_under_way >= at_a_time
         assert store.asked == 11
+
+    async def test_the_store_is_not_left_idle_when_it_has_said_how_many_there_are(self) -> None:
+        # The second page takes longest by far, and the first step takes it in all the same.
+        store = ChangingList(list(range(1, 1001)), [], set(), [1, 200])
+        found = await walk(Reader(store, at_a_time=2), "/orders", {}, Place(total=200))
+        assert store.asked > STEP_PAGES
+        assert [parsed["id"] for _, parsed in found.rows] == list(range(1, 2 + 99 * STEP_PAGES))
 
     async def test_pages_behind_a_gap_are_asked_for_again(self) -> None:
         # While four pages are under way half of the rows before them go.

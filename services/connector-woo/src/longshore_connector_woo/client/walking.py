@@ -68,6 +68,10 @@ async def walk(reader: Reader, path: str, query: Mapping[str, str], place: Place
         answer = await _ask(reader, path, query, start, size)
         rows = rows_of(answer)
     joined = _behind(answer, rows, place, start, size)
+    if starts and further and joined.place is not None:
+        # How many there are is known now.
+        starts[1:] = _starts(joined.place, size, STEP_PAGES - 1)
+        _want(reader, path, query, joined.place, size, STEP_PAGES - 1 + _ahead(reader))
     for at in starts[1:]:
         if joined.place is None or (monotonic() - began > STEP_S and not reader.ahead.is_here(at)):
             break
