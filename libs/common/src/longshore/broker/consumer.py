@@ -28,8 +28,8 @@ SILENT_S = 30.0
 COMMIT_S = 20.0
 # Meanwhile others that have died wait to be started again.
 COMMIT_AGAIN_S = 5.0
-# After Kafka was killed clients were seen that read on, and were in no group any more: each commit waited for ever. That
-# is sure as soon as Kafka has answered the client's fetches for a while, and no commit.
+# After Kafka was killed clients were seen that read on, and were in no group any more: each commit waited for ever.
+# That is sure as soon as Kafka has answered the client's fetches for a while, and no commit.
 UNCOMMITTED_S = 30.0
 READS_ON_S = 8.0
 STOP_S = 10.0
