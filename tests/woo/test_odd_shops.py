@@ -3,8 +3,9 @@ methods, stock of every kind, orders kept where they used to be."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -216,5 +217,57 @@ async def test_a_store_that_keeps_orders_as_posts(hub: Any, shop: RealWoo, sku: 
 
         async def gone() -> bool:
             return bool((await hub.get(f"orders/{first['id']}"))["platform_status"] == "trash")
+
+        await until(gone)
+
+
+@pytest.fixture
+async def own_fulfilments(shop: RealWoo) -> AsyncIterator[None]:
+    """WooCommerce's own fulfilments, turned on: its settings do not show them."""
+    name = "woocommerce_feature_fulfillments_enabled"
+    await shop.shop("option", name, "yes")
+    yield
+    await shop.shop("option", name, "no")
+
+
+async def test_shipments_become_the_stores_own_where_it_has_such(
+    hub: Any, shop: RealWoo, sku: str, own_fulfilments: None
+) -> None:
+    async with connected(hub, shop, shop.https_url) as integration:
+        checks = (await hub.post(f"integrations/{integration['id']}/test", {}, 200))["checks"]
+        assert any("WooCommerce's own fulfilments" in each["detail"] for each in checks)
+        placed = await shop.api("POST", "/orders", asked(sku))
+        order = await heard(hub, integration, placed)
+        path, line = f"orders/{order['id']}", order["lines"][0]["id"]
+        parcel = {"lines": [{"line_id": line, "quantity": 2}], "tracking": {"number": "T-1", "carrier": "DHL"}}
+        await hub.post(f"{path}/fulfillments", parcel, 202)
+
+        async def own() -> list[dict[str, Any]]:
+            listed = await shop.api("GET", f"/orders/{placed['id']}/fulfillments")
+            return [{"id": each["id"]} | {meta["key"]: meta["value"] for meta in each["meta_data"]} for each in listed]
+
+        async def followed_by(number: str) -> Any:
+            found = await own()
+            return [each["_tracking_number"] for each in found] == [number] and found
+
+        async def known() -> Any:
+            found = (await hub.get(path))["fulfillments"]
+            return len(found) == 1 and found[0]["status"] == "success" and found[0]
+
+        (made,) = await until(partial(followed_by, "T-1"))
+        assert made["_items"] == [{"item_id": placed["line_items"][0]["id"], "qty": 2}]
+        assert (made["_shipment_provider"], made["_provider_name"]) == ("other", "DHL")
+        shipped = await until(known)
+        assert [each["quantity"] for each in shipped["lines"]] == [2]
+        # The store mails the buyer itself: no note besides.
+        assert await shop.api("GET", f"/orders/{placed['id']}/notes", type="customer") == []
+
+        await hub.post(f"{path}/fulfillments/{shipped['id']}/tracking", {"number": "T-2"}, 202)
+        (followed,) = await until(partial(followed_by, "T-2"))
+        assert (followed["id"], followed["_items"]) == (made["id"], made["_items"])
+        await hub.post(f"{path}/fulfillments/{shipped['id']}/cancel", {}, 202)
+
+        async def gone() -> bool:
+            return await own() == []
 
         await until(gone)

@@ -159,9 +159,11 @@ def _permissions(info: StoreInfo) -> ConnectionCheck:
 
 def _version(info: StoreInfo) -> ConnectionCheck:
     name = "platform_version"
+    note = f" {info.note}" if info.note else ""
     if info.version_warning is not None:
-        return _check(name, WARN, info.version_warning, "Update the older of the two: the store, or Longshore.")
-    return _check(name, OK, f"Version {info.platform_version}." if info.platform_version else "It is the one we use.")
+        return _check(name, WARN, info.version_warning + note, "Update the older of the two: the store, or Longshore.")
+    said = f"Version {info.platform_version}." if info.platform_version else "It is the one we use."
+    return _check(name, OK, said + note)
 
 
 def _webhooks(seen: Seen) -> ConnectionCheck:

@@ -182,6 +182,7 @@ class SyncPage:
 class StoreInfo:
     """What a connection check found out. `missing` names permissions that we cannot do without and lack, `lacking`
     those without which less is known. `version_warning`: what is to be said of the platform's version, if anything is.
+    `note`: a sentence on how we work with this very store, where stores differ.
     """
 
     name: str
@@ -190,6 +191,7 @@ class StoreInfo:
     missing: tuple[str, ...] = ()
     lacking: tuple[str, ...] = ()
     version_warning: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ from longshore_connector_woo.client import (
 )
 from longshore_connector_woo.client.http import StoreHttp
 from longshore_connector_woo.client.pace import Paces
+from longshore_connector_woo.client.parcels import Parcels
 from longshore_connector_woo.client.reader import Reader
 
 
@@ -78,12 +79,13 @@ class WooClient(NoActions):
             pace=(paces or Paces()).of(integration.store_url),
         )
         self._reader = Reader(self._http)
+        self._parcels = Parcels(self._http)
         # An order is read, added to and written back: commands of one order must take turns.
         self._orders: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def check(self) -> StoreInfo:
         """See StoreClient. Harmless: the only write is a batch of nothing."""
-        return await connection.check(self._http, self._integration.store_url)
+        return await connection.check(self._http, self._parcels, self._integration.store_url)
 
     async def webhooks(self, callback_url: str) -> list[Webhook]:
         """See StoreClient."""
@@ -112,7 +114,7 @@ class WooClient(NoActions):
     async def create_fulfillment(self, command: FulfillmentCreate) -> FulfillmentResult:
         """See StoreClient. Looks for the fulfilment's id in the order's meta before it writes."""
         async with self._turn(command.order_external_id):
-            return await fulfillments.create(self._http, command)
+            return await fulfillments.create(self._http, command, self._parcels)
 
     async def cancel_order(self, command: OrderCancel) -> Done:
         """See StoreClient."""
@@ -142,12 +144,12 @@ class WooClient(NoActions):
     async def update_tracking(self, command: FulfillmentTracking) -> Done:
         """See StoreClient."""
         async with self._turn(command.order_external_id):
-            return await tracking.update(self._http, command)
+            return await tracking.update(self._http, command, self._parcels)
 
     async def cancel_fulfillment(self, command: FulfillmentCancel) -> Done:
         """See StoreClient."""
         async with self._turn(command.order_external_id):
-            return await tracking.cancel(self._http, command)
+            return await tracking.cancel(self._http, command, self._parcels)
 
     async def publish_product(self, command: ProductPublish | ProductUnpublish) -> Done:
         """See StoreClient."""

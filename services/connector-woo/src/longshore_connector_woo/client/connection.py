@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from longshore.platforms.protocols import StoreInfo, StoreRefused, StoreUnauthorized, StoreUnavailable
 from longshore_connector_woo.client.answers import NO_REST_API, plain
 from longshore_connector_woo.client.http import StoreHttp
 from longshore_connector_woo.client.pages import NO_WORDPRESS
+from longshore_connector_woo.client.parcels import Parcels
 
 # Of 2023: the first with High-Performance Order Storage as a rule.
 OLDEST = 8
+
+# Where the Shipment Tracking plugin's own API is.
+_PLUGIN = "wc-shipment-tracking/"
 
 # What we read, and what a missing right for it is called.
 _READS = {"/orders": "read orders", "/products": "read products", "/webhooks": "read webhooks"}
 
 
-async def check(http: StoreHttp, store_url: str) -> StoreInfo:
+async def check(http: StoreHttp, parcels: Parcels, store_url: str) -> StoreInfo:
     """Reach, authenticate and compare permissions. Raises StoreUnauthorized when the key is no key of this store."""
     try:
-        return await _check(http, store_url)
+        return await _check(http, parcels, store_url)
     except StoreUnavailable as error:
         if error.code in (NO_REST_API, NO_WORDPRESS):
             # Of a store that has worked it may pass; one that is being connected has another address.
@@ -27,8 +32,8 @@ async def check(http: StoreHttp, store_url: str) -> StoreInfo:
         raise
 
 
-async def _check(http: StoreHttp, store_url: str) -> StoreInfo:
-    name = await _name(http, store_url)
+async def _check(http: StoreHttp, parcels: Parcels, store_url: str) -> StoreInfo:
+    name, namespaces = await _index(http, store_url)
     missing: list[str] = []
     refusals: set[str] = set()
     for path, right in _READS.items():
@@ -47,7 +52,14 @@ async def _check(http: StoreHttp, store_url: str) -> StoreInfo:
     if not await _may_write(http):
         missing.append("write")
     version = await _version(http)
-    return StoreInfo(name, version, await _currency(http), tuple(missing), version_warning=version_warning(version))
+    return StoreInfo(
+        name,
+        version,
+        await _currency(http),
+        tuple(missing),
+        version_warning=version_warning(version),
+        note=shipments_note(await parcels.are_there(), namespaces),
+    )
 
 
 def version_warning(version: str | None) -> str | None:
@@ -60,20 +72,30 @@ def version_warning(version: str | None) -> str | None:
     return None
 
 
-async def _name(http: StoreHttp, store_url: str) -> str:
+def shipments_note(own: bool, namespaces: Sequence[object]) -> str:
+    """How a shipment is told to a store that has fulfilments of its `own` or not."""
+    if own:
+        return "Shipments become WooCommerce's own fulfilments, of which the store mails the buyer."
+    if any(str(each).startswith(_PLUGIN) for each in namespaces):
+        return "Shipments are shown by the Shipment Tracking plugin; the buyer gets a note."
+    return "The store has no place of its own for shipments: they are kept in the order, and the buyer gets a note."
+
+
+async def _index(http: StoreHttp, store_url: str) -> tuple[str, Sequence[object]]:
+    """The site's name, and the parts of its API as far as it shows them."""
     host = urlsplit(store_url).hostname or store_url
     try:
         index = (await http.index()).object()
     except StoreUnauthorized:
-        return host  # security plugins hide the index from strangers
+        return host, ()  # security plugins hide the index from strangers
     except StoreRefused as error:
         if error.code in ("redirect", "store-url", "private-address"):
             raise
-        return host
+        return host, ()
     namespaces = index.get("namespaces")
     if isinstance(namespaces, list) and "wc/v3" not in namespaces:
         raise StoreRefused("no-woocommerce", "This WordPress site has no WooCommerce (or one older than 3.5).")
-    return plain(index.get("name")) or host
+    return plain(index.get("name")) or host, namespaces if isinstance(namespaces, list) else ()
 
 
 async def _may_write(http: StoreHttp) -> bool:

@@ -1,9 +1,10 @@
 """Telling the store of a shipment, once.
 
-WooCommerce's core has no field for it and no idempotency key. What was shipped is written to the order's meta, together
-with the status in one request: ours (`_longshore_fulfillments`, which a later try looks for) and that of the Shipment
-Tracking plugin (`_wc_shipment_tracking_items`, which its screens and mails show). The buyer learns of it by a customer
-note, which a later try finds by the shipment's reference in its text.
+WooCommerce has no idempotency key, and most stores no field for it. What was shipped is written to the order's meta,
+together with the status in one request: ours (`_longshore_fulfillments`, which a later try looks for) and that of the
+Shipment Tracking plugin (`_wc_shipment_tracking_items`, which its screens and mails show). A store that has the
+fulfilments of WooCommerce itself gets one of them, and mails the buyer (see parcels). Of others the buyer learns by a
+customer note, which a later try finds by the shipment's reference in its text.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from typing import Any
 from longshore.contracts import FulfillmentCreate, Tracking
 from longshore.platforms.protocols import FulfillmentResult, StoreRefused, StoreUnavailable
 from longshore_connector_woo.client.http import StoreHttp
+from longshore_connector_woo.client.parcels import Parcels
 from longshore_connector_woo.client.references import CLOSED, reference
 from longshore_connector_woo.translate.shipments import FULFILLMENTS_META, TRACKING_META, shipment_key
 
 
 async def create(
-    http: StoreHttp, command: FulfillmentCreate, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    http: StoreHttp,
+    command: FulfillmentCreate,
+    parcels: Parcels,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FulfillmentResult:
     """Write what is not there yet of the shipment, its status and its note. One at a time per order, see WooClient."""
     path = f"/orders/{command.order_external_id}"
@@ -41,7 +46,8 @@ async def create(
             str(each.get("id")) == str(command.fulfillment_id) for each in meta_list(written, FULFILLMENTS_META)
         ):
             raise StoreUnavailable("not-written", "The store answered as if it had taken the shipment, and has not.")
-    if command.notify_customer and not (existed and await _is_noted(http, command)):
+    told = await parcels.create(command)
+    if command.notify_customer and not told and not (existed and await _is_noted(http, command)):
         note = await http.post(f"{path}/notes", {"note": note_text(command), "customer_note": True})
         if reference(command.fulfillment_id) not in str(note.object().get("note")):
             raise StoreUnavailable("not-written", "The store answered as if it had taken the note, and has not.")

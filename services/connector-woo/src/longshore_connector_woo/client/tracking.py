@@ -1,5 +1,6 @@
-"""Shipments that are there: followed otherwise from now on, or taken back. Both places are changed in one request:
-ours, and that of the Shipment Tracking plugin (see fulfillments)."""
+"""Shipments that are there: followed otherwise from now on, or taken back. Both places of the order are changed in one
+request: ours, and that of the Shipment Tracking plugin (see fulfillments); WooCommerce's own fulfilment where there is
+one."""
 
 from __future__ import annotations
 
@@ -10,13 +11,14 @@ from longshore.contracts import FulfillmentCancel, FulfillmentTracking, Tracking
 from longshore.platforms.protocols import Done, StoreRefused, StoreUnavailable
 from longshore_connector_woo.client.fulfillments import meta_list
 from longshore_connector_woo.client.http import StoreHttp
+from longshore_connector_woo.client.parcels import Parcels
 from longshore_connector_woo.client.references import change_order, open_order, reference
 from longshore_connector_woo.translate.shipments import FULFILLMENTS_META, TRACKING_META, shipment_key
 
 Entry = dict[str, Any]
 
 
-async def update(http: StoreHttp, command: FulfillmentTracking) -> Done:
+async def update(http: StoreHttp, command: FulfillmentTracking, parcels: Parcels) -> Done:
     """Set number, carrier and address; then tell the buyer, if asked, once."""
     order = await open_order(http, command.order_external_id)
     ours, theirs = meta_list(order, FULFILLMENTS_META), meta_list(order, TRACKING_META)
@@ -40,18 +42,21 @@ async def update(http: StoreHttp, command: FulfillmentTracking) -> Done:
         changed = True
     if changed:
         await _write(http, command.order_external_id, ours, theirs, {})
-    if command.notify_customer:
+    told = await parcels.update(command)
+    if command.notify_customer and not told:
         await _tell(http, command)
     return Done(command.fulfillment_external_id, existed=not changed)
 
 
-async def cancel(http: StoreHttp, command: FulfillmentCancel) -> Done:
+async def cancel(http: StoreHttp, command: FulfillmentCancel, parcels: Parcels) -> Done:
     """Take a shipment away; an order that was shipped whole is to be shipped again."""
     order = await open_order(http, command.order_external_id)
     ours, theirs = meta_list(order, FULFILLMENTS_META), meta_list(order, TRACKING_META)
     shipment, parcel = _ours(ours, command), _theirs(theirs, command)
     if shipment is None and parcel is None:
         return Done(command.fulfillment_external_id, existed=True)
+    # First: a later try would not look any more when the order's meta is without it.
+    await parcels.remove(command)
     change = {"status": "processing"} if order.get("status") == "completed" else {}
     await _write(
         http,

@@ -63,6 +63,8 @@ class WooConfig:
     orders_per_minute: float = 0.0
     webhook_delay_s: tuple[float, float] = (0.02, 0.25)
     delivery_concurrency: int = 16
+    own_fulfillments: bool = False
+    """Whether WooCommerce's own fulfilments are turned on."""
 
     @property
     def symbol(self) -> str:

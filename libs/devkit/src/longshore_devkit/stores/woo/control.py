@@ -285,6 +285,8 @@ def _shipped(order: Order) -> Json:
         "tracking_numbers": numbers,
         "tracking_writes": order.tracking_writes,
         "customer_notes": [note.text for note in order.notes if note.customer_note],
+        "own_fulfillments": [{each.key: each.value for each in fulfillment.meta} for fulfillment in order.fulfillments],
+        "fulfillment_mails": list(order.fulfillment_mails),
     }
 
 

@@ -150,6 +150,17 @@ class Refund:
 
 
 @dataclass
+class OrderFulfillment:
+    """One of WooCommerce's own fulfilments of an order."""
+
+    id: int
+    updated: datetime
+    status: str = "unfulfilled"
+    is_fulfilled: bool = False
+    meta: list[Meta] = field(default_factory=list)
+
+
+@dataclass
 class Order:
     """An order; times are aware UTC in whole seconds, amounts at the shop's decimals."""
 
@@ -190,6 +201,9 @@ class Order:
     placed_at: float = 0.0
     completed_count: int = 0
     tracking_writes: int = 0
+    fulfillments: list[OrderFulfillment] = field(default_factory=list)
+    fulfillment_mails: list[str] = field(default_factory=list)
+    """What the buyer was mailed of them."""
 
     @property
     def refunded(self) -> Decimal:

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 
 from longshore.clock import Clock, utc_now
 from longshore_devkit.stores.common import DatedApp, Faults, FaultyApp, LocalServer, Traffic
-from longshore_devkit.stores.woo import buyers, rest_misc, rest_orders, rest_products
+from longshore_devkit.stores.woo import buyers, rest_fulfillments, rest_misc, rest_orders, rest_products
 from longshore_devkit.stores.woo.auth import ApiKey, Authenticator
 from longshore_devkit.stores.woo.config import WooConfig
 from longshore_devkit.stores.woo.consent import Consent
@@ -111,6 +111,8 @@ class SimulatedWoo:
     def _build_app(self) -> FaultyApp:
         router = Router(self.shop, self.queue, Authenticator(self.keys))
         rest_orders.routes(router, ROOT)
+        if self.config.own_fulfillments:
+            rest_fulfillments.routes(router, ROOT)
         rest_products.routes(router, ROOT)
         rest_misc.routes(router, ROOT)
         router.add("/{rest:path}", {})

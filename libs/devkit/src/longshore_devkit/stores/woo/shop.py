@@ -50,6 +50,7 @@ class Ids:
     note: Iterator[int] = field(default_factory=lambda: itertools.count(2))
     customer: Iterator[int] = field(default_factory=lambda: itertools.count(2))
     webhook: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    fulfillment: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
 
 class Shop:
