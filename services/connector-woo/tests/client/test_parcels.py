@@ -162,6 +162,15 @@ class TestFoundOut:
         assert not await parcels.create(command)
         assert len(asked) == 2 * first
 
+    async def test_a_key_that_may_not_see_them_ships_as_elsewhere(self, serve: Any, ship: Any) -> None:
+        async def refusing(_: web.Request) -> web.Response:
+            body = {"code": "woocommerce_rest_cannot_view", "message": "Sorry, you cannot view resources."}
+            return web.json_response(body, status=401)
+
+        parcels = Parcels((await serve(refusing))._http)
+        assert not await parcels.are_there()
+        assert not await parcels.create(ship({"id": 7, "lines": []}))
+
     async def test_a_store_that_is_down_says_nothing_of_it(self, serve: Any) -> None:
         async def failing(_: web.Request) -> web.Response:
             return web.json_response({"code": "busy", "message": "Busy."}, status=503)

@@ -111,6 +111,9 @@ class Parcels:
                 raise
             self._lacks_until = self._clock() + LOOK_AGAIN_S
             return None
+        except StoreRefused:
+            # Not to our key, or a plugin's rule: the order's meta is written already, and has to do.
+            return None
 
 
 def _path(order_id: str) -> str:
