@@ -33,6 +33,7 @@ from longshore_connector_shopify.client import ShopifyClient
 from longshore_connector_shopify.client.admin_api import AdminApi
 from longshore_connector_shopify.client.pacing import CostBucket
 from longshore_connector_shopify.translate import ShopifyTranslator
+from longshore_devkit.moving_clock import MovingClock
 from longshore_devkit.stores.common import Faults
 from longshore_devkit.stores.shopify.buyers import Habits
 from longshore_devkit.stores.shopify.model import Order
@@ -66,19 +67,6 @@ class Met:
     shipments: int
 
 
-class Time:
-    """A clock that moves when somebody waits: pauses are not what is tested here."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
 class Round:
     """A shop with some history and a hub's client that keeps asking, as the kit's jobs do."""
 
@@ -88,7 +76,7 @@ class Round:
         self.client = self._client()
 
     def _client(self) -> ShopifyClient:
-        bucket = CostBucket(time := Time(), time.sleep)
+        bucket = CostBucket(time := MovingClock(), time.sleep)
         token = self.shop.config.access_token
         api = AdminApi(DOMAIN, token, origin=self.sim.url, sleep=time.sleep, bucket=bucket)
         return ShopifyClient(api, dict.fromkeys(("orders", "products", "customers", "inventory"), 0))

@@ -57,7 +57,7 @@ _YOUNG_S = 60.0
 
 MEMORY = Path("/dev/shm")  # noqa: S108  (with a directory of our own in it, that nobody else may write)
 MEMORY_FREE = 4 * 1024**3
-"""Bytes of memory that a test session's Kafka and PostgreSQL may take. (A whole suite takes half of it in each.)"""
+"""Bytes of memory that a test session's Kafka and PostgreSQL may take. (A whole suite takes a third of it in each.)"""
 
 
 @pytest.fixture(scope="session")

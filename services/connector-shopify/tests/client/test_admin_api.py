@@ -19,6 +19,7 @@ from longshore.platforms.protocols import (
 )
 from longshore_connector_shopify.client.admin_api import AdminApi, in_background
 from longshore_connector_shopify.client.pacing import CostBucket, Rank
+from longshore_devkit.moving_clock import MovingClock
 
 Handler = Callable[[int], web.Response]
 
@@ -46,19 +47,6 @@ async def serving(answer: Handler, **options: Any) -> AsyncIterator[AdminApi]:
     finally:
         await api.close()
         await runner.cleanup()
-
-
-class Time:
-    """A clock that moves when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 def error(code: str, data: Any = None) -> web.Response:
@@ -121,7 +109,7 @@ def throttled(available: float) -> web.Response:
 
 
 async def test_throttling_with_status_200_is_waited_out() -> None:
-    time = Time()
+    time = MovingClock()
 
     def answer(before: int) -> web.Response:
         return throttled(60) if before < 2 else web.json_response({"data": {"shop": {"name": "x"}}})
@@ -133,7 +121,7 @@ async def test_throttling_with_status_200_is_waited_out() -> None:
 
 
 async def test_lasting_throttling_is_said() -> None:
-    time = Time()
+    time = MovingClock()
     async with serving(lambda _: throttled(0), bucket=CostBucket(time, time.sleep), sleep=time.sleep) as api:
         with pytest.raises(StoreThrottled) as caught:
             await api.query("shop")
@@ -181,7 +169,7 @@ def _status(available: float, rate: float = 100.0, capacity: float = 2000.0) -> 
 
 
 async def test_requests_wait_for_points() -> None:
-    time = Time()
+    time = MovingClock()
     bucket = CostBucket(time, time.sleep)
     bucket.settle(await bucket.take(100), _status(50))
     await bucket.take(250, Rank.STOCK)
@@ -190,7 +178,7 @@ async def test_requests_wait_for_points() -> None:
 
 async def test_a_wait_that_a_clock_cannot_tell_from_none_ends() -> None:
     """What is missing after the first sleep is less than the clock's own precision."""
-    time = Time()
+    time = MovingClock()
     time.now = 13436.4
     bucket = CostBucket(time, time.sleep)
     bucket.settle(await bucket.take(97, Rank.STOCK), _status(97, rate=1000.0))
@@ -199,7 +187,7 @@ async def test_a_wait_that_a_clock_cannot_tell_from_none_ends() -> None:
 
 
 async def test_reads_leave_points_for_what_is_urgent() -> None:
-    time = Time()
+    time = MovingClock()
     bucket = CostBucket(time, time.sleep)
     bucket.settle(await bucket.take(100), _status(150))
     assert bucket.wait_s(100) == pytest.approx(1.5)
@@ -207,7 +195,7 @@ async def test_reads_leave_points_for_what_is_urgent() -> None:
 
 
 async def test_what_is_urgent_does_not_queue_behind_reads() -> None:
-    time = Time()
+    time = MovingClock()
     waiting = asyncio.Event()
     go_on = asyncio.Event()
 
@@ -227,7 +215,7 @@ async def test_what_is_urgent_does_not_queue_behind_reads() -> None:
 
 async def test_whatever_can_wait_leaves_points_to_what_goes_before_it() -> None:
     """Stock, shipments, look-ups, backfill: each can still be paid when those behind it have to wait."""
-    time = Time()
+    time = MovingClock()
     bucket = CostBucket(time, time.sleep)
     waits = []
     for level in (620, 220, 120, 20):
@@ -242,7 +230,7 @@ async def test_whatever_can_wait_leaves_points_to_what_goes_before_it() -> None:
 
 
 async def test_a_look_up_does_not_queue_behind_a_backfill() -> None:
-    time = Time()
+    time = MovingClock()
     waiting, go_on = asyncio.Event(), asyncio.Event()
 
     async def sleep(seconds: float) -> None:
@@ -262,7 +250,7 @@ async def test_a_look_up_does_not_queue_behind_a_backfill() -> None:
 
 
 async def test_what_is_read_in_the_background_waits_where_a_look_up_does_not() -> None:
-    time = Time()
+    time = MovingClock()
 
     def answer(_: int) -> web.Response:
         cost = {"requestedQueryCost": 1, "actualQueryCost": 1, "throttleStatus": _status(400)}
@@ -281,7 +269,7 @@ async def test_what_is_read_in_the_background_waits_where_a_look_up_does_not() -
 
 
 async def test_what_calls_cost_is_counted() -> None:
-    time = Time()
+    time = MovingClock()
 
     def answer(before: int) -> web.Response:
         if before == 0:
@@ -300,7 +288,7 @@ async def test_what_calls_cost_is_counted() -> None:
 
 
 async def test_a_larger_plan_refills_faster() -> None:
-    time = Time()
+    time = MovingClock()
     bucket = CostBucket(time, time.sleep)
     bucket.settle(await bucket.take(100), _status(0, rate=1000, capacity=20000))
     await bucket.take(500, Rank.STOCK)
@@ -308,7 +296,7 @@ async def test_a_larger_plan_refills_faster() -> None:
 
 
 async def test_what_is_under_way_counts_as_spent() -> None:
-    time = Time()
+    time = MovingClock()
     bucket = CostBucket(time, time.sleep)
     first, _second = await bucket.take(100), await bucket.take(300)
     bucket.settle(first, _status(1900))
@@ -317,7 +305,7 @@ async def test_what_is_under_way_counts_as_spent() -> None:
 
 
 async def test_more_than_the_bucket_holds_waits_for_a_full_one() -> None:
-    time = Time()
+    time = MovingClock()
     bucket = CostBucket(time, time.sleep)
     bucket.settle(await bucket.take(10), _status(1000, capacity=1000))
     await bucket.take(5000)
@@ -326,7 +314,7 @@ async def test_more_than_the_bucket_holds_waits_for_a_full_one() -> None:
 
 @pytest.mark.parametrize("status", [{}, {"currentlyAvailable": "?"}, _status(5, rate=0), None])
 async def test_a_status_that_makes_no_sense_changes_nothing(status: Any) -> None:
-    time = Time()
+    time = MovingClock()
     bucket = CostBucket(time, time.sleep)
     bucket.settle(await bucket.take(100), status)
     assert bucket.wait_s(1900, Rank.STOCK) == 0

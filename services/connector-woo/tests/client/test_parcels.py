@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from longshore.contracts import FulfillmentCancel, FulfillmentTracking, Tracking
+from longshore.contracts import FulfillmentCancel, FulfillmentCreate, FulfillmentTracking, Tracking
 from longshore.platforms.protocols import StoreUnavailable
 from longshore_connector_woo.client import WooClient
 from longshore_connector_woo.client.connection import shipments_note
@@ -97,13 +97,7 @@ class TestLater:
     ) -> None:
         command = ship(order)
         await hub.create_fulfillment(command)
-        change = FulfillmentTracking(
-            order_id=command.order_id,
-            order_external_id=command.order_external_id,
-            fulfillment_id=command.fulfillment_id,
-            tracking=Tracking(number="1Z99"),
-            notify_customer=True,
-        )
+        change = FulfillmentTracking(**of(command), tracking=Tracking(number="1Z99"), notify_customer=True)
         await through(woo, lambda: hub.update_tracking(change))
         await hub.update_tracking(change)
         found = await shown()
@@ -118,11 +112,7 @@ class TestLater:
     ) -> None:
         command = ship(order)
         await hub.create_fulfillment(command)
-        cancel = FulfillmentCancel(
-            order_id=command.order_id,
-            order_external_id=command.order_external_id,
-            fulfillment_id=command.fulfillment_id,
-        )
+        cancel = FulfillmentCancel(**of(command))
         await through(woo, lambda: hub.cancel_fulfillment(cancel))
         found = await shown()
         assert (found["own_fulfillments"], found["tracking_numbers"], found["status"]) == ([], [], "processing")
@@ -177,6 +167,11 @@ class TestFoundOut:
 
         with pytest.raises(StoreUnavailable):
             await Parcels((await serve(failing))._http).are_there()
+
+
+def of(command: FulfillmentCreate) -> dict[str, Any]:
+    """What names a shipment in later commands."""
+    return command.model_dump(include={"order_id", "order_external_id", "fulfillment_id"})
 
 
 async def through(woo: SimulatedWoo, ask: Callable[[], Awaitable[object]]) -> None:

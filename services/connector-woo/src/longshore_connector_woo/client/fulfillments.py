@@ -17,7 +17,7 @@ from longshore.contracts import FulfillmentCreate, Tracking
 from longshore.platforms.protocols import FulfillmentResult, StoreRefused, StoreUnavailable
 from longshore_connector_woo.client.http import StoreHttp
 from longshore_connector_woo.client.parcels import Parcels
-from longshore_connector_woo.client.references import CLOSED, reference
+from longshore_connector_woo.client.references import CLOSED, meta_of, reference
 from longshore_connector_woo.translate.shipments import FULFILLMENTS_META, TRACKING_META, shipment_key
 
 
@@ -104,11 +104,7 @@ def _meta(
 
 def meta_list(order: dict[str, Any], key: str) -> list[dict[str, Any]]:
     """A meta value that is a list of objects; PHP sends one with gaps as an object."""
-    entries = order.get("meta_data")
-    value: object = None
-    for entry in entries if isinstance(entries, list) else []:
-        if isinstance(entry, dict) and entry.get("key") == key:
-            value = entry.get("value")
+    value = meta_of(order).get(key)
     if isinstance(value, dict):
         value = list(value.values())
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

@@ -17,6 +17,7 @@ from longshore.contracts import FulfillmentCancel, FulfillmentCreate, Fulfillmen
 from longshore.platforms.protocols import StoreRefused, StoreUnauthorized, StoreUnavailable
 from longshore_connector_woo.client.answers import NO_REST_API
 from longshore_connector_woo.client.http import StoreHttp
+from longshore_connector_woo.client.references import meta_of
 
 PARCEL_META = "_longshore_fulfillment"
 # A store that has not the feature may get it.
@@ -39,17 +40,12 @@ class Parcels:
     async def are_there(self) -> bool:
         """Whether the store has the feature. Raises StoreError."""
         try:
-            await self._http.get("/orders/0/fulfillments")
-        except StoreUnavailable as error:
-            if error.code != NO_REST_API:
-                raise
-            return False
+            return await self._ask("0") is not None
         except StoreUnauthorized:
             return False
         except StoreRefused:
             # There is no order 0, but somebody who knows that.
             return True
-        return True
 
     async def create(self, command: FulfillmentCreate) -> bool:
         """Write a shipment unless it is there; whether the store takes such, and has told the buyer if that is wanted.
@@ -86,7 +82,7 @@ class Parcels:
         found = _ours(await self._listed(command.order_external_id) or [], command.fulfillment_id)
         if found is None:
             return False
-        meta = _meta(found)
+        meta = meta_of(found)
         wanted = {key: value for key, value in meta.items() if key not in (_NUMBER, _URL, _PROVIDER, _NAME)}
         wanted |= _tracking(command.tracking)
         if wanted != meta:
@@ -105,14 +101,18 @@ class Parcels:
         if self._clock() < self._lacks_until:
             return None
         try:
+            return await self._ask(order_id)
+        except StoreRefused:
+            # Not to our key, or a plugin's rule: the order's meta is written already, and has to do.
+            return None
+
+    async def _ask(self, order_id: str) -> list[Entry] | None:
+        try:
             return (await self._http.get(_path(order_id))).objects()
         except StoreUnavailable as error:
             if error.code != NO_REST_API:
                 raise
             self._lacks_until = self._clock() + LOOK_AGAIN_S
-            return None
-        except StoreRefused:
-            # Not to our key, or a plugin's rule: the order's meta is written already, and has to do.
             return None
 
 
@@ -121,16 +121,7 @@ def _path(order_id: str) -> str:
 
 
 def _ours(listed: list[Entry], id: UUID) -> Entry | None:
-    return next((each for each in listed if _meta(each).get(PARCEL_META) == str(id)), None)
-
-
-def _meta(fulfillment: Entry) -> dict[str, Any]:
-    entries = fulfillment.get("meta_data")
-    return {
-        str(each.get("key")): each.get("value")
-        for each in (entries if isinstance(entries, list) else [])
-        if isinstance(each, dict)
-    }
+    return next((each for each in listed if meta_of(each).get(PARCEL_META) == str(id)), None)
 
 
 def _as_list(meta: dict[str, Any]) -> list[Entry]:

@@ -36,6 +36,16 @@ async def note_once(http: StoreHttp, order_id: str, id: UUID, text: str, *, to_c
     return str(written.get("id")), False
 
 
+def meta_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a record's metadata by key; of several under one key the last."""
+    entries = record.get("meta_data")
+    return {
+        str(each.get("key")): each.get("value")
+        for each in (entries if isinstance(entries, list) else [])
+        if isinstance(each, dict)
+    }
+
+
 async def open_order(http: StoreHttp, id: str) -> dict[str, Any]:
     """An order that is not in the trash. Raises StoreError."""
     order = (await http.get(f"/orders/{id}")).entity(id)
