@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from aiohttp import ClientSession, web
 
 from longshore.contracts import CommandLine, FulfillmentCreate, Platform, StockSet, Tracking
 from longshore.ids import IntegrationId, OrgId
-from longshore.platforms.protocols import Done, Integration, StoreUnavailable
+from longshore.platforms.protocols import Done, Integration, StoreThrottled, StoreUnavailable
 from longshore_connector_woo.client import WooClient
 from longshore_devkit.stores.woo import SimulatedWoo, WooConfig
 
@@ -152,6 +153,24 @@ async def hub(woo: SimulatedWoo) -> AsyncIterator[WooClient]:
     made = make_client(woo.url, woo.config.consumer_key, woo.config.consumer_secret)
     yield made
     await made.close()
+
+
+async def _until_done(call: Any, tries: int = 200) -> tuple[Any, int]:
+    """Repeat like the job queue does while the store is unavailable; the result and how often it failed."""
+    for failures in range(tries):
+        try:
+            return await call(), failures
+        except StoreThrottled as error:
+            await asyncio.sleep(min(error.retry_after or 0, 0.01))
+        except StoreUnavailable:
+            pass
+    raise AssertionError("it never got through")
+
+
+@pytest.fixture
+def until_done() -> Callable[..., Awaitable[tuple[Any, int]]]:
+    """`await until_done(call)`: see _until_done."""
+    return _until_done
 
 
 class Lossy:

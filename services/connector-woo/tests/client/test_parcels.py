@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -41,6 +40,18 @@ def shown(sim: Any, order: dict[str, Any]) -> Callable[[], Awaitable[Any]]:
     return look
 
 
+@pytest.fixture
+def through(woo: SimulatedWoo, until_done: Any) -> Callable[[Callable[[], Awaitable[object]]], Awaitable[None]]:
+    """Asks until it gets through, though half of the answers to writes are lost."""
+
+    async def ask(call: Callable[[], Awaitable[object]]) -> None:
+        woo.faults.drop_after_write_rate = 0.5
+        await until_done(call)
+        woo.faults.drop_after_write_rate = 0.0
+
+    return ask
+
+
 class TestShipment:
     async def test_is_one_of_the_store_and_the_buyer_gets_its_mail_alone(
         self, hub: WooClient, ship: Any, order: dict[str, Any], shown: Any
@@ -62,12 +73,12 @@ class TestShipment:
         # What we go by is there as in every other store.
         assert (found["status"], found["tracking_numbers"]) == ("completed", ["00340434161094"])
 
-    async def test_once_whatever_answers_are_lost(self, woo: SimulatedWoo, hub: WooClient, sim: Any, ship: Any) -> None:
+    async def test_once_whatever_answers_are_lost(self, hub: WooClient, sim: Any, ship: Any, through: Any) -> None:
         body = {"sku": "LS-0003", "quantity": 1, "n": 8, "status": "processing"}
         orders = (await sim("POST", "/orders", body))["orders"]
         for order in orders:
             command = ship(order)
-            await through(woo, partial(hub.create_fulfillment, command))
+            await through(partial(hub.create_fulfillment, command))
             assert (await hub.create_fulfillment(command)).existed
         found = (await sim("GET", "/fulfilments"))["orders"]
         for order in orders:
@@ -93,12 +104,12 @@ class TestShipment:
 
 class TestLater:
     async def test_followed_otherwise(
-        self, woo: SimulatedWoo, hub: WooClient, ship: Any, order: dict[str, Any], shown: Any
+        self, hub: WooClient, ship: Any, order: dict[str, Any], shown: Any, through: Any
     ) -> None:
         command = ship(order)
         await hub.create_fulfillment(command)
         change = FulfillmentTracking(**of(command), tracking=Tracking(number="1Z99"), notify_customer=True)
-        await through(woo, lambda: hub.update_tracking(change))
+        await through(lambda: hub.update_tracking(change))
         await hub.update_tracking(change)
         found = await shown()
         (parcel,) = found["own_fulfillments"]
@@ -107,13 +118,11 @@ class TestLater:
         assert parcel["_tracking_number"] == "1Z99"
         assert (found["fulfillment_mails"], found["customer_notes"]) == (["created", "updated"], [])
 
-    async def test_taken_back(
-        self, woo: SimulatedWoo, hub: WooClient, ship: Any, order: dict[str, Any], shown: Any
-    ) -> None:
+    async def test_taken_back(self, hub: WooClient, ship: Any, order: dict[str, Any], shown: Any, through: Any) -> None:
         command = ship(order)
         await hub.create_fulfillment(command)
         cancel = FulfillmentCancel(**of(command))
-        await through(woo, lambda: hub.cancel_fulfillment(cancel))
+        await through(lambda: hub.cancel_fulfillment(cancel))
         found = await shown()
         assert (found["own_fulfillments"], found["tracking_numbers"], found["status"]) == ([], [], "processing")
 
@@ -172,14 +181,3 @@ class TestFoundOut:
 def of(command: FulfillmentCreate) -> dict[str, Any]:
     """What names a shipment in later commands."""
     return command.model_dump(include={"order_id", "order_external_id", "fulfillment_id"})
-
-
-async def through(woo: SimulatedWoo, ask: Callable[[], Awaitable[object]]) -> None:
-    """Ask until it gets through, though half of the answers to writes are lost."""
-    woo.faults.drop_after_write_rate = 0.5
-    for _ in range(100):
-        with contextlib.suppress(StoreUnavailable):
-            await ask()
-            woo.faults.drop_after_write_rate = 0.0
-            return
-    raise AssertionError("it never got through")

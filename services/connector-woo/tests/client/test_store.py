@@ -17,7 +17,6 @@ from longshore.platforms.protocols import (
     FetchRequest,
     StoreError,
     StoreRefused,
-    StoreThrottled,
     StoreUnauthorized,
     StoreUnavailable,
 )
@@ -28,18 +27,6 @@ from longshore_devkit.stores.woo import SimulatedWoo
 
 CALLBACK = "http://127.0.0.1:9/webhooks/woocommerce/1"
 READ_ONLY = ("ck_" + "1" * 40, "cs_" + "1" * 40)
-
-
-async def until_done(call: Any, tries: int = 200) -> tuple[Any, int]:
-    """Repeat like the job queue does while the store is unavailable; the result and how often it failed."""
-    for failures in range(tries):
-        try:
-            return await call(), failures
-        except StoreThrottled as error:
-            await asyncio.sleep(min(error.retry_after or 0, 0.01))
-        except StoreUnavailable:
-            pass
-    raise AssertionError("it never got through")
 
 
 class TestCheck:
@@ -133,7 +120,7 @@ class TestWebhooks:
         await client.remove_webhooks(CALLBACK)
         assert [hook.delivery_url for hook in woo.shop.webhooks.values()] == ["http://127.0.0.1:9/other"]
 
-    async def test_with_lost_answers(self, woo: SimulatedWoo, client: Any) -> None:
+    async def test_with_lost_answers(self, woo: SimulatedWoo, client: Any, until_done: Any) -> None:
         woo.faults.drop_after_write_rate = 0.4
         await until_done(lambda: client.ensure_webhooks(CALLBACK))
         assert Counter(hook.topic for hook in woo.shop.webhooks.values()) == Counter(TOPICS)
@@ -268,7 +255,9 @@ class TestFulfilment:
         shipped = (await sim("GET", "/fulfilments"))["orders"][str(order["id"])]
         assert (shipped["status"], shipped["tracking_items"], shipped["customer_notes"]) == ("completed", [], [])
 
-    async def test_answers_lost_after_the_write(self, woo: SimulatedWoo, client: Any, sim: Any, ship: Any) -> None:
+    async def test_answers_lost_after_the_write(
+        self, woo: SimulatedWoo, client: Any, sim: Any, ship: Any, until_done: Any
+    ) -> None:
         """Each fulfilment once, though half of all writes look as if they had failed."""
         orders = (await sim("POST", "/orders", {"sku": "LS-0003", "quantity": 1, "n": 12, "status": "processing"}))[
             "orders"
@@ -290,7 +279,9 @@ class TestFulfilment:
             # The note's own answer may be lost too: a later try finds it by its reference.
             assert len(shipped["customer_notes"]) == 1
 
-    async def test_a_store_that_lies(self, woo: SimulatedWoo, client: Any, sim: Any, ship: Any) -> None:
+    async def test_a_store_that_lies(
+        self, woo: SimulatedWoo, client: Any, sim: Any, ship: Any, until_done: Any
+    ) -> None:
         """Whatever it says of what it did: each fulfilment once, and never taken for done when it is not."""
         orders = (await sim("POST", "/orders", {"sku": "LS-0003", "quantity": 1, "n": 8, "status": "processing"}))[
             "orders"
