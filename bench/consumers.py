@@ -90,7 +90,7 @@ def _backlog(name: str, count: int) -> list[Message]:
     org, store = uuid7(), UUID(int=uuid7().int)
     if name == "order-sync":
         return list(woo_snapshots(org, store, count))
-    return list(woo_deliveries(org, store, count, pair=False))
+    return list(woo_deliveries(org, store, count, copies=1))
 
 
 def section(found: Found) -> str:

@@ -25,7 +25,7 @@ def plan_for(store: dict[str, Any], **more: Any) -> LoadPlan:
         secret=SECRET,
         platform=platform,
         shop=shop,
-        **{"connections": CONNECTIONS, "pair": True} | more,
+        **{"connections": CONNECTIONS} | more,
     )
 
 

@@ -47,11 +47,12 @@ def arguments(plan: LoadPlan) -> list[str]:
         "--body-bytes": plan.body_bytes,
         "--skus": ",".join(plan.skus) if plan.skus else None,
         "--first-id": plan.first_id,
+        "--copies": plan.copies,
         "--timeout": plan.timeout_s,
         "--retry-for": plan.retry_for_s,
     }
     given = [text for name, value in options.items() if value is not None for text in (name, str(value))]
-    return [plan.url, *given, *([] if plan.pair else ["--no-pair"])]
+    return [plan.url, *given]
 
 
 def result_of(told: dict[str, Any]) -> LoadResult:

@@ -57,7 +57,7 @@ def _plan(
         duration_s=duration_s,
         orders=orders,
         connections=CONNECTIONS,
-        pair=False,
+        copies=1,
     )
 
 

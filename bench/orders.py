@@ -20,21 +20,21 @@ _FIRST_AT = 1_795_000_000.0
 
 
 def woo_deliveries(
-    org_id: UUID, integration_id: UUID, count: int, *, pair: bool = True, first_id: int = 1_000_000
+    org_id: UUID, integration_id: UUID, count: int, *, copies: int = 2, first_id: int = 1_000_000
 ) -> Iterator[Message]:
-    """Raw records of `count` orders, each delivered as created and as updated, an order every 30 ms of the store."""
+    """Raw records of `count` orders, each delivered `copies` times, an order every 30 ms of the store."""
     bodies = OrderBodies(first_id=first_id)
     store = store_headers(Platform.WOOCOMMERCE, OrgId(org_id), IntegrationId(integration_id), Origin.WEBHOOK)
     received = datetime.now(UTC)
     for n in range(count):
         body = bodies(n, _FIRST_AT + n * 0.03)
         key = stream_key(IntegrationId(integration_id), str(bodies.order_id(n)))
-        for topic in ("order.created", "order.updated")[: 2 if pair else 1]:
+        for copy, topic in enumerate(("order.created", "order.updated", "order.updated")[:copies]):
             headers = delivery_headers(
                 store,
                 topic_name=topic,
                 received_at=received,
-                delivery_id=f"{n}-{topic}",
+                delivery_id=f"{n}-{copy}",
                 platform_headers={"x-wc-webhook-topic": topic, "x-wc-webhook-source": "http://bench.example.test/"},
             )
             yield Message(RAW("woocommerce").name, key, body, headers)
@@ -44,7 +44,7 @@ def woo_snapshots(org_id: UUID, integration_id: UUID, count: int) -> Iterator[Me
     """What the connector makes of one delivery of each of `count` orders: messages for commerce.orders."""
     translator = WooTranslator()
     received = datetime.now(UTC)
-    for n, message in enumerate(woo_deliveries(org_id, integration_id, count, pair=False)):
+    for n, message in enumerate(woo_deliveries(org_id, integration_id, count, copies=1)):
         raw = RawRecord(
             platform=Platform.WOOCOMMERCE,
             org_id=OrgId(org_id),

@@ -28,7 +28,7 @@ async def deliver_bare(system: System, rate: float, seconds: float, *, first_id:
     """The same deliveries on the shortest path. Our own services stand by; only Kafka's and PostgreSQL's part of what
     they use meanwhile is in the figures (a few per cent of a core)."""
     infra = system.stack.infra
-    plan = LoadPlan(url="", secret=SECRET, rate=rate, duration_s=seconds, connections=64, pair=True, first_id=first_id)
+    plan = LoadPlan(url="", secret=SECRET, rate=rate, duration_s=seconds, connections=64, first_id=first_id)
     async with (
         bare.gateway(infra) as url,
         bare.consumer(infra, bare_gateway.TOPIC, "woo") as consumer,

@@ -68,7 +68,7 @@ async def test_filled_in_or_by_the_stream(stack: RunningStack, stack_database_ur
             secret=SECRET,
             rate=200,
             orders=COUNT,
-            pair=False,
+            copies=1,
             body=lambda n, _: bodies(n, order_at(n)),
             order_id=bodies.order_id,
         )

@@ -15,7 +15,7 @@ class TestArguments:
     @pytest.mark.parametrize(
         "plan",
         [
-            LoadPlan(URL, "s", rate=None, orders=5, pair=False, connections=3),
+            LoadPlan(URL, "s", rate=None, orders=5, copies=1, connections=3),
             LoadPlan(URL, "s", platform="shopify", shop="a.myshopify.com", rate=20.0, duration_s=1.5),
             LoadPlan(URL, "s", skus=("A", "B"), first_id=7, timeout_s=2.0, retry_for_s=9.0, orders=1),
         ],

@@ -240,7 +240,7 @@ class MuteStore:
         body: Callable[[int], bytes] | None = None,
         **more: Any,
     ) -> LoadPlan:
-        """Deliver these orders, each as created and as updated unless `pair` is False."""
+        """Deliver these orders, each as created and as updated unless `copies` is 1."""
         make = body or self.body
 
         def tell(n: int, _: float) -> bytes:

@@ -86,7 +86,7 @@ class TestPostgresAway:
         # Warm: caches, pools and the allocators have what they need for a normal load.
         warm = range(600 if long_form else 200)
         for store in stores:
-            await store.deliver(warm, pair=False)
+            await store.deliver(warm, copies=1)
         await hub.settled(timeout=120)
         before = memory.sample()
 
@@ -105,7 +105,7 @@ class TestPostgresAway:
 
         async def load(store: Any) -> Any:
             await held.wait()
-            return await run_load(store.plan(orders, rate=rate / 2, pair=False, connections=64, timeout_s=20))
+            return await run_load(store.plan(orders, rate=rate / 2, copies=1, connections=64, timeout_s=20))
 
         async with memory.watched():
             *results, lasted = await asyncio.gather(*[load(store) for store in stores], outage())

@@ -64,11 +64,11 @@ class TestServices:
     ) -> None:
         store, edits = await mute("woocommerce", plenty), await mute("woocommerce", ("CLOCK-1",))
         first, second, third = (edited(edits.body(0), n) for n in (1, 2, 3))
-        await store.deliver(range(50), pair=False)
+        await store.deliver(range(50), copies=1)
         wrong = {"gateway": gateway, "inventory": inventory, "order_sync": others, "connector_shopify": others}
         try:
             await set_clocks(stack, **wrong)
-            await store.deliver(range(50, 150), pair=False)
+            await store.deliver(range(50, 150), copies=1)
             assert (await edits.post(second)).status_code == 200
             parcel = await self.ship(hub, stores, account)
             wrong_sequences = await self.sequences(rows, stores)
@@ -82,7 +82,7 @@ class TestServices:
         finally:
             # For whoever was ahead time now runs backwards by more than an hour; and other tests share the stack.
             await set_clocks(stack)
-        await store.deliver(range(150, 200), pair=False)
+        await store.deliver(range(150, 200), copies=1)
         await account.assert_nothing_lost_on_the_way()
         await account.assert_exactly(store, range(200))
         shipped = Counter({sku: 2 * PARCELS * pieces for sku, pieces in parcel.items()})

@@ -88,7 +88,7 @@ class TestFloor:
         woo, shopify = await mute("woocommerce", SKUS), await mute("shopify", SKUS)
         starts = kafka.starts("kafka")
         for store in (woo, shopify):
-            await store.deliver(range(100), pair=False)
+            await store.deliver(range(100), copies=1)
         assert (await hub.settled())["refusing"] is None
 
         disk.fill(450 * MIB)
@@ -101,7 +101,7 @@ class TestFloor:
         await eventually(refused, timeout=20)
         # The same for every store, and nothing of it is stored.
         for store in (woo, shopify):
-            result = await run_load(store.plan(range(100, 150), rate=RATE, pair=False))
+            result = await run_load(store.plan(range(100, 150), rate=RATE, copies=1))
             assert result.status_counts == {"503": 50}, result.as_dict()
         state = await hub.get("system")
         assert state["ready"]
@@ -113,7 +113,7 @@ class TestFloor:
         disk.empty()
         await eventually(lambda: self.is_taken(woo), timeout=20)
         for store in (woo, shopify):
-            await store.deliver(range(100, 200), pair=False)
+            await store.deliver(range(100, 200), copies=1)
         untouched()
         assert kafka.starts("kafka") == starts
         assert (await hub.get("system"))["refusing"] is None
@@ -135,7 +135,7 @@ class TestFloor:
         floor = stack.floor * MIB
         disk.fill(disk.free - floor - round(100 * LOAD) * MIB)
         orders = range(round(20_000 * LOAD))
-        result = await run_load(store.plan(orders, rate=400 * LOAD, pair=False, connections=900, timeout_s=20))
+        result = await run_load(store.plan(orders, rate=400 * LOAD, copies=1, connections=900, timeout_s=20))
         assert set(result.status_counts) == {"200", "503"}, result.as_dict()
         # All that was accepted goes on its way below the floor.
         state = await hub.settled(timeout=600)
@@ -182,7 +182,7 @@ class TestFull:
             disk.empty()
             disk.resize(4_000 * MIB)
 
-        plan = store.plan(orders, rate=RATE * LOAD, progress=progress, pair=False, connections=900, timeout_s=20)
+        plan = store.plan(orders, rate=RATE * LOAD, progress=progress, copies=1, connections=900, timeout_s=20)
         result, _ = await asyncio.gather(run_load(plan), fill_and_make_room())
         assert result.status_counts["503"] > 0, result.as_dict()
         assert set(result.status_counts) == {"200", "503"}, result.as_dict()

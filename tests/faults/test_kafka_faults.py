@@ -55,7 +55,7 @@ class TestFrozen:
                 await asyncio.to_thread(infra.signal, signal.SIGCONT, "kafka")
 
         # One attempt each, on so many connections that those that wait for their time-out hold up no others.
-        plan = store.plan(orders, rate=RATE, progress=progress, pair=False, connections=900, timeout_s=20)
+        plan = store.plan(orders, rate=RATE, progress=progress, copies=1, connections=900, timeout_s=20)
         result, _ = await asyncio.gather(run_load(plan), freeze())
         assert result.status_counts["503"] > 0, result.as_dict()
         assert set(result.status_counts) == {"200", "503"}, result.as_dict()
@@ -98,15 +98,15 @@ class TestRefusedByKafka:
         self, mute: Any, account: Any, untouched: Any, oldest_taken: Any, long_form: bool
     ) -> None:
         woo, shopify = await mute("woocommerce", SKUS), await mute("shopify", SKUS)
-        await woo.deliver(range(20), pair=False)
+        await woo.deliver(range(20), copies=1)
         await oldest_taken("raw.woocommerce", 0)
         await eventually(lambda: refused(woo, 20), timeout=30)
         orders = range(RATE * (40 if long_form else 2))
         # The other topic goes by the same producer, whose client is replaced at each refusal: its deliveries may have
         # to come again, as Shopify sends them.
         others, waiting = await asyncio.gather(
-            run_load(shopify.plan(orders, rate=RATE, pair=False, timeout_s=20, retry_for_s=60)),
-            run_load(woo.plan(range(20, 60), rate=10, pair=False, timeout_s=20)),
+            run_load(shopify.plan(orders, rate=RATE, copies=1, timeout_s=20, retry_for_s=60)),
+            run_load(woo.plan(range(20, 60), rate=10, copies=1, timeout_s=20)),
         )
         assert waiting.status_counts["503"] > 0, waiting.as_dict()
         assert set(waiting.status_counts) <= {"200", "503"}, waiting.as_dict()

@@ -105,7 +105,7 @@ class TestKilledAnytime:
             sent = 0
             while sent < size.orders or not killing.done():
                 orders = range(sent, sent + round(size.rate * SLICE_S))
-                plan = store.plan(orders, rate=size.rate, pair=False, retry_for_s=size.patience_s, connections=200)
+                plan = store.plan(orders, rate=size.rate, copies=1, retry_for_s=size.patience_s, connections=200)
                 result = await run_load(plan)
                 assert result.accepted == result.planned == len(orders), result.as_dict()
                 assert result.accepted_ids == {store.order_id(n) for n in orders}
@@ -139,7 +139,7 @@ class TestKilledAnytime:
         # Stores with the same orders that nothing ever happened to.
         quiet = await mute("woocommerce", both[0].skus), await mute("shopify", both[1].skus)
         for store, orders in zip(quiet, loads, strict=True):
-            await store.deliver(orders, pair=False)
+            await store.deliver(orders, copies=1)
         await account.assert_nothing_lost_on_the_way()
         for disturbed, undisturbed in zip(both, quiet, strict=True):
             assert await account.contents(disturbed) == await account.contents(undisturbed)

@@ -95,7 +95,7 @@ class TestKilled:
         # The same deliveries again, quietly, change nothing.
         before = await hub.get("system/state-hash")
         for store in both:
-            await store.deliver(AGAIN, pair=False)
+            await store.deliver(AGAIN, copies=1)
         await account.assert_nothing_lost_on_the_way()
         # Over all orders with their revisions' newest, all stock and all reservations.
         assert await hub.get("system/state-hash") == before
@@ -103,7 +103,7 @@ class TestKilled:
         # And to stores that nothing ever happened to: the orders are the same to the last field.
         quiet = await mute("woocommerce", both[0].skus), await mute("shopify", both[1].skus)
         for store in quiet:
-            await store.deliver(AGAIN, pair=False)
+            await store.deliver(AGAIN, copies=1)
         await account.assert_nothing_lost_on_the_way()
         for disturbed, undisturbed in zip(both, quiet, strict=True):
             same = await account.contents(undisturbed)

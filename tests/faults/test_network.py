@@ -101,7 +101,7 @@ class TestKafka:
         self, network: Network, mute: Any, account: Any, untouched: Any
     ) -> None:
         store = await mute("woocommerce", SKUS)
-        await store.deliver(range(50), pair=False)
+        await store.deliver(range(50), copies=1)
         line, sent = network.kafka["gateway"], [*range(50)]
         for number, break_it in enumerate((line.cut, line.black_hole)):
             break_it()
@@ -137,7 +137,7 @@ class TestKafka:
             for line in lines:
                 getattr(line, kind)()
             # The gateway has a line of its own: every delivery is taken, on the first attempt.
-            await store.deliver(orders, pair=False)
+            await store.deliver(orders, copies=1)
             await asyncio.sleep(30.0 if long_form else 2.0)
             network.heal()
         untouched()
@@ -151,7 +151,7 @@ class TestKafka:
         for line in network.kafka.values():
             line.slow(latency_s=0.1)
         orders = range(12_000 if long_form else 150)
-        result = await run_load(store.plan(orders, rate=RATE, pair=False, connections=200))
+        result = await run_load(store.plan(orders, rate=RATE, copies=1, connections=200))
         assert result.status_counts == {"200": len(orders)}, result.as_dict()
         assert result.latency.p50_ms >= 200, "the line was not slow"
         untouched()
@@ -168,7 +168,7 @@ class TestPostgres:
             line.slow(latency_s=0.05, bytes_per_s=1_000_000)
         orders = range(6_000 if long_form else 60)
         results = await asyncio.gather(
-            *[run_load(store.plan(orders, rate=RATE / 2, pair=False, connections=200)) for store in stores]
+            *[run_load(store.plan(orders, rate=RATE / 2, copies=1, connections=200)) for store in stores]
         )
         for result in results:
             assert result.status_counts == {"200": len(orders)}, result.as_dict()
@@ -182,13 +182,13 @@ class TestPostgres:
         self, network: Network, mute: Any, account: Any, untouched: Any, long_form: bool
     ) -> None:
         store = await mute("woocommerce", SKUS)
-        await store.deliver(range(20), pair=False)
+        await store.deliver(range(20), copies=1)
         for line in network.postgres.values():
             line.black_hole()
-        await store.deliver(range(20, 200), pair=False)
+        await store.deliver(range(20, 200), copies=1)
         # Long: past the time-out of statements (60 s), so that connections are given up.
         await asyncio.sleep(90.0 if long_form else 2.0)
-        await store.deliver(range(200, 250), pair=False)
+        await store.deliver(range(200, 250), copies=1)
         network.heal()
         untouched()
         await account.assert_nothing_lost_on_the_way()
@@ -200,7 +200,7 @@ class TestBehindTheGateway:
         self, network: Network, hub: Any, mute: Any, account: Any, untouched: Any, long_form: bool
     ) -> None:
         store = await mute("woocommerce", SKUS)
-        await store.deliver(range(20), pair=False)
+        await store.deliver(range(20), copies=1)
         await hub.settled()
         # What swallows all is noticed after the gateway's time-out: that takes its time.
         kinds = {"cut": 2.0} | ({"black_hole": FORWARDED_WITHIN_S} if long_form else {})
@@ -224,7 +224,7 @@ class TestBehindTheGateway:
             assert (await asked("orders")).status_code == 200
         # Deliveries do not pass there.
         network.behind["order-sync"].cut()
-        await store.deliver(range(20, 40), pair=False)
+        await store.deliver(range(20, 40), copies=1)
         network.heal()
         untouched()
         await account.assert_nothing_lost_on_the_way()

@@ -46,7 +46,7 @@ class TestKafka:
                 await asyncio.to_thread(infra.kill_and_wait, "kafka")
 
         # One attempt each, as WooCommerce makes it, on so many connections that those that wait hold up no others.
-        plan = store.plan(orders, rate=RATE, progress=progress, pair=False, connections=400, timeout_s=20)
+        plan = store.plan(orders, rate=RATE, progress=progress, copies=1, connections=400, timeout_s=20)
         result, _ = await asyncio.gather(run_load(plan), faults())
         assert result.status_counts["503"] > 0
         assert set(result.status_counts) <= {"200", "503"}
@@ -82,8 +82,8 @@ class TestPostgres:
                 await asyncio.to_thread(infra.kill_and_wait, "postgres")
 
         results = await asyncio.gather(
-            run_load(woo.plan(orders, rate=RATE / 2, progress=progress, pair=False, timeout_s=20)),
-            run_load(shopify.plan(orders, rate=RATE / 2, pair=False, timeout_s=20)),
+            run_load(woo.plan(orders, rate=RATE / 2, progress=progress, copies=1, timeout_s=20)),
+            run_load(shopify.plan(orders, rate=RATE / 2, copies=1, timeout_s=20)),
             faults(),
         )
         # The gateway needs PostgreSQL for no delivery of a store that it knows: one attempt each, all accepted.

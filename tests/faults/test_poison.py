@@ -93,7 +93,7 @@ class TestSome:
         before = (await hub.settled())["dead_letters"]
         async with held(CONNECTORS[platform]):
             await store.deliver(
-                orders, pair=False, body=lambda n: poison(store, n) if n in bad else store.body(n), connections=1
+                orders, copies=1, body=lambda n: poison(store, n) if n in bad else store.body(n), connections=1
             )
         state = await hub.settled(timeout=60)
         assert state["dead_letters"] == before + len(bad)
@@ -132,9 +132,9 @@ class TestSome:
             ORG_ID_HEADER: store.integration["org_id"],
             INTEGRATION_ID_HEADER: store.id,
         }
-        await store.deliver(range(20), pair=False)
+        await store.deliver(range(20), copies=1)
         await produce("commerce.orders", f"{store.id}:1", b'{"no": "order"}', headers)
-        await store.deliver(range(20, 40), pair=False)
+        await store.deliver(range(20, 40), copies=1)
         state = await hub.settled(timeout=60)
         await account.assert_exactly(store, range(40))
         letters = await self.letters(hub, store, topic="commerce.orders")
@@ -268,7 +268,7 @@ class TestBadDeploy:
         before = (await hub.settled())["dead_letters"]
         poisoned, first = 7, range(50)
         await shopify.deliver(
-            first, pair=False, body=lambda n: poison(shopify, n) if n == poisoned else shopify.body(n), connections=1
+            first, copies=1, body=lambda n: poison(shopify, n) if n == poisoned else shopify.body(n), connections=1
         )
         assert (await hub.settled())["dead_letters"] == before + 1
 
@@ -276,7 +276,7 @@ class TestBadDeploy:
         await asyncio.to_thread(stack.restart, "connector-shopify")
         meanwhile = range(50, 450)
         # Slowly, so that it meets them in many batches: only their sum says that it is the deploy, not the records.
-        await run_load(shopify.plan(meanwhile, rate=300, pair=False))
+        await run_load(shopify.plan(meanwhile, rate=300, copies=1))
 
         async def halted() -> dict[str, Any]:
             state: dict[str, Any] = await hub.get("system")
@@ -295,8 +295,8 @@ class TestBadDeploy:
         assert aside < MOST_SET_ASIDE
         await self.assert_shown(stack.own_urls["connector-shopify"])
         # Stores notice nothing, and the other platform goes on.
-        await shopify.deliver(range(450, 500), pair=False)
-        await woo.deliver(range(50), pair=False)
+        await shopify.deliver(range(450, 500), copies=1)
+        await woo.deliver(range(50), copies=1)
 
         async def other_goes_on() -> bool:
             return len(await account.orders(woo)) == 50
@@ -341,7 +341,7 @@ class TestFlood:
         # Poison is weighed against what came in the last minute: here none of the good records of the tests before.
         await asyncio.to_thread(stack.restart, "connector-woo")
         async with held("connector-woo"):
-            await woo.deliver(flood, pair=False, body=lambda n: poison(woo, n))
+            await woo.deliver(flood, copies=1, body=lambda n: poison(woo, n))
 
         async def halted() -> dict[str, Any]:
             state: dict[str, Any] = await hub.get("system")
@@ -363,8 +363,8 @@ class TestFlood:
 
         # The platform's stream waits; the other one goes on.
         good = range(50)
-        await woo.deliver(good, pair=False)
-        await shopify.deliver(good, pair=False)
+        await woo.deliver(good, copies=1)
+        await shopify.deliver(good, copies=1)
 
         async def other_goes_on() -> bool:
             return len(await account.orders(shopify)) == len(good)

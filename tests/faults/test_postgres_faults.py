@@ -55,7 +55,7 @@ class TestFailedOver:
         failing = asyncio.create_task(fail_over())
         try:
             results = await asyncio.gather(
-                *[run_load(store.plan(orders, rate=rate / 2, pair=False, timeout_s=20)) for store in stores]
+                *[run_load(store.plan(orders, rate=rate / 2, copies=1, timeout_s=20)) for store in stores]
             )
         finally:
             failing.cancel()
@@ -114,7 +114,7 @@ class TestConnectionsUsedUp:
     ) -> None:
         stores = [await mute("woocommerce", SKUS), await mute("shopify", SKUS)]
         for store in stores:
-            await store.deliver(range(10), pair=False)
+            await store.deliver(range(10), copies=1)
         await hub.settled()
         await crowd.push_in()
 
@@ -128,7 +128,7 @@ class TestConnectionsUsedUp:
         await eventually(all_out, timeout=30)
         orders = range(10, 10 + RATE * (60 if long_form else 3))
         results = await asyncio.gather(
-            *[run_load(store.plan(orders, rate=RATE / 2, pair=False, timeout_s=20)) for store in stores]
+            *[run_load(store.plan(orders, rate=RATE / 2, copies=1, timeout_s=20)) for store in stores]
         )
         for result in results:
             assert result.status_counts == {"200": len(orders)}, result.as_dict()

@@ -104,7 +104,7 @@ async def load_until(stores: tuple[Any, Any], rate: float, first: int, work: Cal
     while not working.done():
         orders = range(sent, sent + int(rate))
         results = await asyncio.gather(
-            *[run_load(store.plan(orders, rate=rate, pair=False, timeout_s=20)) for store in stores]
+            *[run_load(store.plan(orders, rate=rate, copies=1, timeout_s=20)) for store in stores]
         )
         for result in results:
             assert result.status_counts == {"200": len(orders)}, result.as_dict()

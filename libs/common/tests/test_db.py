@@ -13,9 +13,11 @@ from uuid import UUID, uuid4
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import Column, Integer, MetaData, Table, Uuid, delete, insert, select, text, update
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from longshore import db
 from longshore.broker import Message, is_transient
 from longshore.db import for_org, make_engine, migrate, migrations_path, newest_revisions, transaction, unit_of_work
 from longshore_devkit.running import RunningInfra
@@ -97,6 +99,24 @@ async def test_connections_say_who_they_are_and_think_in_utc(engine: AsyncEngine
     async with engine.connect() as conn:
         assert await conn.scalar(text("SHOW application_name")) == "tests"
         assert await conn.scalar(text("SHOW timezone")) == "UTC"
+
+
+async def test_a_connection_that_has_lain_idle_is_asked_for_before_it_is_used(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def session() -> int:
+        async with engine.connect() as conn:
+            return int(await conn.scalar(text("SELECT pg_backend_pid()")) or 0)
+
+    def fail(_: object) -> None:
+        raise OSError("nobody answers")
+
+    first = await session()
+    monkeypatch.setattr(AsyncAdapt_asyncpg_connection, "ping", fail)
+    # It was used just now.
+    assert await session() == first
+    monkeypatch.setattr(db, "ASK_AFTER_S", -1.0)
+    assert await session() != first
 
 
 async def test_a_restart_of_postgresql_costs_no_error_later(infra: RunningInfra, engine: AsyncEngine) -> None:

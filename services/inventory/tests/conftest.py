@@ -55,6 +55,7 @@ from longshore_inventory.orders.facts import OrderFacts
 from longshore_inventory.orders.service import OrderStock
 from longshore_inventory.pushes.service import Pushes
 from longshore_inventory.stock.reports import Reports
+from longshore_inventory.stock.rules import ONE_AT_A_TIME_S
 from longshore_inventory.stock.service import Adjustment, Ledger
 from longshore_inventory.stock.views import LevelView, MovementView, level_of, list_movements
 from longshore_inventory.system.store import state_hash
@@ -342,7 +343,13 @@ class World:
         return [(row.type, row.value) for row in found if event_type in (None, row.type)]
 
     async def told(self) -> list[Command]:
-        """Commands to stores since the last look at what was said."""
+        """Commands to stores since the last look at what was said; what waits to be told has waited long enough."""
+        async with self.engine.connect() as conn:
+            query = "SELECT count(*) FROM inventory.store_levels WHERE org_id = :org AND waiting_since IS NOT NULL"
+            waiting = await conn.scalar(text(query), {"org": self.org})
+        if waiting:
+            self.now += timedelta(seconds=ONE_AT_A_TIME_S)
+            await self.pushes.push_waiting()
         commands = [Command.from_json(body) for _, body in await self.said(Command.event_type)]
         self._asked += [each for each in commands if isinstance(each.payload, EntityFetch)]
         return [each for each in commands if not isinstance(each.payload, EntityFetch)]

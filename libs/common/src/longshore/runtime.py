@@ -22,6 +22,7 @@ from aiokafka.errors import KafkaError
 from fastapi import APIRouter, Depends, FastAPI
 from prometheus_client import CollectorRegistry, Gauge, GCCollector, PlatformCollector, ProcessCollector
 from pydantic import BaseModel
+from sqlalchemy import text
 from starlette.types import ASGIApp
 
 from longshore import tasks
@@ -409,9 +410,8 @@ class Service:
 
     async def _database_ping(self) -> bool:
         try:
-            # The pool itself asks PostgreSQL before it hands a connection out (pool_pre_ping).
-            async with asyncio.timeout(2.0), self.engine.connect():
-                pass
+            async with asyncio.timeout(2.0), self.engine.connect() as conn:
+                await conn.execute(text("SELECT 1"))
         except Exception as error:
             log.debug("PostgreSQL does not answer", error=describe(error))
             return False

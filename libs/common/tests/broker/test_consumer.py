@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
@@ -205,6 +206,47 @@ async def test_other_types_are_passed_over_and_committed(stream: Stream) -> None
     async with stream.consuming(applied, types=["longshore.wanted.v1"]):
         await eventually(lambda: _committed(stream, 51))
     assert sorted(applied.values) == ["0", "10", "20", "30", "40"]
+
+
+async def test_what_gathers_while_a_batch_is_under_way_is_one_batch(stream: Stream) -> None:
+    """aiokafka by itself would fetch the first of them meanwhile, and hand on that alone."""
+    sizes: list[int] = []
+    go_on = asyncio.Event()
+
+    async def apply(records: Sequence[Record]) -> None:
+        sizes.append(len(records))
+        await go_on.wait()
+
+    async with stream.consuming(apply, ConsumerPolicy(gather_s=0.0)):
+        await stream.send(["first"])
+        await eventually(lambda: sizes == [1])
+        for number in range(8):
+            await stream.send([str(number)])
+        go_on.set()
+        await eventually(lambda: sum(sizes) == 9)
+    assert sizes == [1, 8]
+
+
+async def test_records_may_gather_before_the_next_batch(stream: Stream) -> None:
+    batches: list[tuple[float, int]] = []
+
+    async def apply(records: Sequence[Record]) -> None:
+        batches.append((asyncio.get_running_loop().time(), len(records)))
+
+    async with stream.consuming(apply, ConsumerPolicy(gather_s=0.5)):
+        for number in range(4):
+            await stream.send([str(number)])
+            await eventually(lambda: bool(batches))
+        await eventually(lambda: sum(size for _, size in batches) == 4)
+    times = [at for at, _ in batches]
+    assert all(later - earlier >= 0.5 for earlier, later in itertools.pairwise(times))
+
+
+async def test_a_full_batch_is_followed_by_the_next_at_once(stream: Stream) -> None:
+    applied = Applied()
+    await stream.send(map(str, range(49)))
+    async with stream.consuming(applied, ConsumerPolicy(max_records=7, gather_s=60.0)):
+        await eventually(lambda: len(applied.values) == 49, timeout=20)
 
 
 async def test_a_transient_failure_is_retried_in_place_and_skips_nothing(stream: Stream) -> None:

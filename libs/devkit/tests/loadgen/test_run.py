@@ -82,7 +82,7 @@ class TestSchedule:
             return None
 
         target.decide = decide
-        result = await run_load(LoadPlan(target.url, SECRET, rate=200, orders=20, pair=False, connections=1))
+        result = await run_load(LoadPlan(target.url, SECRET, rate=200, orders=20, copies=1, connections=1))
         assert (result.accepted, result.latency.count) == (20, 20)
         assert result.latency.max_ms > 250
         assert result.latency.p50_ms > 150
@@ -132,7 +132,7 @@ class TestShopify:
 class TestAccount:
     async def test_what_was_refused_is_not_accepted(self, target: Target) -> None:
         target.decide = lambda number: 503 if number % 4 == 0 else 200
-        result = await run_load(LoadPlan(target.url, SECRET, rate=500, orders=40, pair=False, connections=1))
+        result = await run_load(LoadPlan(target.url, SECRET, rate=500, orders=40, copies=1, connections=1))
         assert result.status_counts == {"200": 30, "503": 10}
         refused = {json.loads(body)["id"] for n, (_, body) in enumerate(target.requests) if n % 4 == 0}
         assert result.refused_ids == refused
@@ -141,7 +141,7 @@ class TestAccount:
 
     async def test_retries_send_the_same_bytes_until_accepted(self, target: Target) -> None:
         target.decide = lambda number: 503 if number < 5 else 200
-        plan = LoadPlan(target.url, SECRET, rate=500, orders=5, pair=False, retry_for_s=10, connections=1)
+        plan = LoadPlan(target.url, SECRET, rate=500, orders=5, copies=1, retry_for_s=10, connections=1)
         result = await run_load(plan)
         assert (result.accepted, result.sent, result.refused_ids) == (5, 10, set())
         assert Counter(map(repr, target.requests[:5])) == Counter(map(repr, target.requests[5:]))
@@ -160,13 +160,13 @@ class TestAccount:
         assert len(result.accepted_ids) == 10
 
     async def test_nobody_ever_answers(self, unused_tcp_port: int) -> None:
-        plan = LoadPlan(f"http://127.0.0.1:{unused_tcp_port}/", SECRET, rate=100, orders=3, pair=False, timeout_s=0.2)
+        plan = LoadPlan(f"http://127.0.0.1:{unused_tcp_port}/", SECRET, rate=100, orders=3, copies=1, timeout_s=0.2)
         result = await run_load(plan)
         assert (result.accepted, len(result.refused_ids), result.status_counts) == (0, 3, {"no connection": 3})
 
     async def test_no_answer_in_time(self, target: Target) -> None:
         target.decide = lambda number: None if number == 0 else 200
-        plan = LoadPlan(target.url, SECRET, rate=100, orders=3, pair=False, connections=2, timeout_s=0.3)
+        plan = LoadPlan(target.url, SECRET, rate=100, orders=3, copies=1, connections=2, timeout_s=0.3)
         result = await run_load(plan)
         assert result.status_counts == {"200": 2, "timeout": 1}
 
@@ -185,6 +185,6 @@ class TestLatencies:
 
 
 def test_command_line() -> None:
-    options = parse(["http://x/", "--secret", "s", "--rate", "0", "--orders", "9", "--no-pair", "--skus", "A,B"])
+    options = parse(["http://x/", "--secret", "s", "--rate", "0", "--orders", "9", "--copies", "1", "--skus", "A,B"])
     plan = plan_of(options)
-    assert (plan.rate, plan.order_count, plan.pair, plan.skus) == (None, 9, False, ("A", "B"))
+    assert (plan.rate, plan.order_count, plan.copies, plan.skus) == (None, 9, 1, ("A", "B"))

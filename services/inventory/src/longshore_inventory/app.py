@@ -21,11 +21,11 @@ from longshore_inventory.listings.service import Catalogue
 from longshore_inventory.metrics import InventoryMetrics
 from longshore_inventory.orders.consumers import subscribe_fulfillments, subscribe_orders
 from longshore_inventory.orders.service import OrderStock
-from longshore_inventory.pushes.consumers import subscribe_outcomes
+from longshore_inventory.pushes.consumers import subscribe_outcomes, waiting_pushes
 from longshore_inventory.pushes.models import commands
 from longshore_inventory.pushes.rules import STOCK_SET
 from longshore_inventory.pushes.service import Pushes
-from longshore_inventory.pushes.store import past
+from longshore_inventory.pushes.store import past, resting
 from longshore_inventory.rebuild import rebuild_plan
 from longshore_inventory.selling.api import selling_router
 from longshore_inventory.selling.models import product_commands
@@ -50,6 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
     stock = OrderStock(engine, metrics, variant_ids)
     reports = Reports(engine, metrics, settings.stock_settle_s)
     ledger = Ledger(engine, metrics, variant_ids)
+    pushes = Pushes(engine, metrics)
 
     selling = Selling(engine, {each.id: each.commands for each in find_platforms().values()})
 
@@ -62,12 +63,14 @@ def create_app(settings: Settings) -> FastAPI:
     subscribe_fulfillments(service, stock)
     subscribe_products(service, Catalogue(engine, metrics, variant_ids))
     subscribe_stock(service, reports)
-    subscribe_outcomes(service, Pushes(engine, metrics), selling, rebuilding)
+    subscribe_outcomes(service, pushes, selling, rebuilding)
     subscribe_integrations(service, Channels(engine, metrics))
     service.background(
         "pruning",
         pruning(engine, past(settings.history_days) + past_product_commands(settings.history_days), service.registry),
     )
+    service.jobs(lambda: resting(engine))
+    service.background("waiting pushes", waiting_pushes(pushes, rebuilding.over))
     service.background("settling", settling(reports, settings.stock_settle_s, rebuilding.over))
     return service.app(
         inventory_router(engine, ledger, variant_ids),

@@ -18,6 +18,7 @@ from longshore_inventory.orders.rules import Claim
 from longshore_inventory.pushes.rules import STOCK_SET, Asked, nearest, take_in
 from longshore_inventory.stock.book import Book, Line, Push
 from longshore_inventory.stock.rules import (
+    ONE_AT_A_TIME_S,
     InDoubt,
     Level,
     Stated,
@@ -275,6 +276,13 @@ class Model:
             and (until is None or each.line.placed_at <= until)
         )
 
+    def tell_waiting(self) -> None:
+        """Pushes that wait have waited long enough."""
+        self.now += ONE_AT_A_TIME_S
+        book = self.book()
+        book.touched.add(HAT)
+        self.close(book)
+
     # What comes of it
 
     def come_to_rest(self) -> None:
@@ -282,11 +290,13 @@ class Model:
         for sold in self.orders:
             self.tell(sold)
         for _ in range(12):
-            if not any(shop.target or shop.answers for shop in self.shops):
+            waiting = any(shop.listing.waiting_since and not shop.listing.waits for shop in self.shops)
+            if not waiting and not any(shop.target or shop.answers for shop in self.shops):
                 return
             for n in range(STORES):
                 self.carry_out(n)
                 self.hear(n)
+            self.tell_waiting()
         pytest.fail("It does not settle: hub and connectors chase each other.")
 
     @property

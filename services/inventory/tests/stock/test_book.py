@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4, uuid5
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +19,7 @@ from longshore_inventory.orders.changes import Affected, OrderRow, Told, complet
 from longshore_inventory.orders.facts import LineFacts, OrderFacts
 from longshore_inventory.orders.rules import Claim, target_of
 from longshore_inventory.stock.book import Book, Line, Movement
-from longshore_inventory.stock.rules import Level, Stated, StoreListing, push_of
+from longshore_inventory.stock.rules import ONE_AT_A_TIME_S, Level, Stated, StoreListing, may_wait, push_of
 
 T0 = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 ORG = UUID(int=7)
@@ -47,6 +48,7 @@ class MemoryHub:
     movements: list[Movement] = field(default_factory=list)
     adjusted: set[UUID] = field(default_factory=set)
     stores: dict[UUID, int] = field(default_factory=dict)  # what each listing's store was told last
+    closed: int = 0
 
     @classmethod
     def stocked(cls) -> MemoryHub:
@@ -70,7 +72,8 @@ class MemoryHub:
         return Book.of(self.levels.values(), [each for listings in self.listings.values() for each in listings])
 
     def close(self, book: Book) -> None:
-        for push in book.pushes(T0):
+        self.closed += 1
+        for push in book.pushes(at(self.closed * ONE_AT_A_TIME_S)):
             # The store takes it at once.
             push.listing.acked = push.sequence
             book.confirm(push.listing, push.quantity, 0, at(0))
@@ -309,6 +312,58 @@ class TestBook:
         assert level.on_hand == 3
         assert [(push.quantity, push.expected) for push in book.pushes(T0)] == [(3, 40)]
 
+    def test_one_push_at_a_time_and_what_came_meanwhile_as_one(self) -> None:
+        level = Level(ORG, variant("HAT"), "HAT", on_hand=50)
+        listing = StoreListing(uuid4(), ORG, STORES[0], Platform.SHOPIFY, variant("HAT"), "p", None, "v", "i", True)
+        level.decided_at, listing.believed = T0, 60
+        told = []
+        for sold, caused, now in ((0, 10, 100.0), (1, 20, 100.1), (2, 21, 100.9)):
+            book = Book.of([level], [listing])
+            level.reserved = sold
+            book.touched.add(level.variant_id)
+            book.caused[level.variant_id] = at(caused)
+            told += [(push.quantity, push.caused_at) for push in book.pushes(at(now))]
+        assert told == [(50, at(10))]
+        # The store answers.
+        listing.acked, listing.believed = listing.sequence, 50
+        book = Book.of([level], [listing])
+        book.touched.add(level.variant_id)
+        assert [(push.quantity, push.caused_at) for push in book.pushes(at(101))] == [(48, at(20))]
+        assert listing.waiting_since is None
+
+    @pytest.mark.parametrize(
+        ("pending", "has", "quantity", "after_s", "waits"),
+        [
+            (True, 50, 40, 0.0, True),
+            (True, 50, 40, 1.9, True),
+            (True, 50, 40, ONE_AT_A_TIME_S, False),  # it takes too long to answer
+            (True, 50, 0, 0.0, False),  # nothing is left
+            (False, 50, 49, 0.4, False),  # one of fifty
+            (False, 1000, 991, 0.4, True),
+            (False, 1000, 990, 0.4, False),
+            (False, 1000, 991, 0.5, False),  # the next second
+            (False, 991, 1000, 0.4, True),
+            (False, None, 5, 0.4, False),
+        ],
+    )
+    def test_when_a_push_may_wait(
+        self, pending: bool, has: int | None, quantity: int, after_s: float, waits: bool
+    ) -> None:
+        listing = StoreListing(uuid4(), ORG, STORES[0], Platform.SHOPIFY, variant("HAT"), "p", None, "v", "i", True)
+        listing.sequence = int(at(0.5).timestamp() * 1000)
+        listing.acked = 0 if pending else listing.sequence
+        listing.believed = has
+        assert may_wait(listing, quantity, at(0.5 + after_s)) is waits
+
+    def test_what_is_no_change_any_more_does_not_wait(self) -> None:
+        level = Level(ORG, variant("HAT"), "HAT", on_hand=50)
+        listing = StoreListing(uuid4(), ORG, STORES[0], Platform.SHOPIFY, variant("HAT"), "p", None, "v", "i", True)
+        level.decided_at, listing.believed, listing.waiting_since = T0, 50, at(1)
+        book = Book.of([level], [listing])
+        book.touched.add(level.variant_id)
+        assert book.pushes(at(2)) == []
+        assert (listing.waiting_since, listing.changed) == (None, True)
+
     def test_sequences_go_on_above_the_old_ones_after_a_rebuild(self) -> None:
         def push(after: float) -> int:
             level = Level(ORG, variant("HAT"), "HAT")
@@ -316,8 +371,8 @@ class TestBook:
             book = Book.of([level], [listing])
             for number in range(3):
                 book.adjust(variant("HAT"), 3, id=uuid4(), source=str(number), reason="counted", at=at(50))
-                (told,) = book.pushes(at(after))
+                (told,) = book.pushes(at(after + number * ONE_AT_A_TIME_S))
             return told.sequence
 
         # The tables were dropped in between: the listing begins anew.
-        assert push(60) < push(61)
+        assert push(60) < push(60 + 3 * ONE_AT_A_TIME_S)

@@ -11,6 +11,7 @@ from longshore.broker import (
     COMMERCE_ORDERS,
     INTEGRATIONS_EVENTS,
     INVENTORY_EVENTS,
+    NOBODY_WAITS,
     ORDERS_EVENTS,
 )
 from longshore.commands import commands_router
@@ -104,6 +105,7 @@ def create_app(settings: Settings) -> FastAPI:
         topics=[INVENTORY_EVENTS],
         group="order-sync.inventory",
         apply=OversoldConsumer(MarkOversold(service.engine)).apply,
+        policy=NOBODY_WAITS,
         types=[OrderOversold.event_type],
         schema=OrderOversold,
         description="Order lines that stock does not cover.",
@@ -114,6 +116,7 @@ def create_app(settings: Settings) -> FastAPI:
         apply=DecisionsConsumer(
             RestoreFulfillments(service.engine, fulfillments), RestoreActions(service.engine, actions), privacy
         ).apply,
+        policy=NOBODY_WAITS,
         types=[
             FulfillmentRequested.event_type,
             FulfillmentSettled.event_type,

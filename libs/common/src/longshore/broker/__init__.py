@@ -12,7 +12,7 @@ from longshore.broker.errors import (
     stack_of,
 )
 from longshore.broker.metrics import StreamMetrics
-from longshore.broker.policy import ConsumerPolicy, PoisonGuard, Rejected
+from longshore.broker.policy import NOBODY_WAITS, ConsumerPolicy, PoisonGuard, Rejected
 from longshore.broker.producer import Producer
 from longshore.broker.reading import read_contracts
 from longshore.broker.records import (
@@ -54,6 +54,7 @@ __all__ = [
     "INTEGRATIONS_EVENTS",
     "INTEGRATION_ID_HEADER",
     "INVENTORY_EVENTS",
+    "NOBODY_WAITS",
     "ORDERS_EVENTS",
     "ORG_ID_HEADER",
     "RAW",

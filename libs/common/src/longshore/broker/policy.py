@@ -19,6 +19,9 @@ class ConsumerPolicy:
     """
 
     max_records: int = 500
+    # From one batch that was not full to the next: a batch costs much the same whatever is in it. What comes alone is
+    # taken at once.
+    gather_s: float = 0.15
     poison_max_count: int = 100
     poison_min_ratio: float = 0.5
     poison_window_s: float = 60.0
@@ -31,6 +34,10 @@ class ConsumerPolicy:
         """Seconds to wait before the `attempt`-th retry (from 1): doubling, with half of it left to chance."""
         ceiling: float = min(self.backoff_max_s, self.backoff_initial_s * 2.0 ** min(attempt - 1, 30))
         return ceiling * (0.5 + 0.5 * jitter())
+
+
+NOBODY_WAITS = ConsumerPolicy(gather_s=0.5)
+"""Of topics that bring much in which little is looked for, or that nobody is kept waiting by."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
@@ -87,7 +88,9 @@ class LongshoreBroker(KafkaBroker):
         options: dict[str, Any] = getattr(builder, "keywords", {})
 
         def build(**more: Any) -> AIOKafkaConsumer:
-            return _WaitingConsumer(**{**options, **more})
+            group = more["group_id"].removeprefix(self.topic_prefix)
+            gather_s = next(each.policy.gather_s for each in self.consumers if each.group == group)
+            return _WaitingConsumer(gather_s, **{**options, **more})
 
         self.config.broker_config.builder = build
         return build
@@ -246,16 +249,40 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
 
 
 class _WaitingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
-    """Waits for records inside one poll, so that a record is handed on when it arrives."""
+    """Waits for records inside one poll, so that a record is handed on when it arrives.
+
+    aiokafka fetches the next records while a batch is under way, and Kafka answers with the first that come: every
+    second batch would be of those few, and all that came after them would wait for the one behind it. So nothing is
+    fetched while a batch that was all there was is under way, and then everything that has gathered.
+    """
+
+    def __init__(self, gather_s: float, **options: Any) -> None:
+        super().__init__(**options)
+        self._gather_s = gather_s
+        self._next_at = 0.0
+        self._held: tuple[TopicPartition, ...] = ()
 
     async def getmany(
         self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
     ) -> dict[TopicPartition, list[ConsumerRecord]]:
+        if self._held:
+            if (early_s := self._next_at - time.monotonic()) > 0:
+                await asyncio.sleep(early_s)
+            # A rebalance meanwhile gives partitions anew, and not held.
+            assigned = self.assignment()
+            self.resume(*(each for each in self._held if each in assigned))
+            self._held = ()
         records: dict[TopicPartition, list[ConsumerRecord]] = await super().getmany(
             *partitions, timeout_ms=POLL_S * 1000, max_records=max_records
         )
-        if not records and self._closed:
-            raise ConsumerStoppedError
+        if not records:
+            if self._closed:
+                raise ConsumerStoppedError
+        elif max_records is None or sum(map(len, records.values())) < max_records:
+            # (Of a full batch more is here already, and would be thrown away.)
+            self._next_at = time.monotonic() + self._gather_s
+            self._held = tuple(self.assignment())
+            self.pause(*self._held)
         return records
 
 

@@ -98,7 +98,9 @@ class JobQueue:
         """
         self._stopping = False
         async with contextlib.AsyncExitStack() as stack:
-            pool = asyncpg.create_pool(self._tables.dsn, min_size=0, max_size=4, command_timeout=30, timeout=5)
+            pool = asyncpg.create_pool(
+                self._tables.dsn, min_size=0, max_size=4, command_timeout=30, timeout=5, reset=_nothing_to_reset
+            )
             await pool
             stack.callback(pool.terminate)
             queries = self._tables.queries(AsyncpgPoolDriver(pool))
@@ -328,3 +330,7 @@ class JobQueue:
                 )
                 if released:
                     log.info("jobs under way are queued again", jobs=released)
+
+
+async def _nothing_to_reset(_: asyncpg.Connection) -> None:
+    """For the pool: nobody here changes anything of a session; asyncpg would ask PostgreSQL to undo it each time."""

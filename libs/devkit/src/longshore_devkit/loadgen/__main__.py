@@ -21,7 +21,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=100.0, help="deliveries per second; 0: as fast as answered")
     parser.add_argument("--duration", type=float, help="seconds")
     parser.add_argument("--orders", type=int, help="distinct orders, instead of a duration")
-    parser.add_argument("--no-pair", action="store_true", help="only created, not created and updated")
+    parser.add_argument("--copies", type=int, choices=[1, 2, 3], default=2, help="deliveries of each order")
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--body-bytes", type=int, default=5000)
     parser.add_argument("--skus", help="what is ordered, separated by commas")
@@ -42,7 +42,7 @@ def plan_of(options: argparse.Namespace) -> LoadPlan:
         rate=options.rate or None,
         orders=options.orders,
         duration_s=options.duration,
-        pair=not options.no_pair,
+        copies=options.copies,
         connections=options.connections,
         body_bytes=options.body_bytes,
         skus=tuple(options.skus.split(",")) if options.skus else None,

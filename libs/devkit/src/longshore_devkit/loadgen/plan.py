@@ -18,8 +18,8 @@ Platform = Literal["woocommerce", "shopify"]
 BodyMaker = Callable[[int, float], bytes]
 """(order number from 0, intended send time in Unix seconds) -> the body; the same arguments give the same bytes."""
 
-_WOO_TOPICS = (("order.created", 1), ("order.updated", 2))
-_SHOPIFY_TOPICS = ("orders/create", "orders/updated")
+_WOO_TOPICS = (("order.created", 1), ("order.updated", 2), ("order.updated", 2))
+_SHOPIFY_TOPICS = ("orders/create", "orders/updated", "orders/paid")
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,11 @@ class LoadPlan:
     """An open-loop run: delivery `k` is due at `k / rate` seconds, whatever became of those before.
 
     `url` is the whole webhook address; `secret` signs; `shop` is the shop's address (WooCommerce) or domain (Shopify).
-    With `pair` every order goes out twice with the same body, as created and as updated, so `rate` counts
-    deliveries and is twice the orders. Give `orders` (distinct ids) or `duration_s`. `rate` None sends as fast as the
-    connections are answered (closed loop: for capacity, not for latency). A delivery that is not answered 2xx is sent
-    again, byte for byte the same, until `retry_for_s` after it was due (0: one attempt, as WooCommerce does).
+    Every order goes out `copies` times (1 to 3) with the same body: as created, as updated, and as paid (WooCommerce
+    has no topic for that, and says updated once more). `rate` counts deliveries, and is so many times the orders. Give
+    `orders` (distinct ids) or `duration_s`. `rate` None sends as fast as the connections are answered (closed loop: for
+    capacity, not for latency). A delivery that is not answered 2xx is sent again, byte for byte the same, until
+    `retry_for_s` after it was due (0: one attempt, as WooCommerce does).
     `body` makes the bodies and `order_id` tells the id of order `n`; without, they are the platform's, of `body_bytes`,
     with SKUs out of `skus` (default: the simulated shop's). Ids of WooCommerce orders start at `first_id`.
     """
@@ -42,7 +43,7 @@ class LoadPlan:
     rate: float | None = 100.0
     orders: int | None = None
     duration_s: float | None = None
-    pair: bool = True
+    copies: int = 2
     connections: int = 32
     body: BodyMaker | None = None
     order_id: Callable[[int], int] | None = None
@@ -52,11 +53,6 @@ class LoadPlan:
     timeout_s: float = 10.0
     retry_for_s: float = 0.0
     api_version: str = "2026-07"
-
-    @property
-    def copies(self) -> int:
-        """Deliveries of each order."""
-        return 2 if self.pair else 1
 
     @property
     def order_count(self) -> int:

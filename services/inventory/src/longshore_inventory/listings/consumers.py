@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from longshore.broker import COMMERCE_PRODUCTS, Record, Rejected, read_contracts
+from longshore.broker import COMMERCE_PRODUCTS, NOBODY_WAITS, Record, Rejected, read_contracts
 from longshore.contracts import ProductDeleted, ProductSnapshot
 from longshore.runtime import Service
 from longshore_inventory.listings.service import Catalogue
@@ -31,6 +31,7 @@ def subscribe_products(service: Service, catalogue: Catalogue) -> None:
         topics=[COMMERCE_PRODUCTS],
         group="inventory.products",
         apply=apply_products,
+        policy=NOBODY_WAITS,
         schema=ProductSnapshot,
         description="Keeps the catalogue: variants by SKU, and where they are listed.",
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from longshore.broker import COMMERCE_ORDERS, ORDERS_EVENTS, Record, Rejected, read_contracts
+from longshore.broker import COMMERCE_ORDERS, NOBODY_WAITS, ORDERS_EVENTS, Record, Rejected, read_contracts
 from longshore.contracts import (
     FulfillmentRequested,
     FulfillmentSettled,
@@ -68,6 +68,7 @@ def subscribe_fulfillments(service: Service, stock: OrderStock) -> None:
         topics=[ORDERS_EVENTS],
         group="inventory.order-events",
         apply=apply_events,
+        policy=NOBODY_WAITS,
         types=_FULFILLMENTS,
         schema=FulfillmentSettled,
         description="Ships what was fulfilled through Longshore.",

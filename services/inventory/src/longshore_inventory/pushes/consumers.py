@@ -1,8 +1,9 @@
-"""Subscriber of commands.outcomes."""
+"""Subscriber of commands.outcomes, and the task that does not wait for those for ever."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 
 from longshore.broker import COMMANDS_OUTCOMES, Record, Rejected, read_contracts
 from longshore.contracts import CommandOutcome
@@ -12,6 +13,7 @@ from longshore_inventory.pushes.rules import STOCK_SET
 from longshore_inventory.pushes.service import Pushes
 from longshore_inventory.selling.service import Selling
 from longshore_inventory.stock.closing import REPLY_TO
+from longshore_inventory.stock.rules import ONE_AT_A_TIME_S
 
 _TYPES = {CommandOutcome.event_type: CommandOutcome}
 
@@ -34,3 +36,15 @@ def subscribe_outcomes(service: Service, pushes: Pushes, selling: Selling, rebui
         schema=CommandOutcome,
         description="Learns what stores have after a push.",
     )
+
+
+def waiting_pushes(pushes: Pushes, begin: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    """A background task: after `begin`, looks for stores that take long to answer a push."""
+
+    async def run() -> None:
+        await begin()
+        while True:
+            await asyncio.sleep(ONE_AT_A_TIME_S)
+            await pushes.push_waiting()
+
+    return run

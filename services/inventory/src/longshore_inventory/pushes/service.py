@@ -14,7 +14,15 @@ from longshore.db import unit_of_work
 from longshore_inventory.database import SCHEMA
 from longshore_inventory.metrics import InventoryMetrics
 from longshore_inventory.pushes.rules import answers, at_store, is_stale, lost_of, newest_per_command, take_in
-from longshore_inventory.pushes.store import asked, land, note_lost, unanswered, update_commands, variants_of
+from longshore_inventory.pushes.store import (
+    asked,
+    land,
+    note_lost,
+    unanswered,
+    update_commands,
+    variants_of,
+    waiting,
+)
 from longshore_inventory.stock.book import Book
 from longshore_inventory.stock.closing import close_book
 from longshore_inventory.stock.linking import relocate
@@ -50,6 +58,14 @@ class Pushes:
                     self._metrics.pushes.labels(STALE if is_stale(each) else each.status.value).inc()
             now = self._clock()
             await self._acknowledge(work.conn, book, newest, now)
+            await close_book(work, book, now, self._metrics)
+
+    async def push_waiting(self) -> None:
+        """Tell stores what has waited long enough, and those that have not answered the push before in time."""
+        now = self._clock()
+        async with unit_of_work(self._engine, SCHEMA) as work:
+            book = await load_book(work.conn, await waiting(work.conn, now), self._known)
+            book.touched.update(book.levels)
             await close_book(work, book, now, self._metrics)
 
     async def _acknowledge(

@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from longshore.contracts import Command, CommandOutcome, CommandStatus, StockSet
 from longshore.pruning import Past
 from longshore_inventory.pushes.rules import Asked
+from longshore_inventory.stock.rules import ONE_AT_A_TIME_S, milliseconds
+from longshore_inventory.stock.store import Wanted
 
 _INSERT = text(
     """
@@ -83,6 +85,22 @@ _ANSWERS_LOST = text(
     """
 )
 
+_WAITING_LIMIT = 500
+
+# A store that has refused what we believe is not told before we believe something else (StoreListing.waits).
+_IS_WAITING = "s.waiting_since IS NOT NULL AND (s.differs_since IS NULL OR s.refuted IS DISTINCT FROM s.believed)"
+
+# unscoped: a look for all that is due; each row says whose it is
+_WAITING = text(
+    f"""
+    SELECT DISTINCT l.variant_id, l.org_id, l.sku
+    FROM inventory.store_levels s JOIN inventory.listings l ON l.id = s.listing_id
+    WHERE {_IS_WAITING} AND (s.acked >= s.sequence OR s.sequence NOT BETWEEN :after AND :before)
+        AND l.variant_id IS NOT NULL
+    LIMIT :limit
+    """  # noqa: S608  (our own constants)
+)
+
 
 def past(history_days: int) -> list[Past]:
     """Pushes that may go: ended, and so long ago that nobody asks for them."""
@@ -112,6 +130,15 @@ async def add_commands(
             "sold": list(sold),
         },
     )
+
+
+async def waiting(conn: AsyncConnection, now: datetime) -> dict[UUID, Wanted]:
+    """Variants of which a change waits: for no answer, or for one that does not come in time. Of many, some."""
+    at, patience = milliseconds(now), int(ONE_AT_A_TIME_S * 1000)
+    rows = await conn.execute(
+        _WAITING, {"after": at - patience + 1, "before": at + patience - 1, "limit": _WAITING_LIMIT}
+    )
+    return {row.variant_id: Wanted(row.org_id, row.sku) for row in rows}
 
 
 async def variants_of(conn: AsyncConnection, listing_ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, UUID, str]]:
@@ -186,3 +213,11 @@ async def note_lost(conn: AsyncConnection, lost: Sequence[tuple[UUID, int]]) -> 
         await conn.execute(
             _ANSWERS_LOST, {"listings": [each[0] for each in lost], "sequences": [each[1] for each in lost]}
         )
+
+
+async def resting(engine: AsyncEngine) -> int:
+    """How many listings are to be told before long, and not because a store answers."""
+    # unscoped: a count over all
+    query = f"SELECT count(*) FROM inventory.store_levels s WHERE {_IS_WAITING} AND s.acked >= s.sequence"  # noqa: S608
+    async with engine.connect() as conn:
+        return int(await conn.scalar(text(query)) or 0)

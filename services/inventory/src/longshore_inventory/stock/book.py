@@ -21,6 +21,8 @@ from longshore_inventory.stock.rules import (
     Stated,
     StoreListing,
     agree,
+    may_wait,
+    milliseconds,
     push_of,
     recheck,
 )
@@ -351,6 +353,8 @@ class Book:
     def pushes(self, now: datetime) -> list[Push]:
         """What the stores have to be told now, one push per listing at most; notes that they are being told.
 
+        What may wait (rules.may_wait) is noted as waiting, and goes out with what comes after it.
+
         Sequences count up from the time (in milliseconds), so that they go on above the old ones also after our
         tables were dropped and rebuilt: a connector does not carry out what is older than what it knows.
         """
@@ -359,14 +363,23 @@ class Book:
             level = self.levels[variant_id]
             for listing in self.listings[variant_id]:
                 quantity = push_of(listing, level)
+                if quantity is None and listing.waiting_since is not None:
+                    listing.waiting_since, listing.changed = None, True
                 if quantity is None or listing.id in self.held or listing.waits:
                     continue
-                listing.sequence = max(listing.sequence + 1, int(now.timestamp() * 1000))
+                cause = self.caused.get(variant_id)
+                if may_wait(listing, quantity, now):
+                    if listing.waiting_since is None:
+                        listing.waiting_since, listing.changed = cause or now, True
+                    continue
+                if listing.waiting_since is not None:
+                    cause = listing.waiting_since if cause is None else min(cause, listing.waiting_since)
+                    listing.waiting_since = None
+                listing.sequence = max(listing.sequence + 1, milliseconds(now))
                 listing.pushed_quantity = quantity
                 listing.changed = True
                 expected = None if listing.believed is None else listing.believed - listing.elsewhere
                 at_location = max(0, quantity - listing.elsewhere)
-                cause = self.caused.get(variant_id)
                 sold = None if expected is None else listing.sold
                 found.append(Push(listing, level.sku, at_location, expected, listing.sequence, cause, sold))
         return found

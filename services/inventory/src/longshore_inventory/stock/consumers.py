@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from longshore.broker import COMMERCE_STOCK, Record, Rejected, read_contracts
+from longshore.broker import COMMERCE_STOCK, NOBODY_WAITS, Record, Rejected, read_contracts
 from longshore.contracts import StockLevel
 from longshore.runtime import Service
 from longshore_inventory.stock.reports import MATURE_BATCH, Reports
@@ -25,6 +25,7 @@ def subscribe_stock(service: Service, reports: Reports) -> None:
         topics=[COMMERCE_STOCK],
         group="inventory.stock",
         apply=apply_stock,
+        policy=NOBODY_WAITS,
         schema=StockLevel,
         description="Compares what stores report with what they are expected to have.",
     )

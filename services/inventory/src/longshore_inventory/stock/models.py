@@ -100,7 +100,9 @@ store_levels = Table(
     Column("refuted", BigInteger),
     Column("fetched", Boolean, nullable=False, server_default=text("false")),
     Column("asked_at", DateTime(timezone=True)),
+    Column("waiting_since", DateTime(timezone=True)),
     Index("store_levels_differing", "differs_since", postgresql_where=text("differs_since IS NOT NULL")),
+    Index("store_levels_waiting", "waiting_since", postgresql_where=text("waiting_since IS NOT NULL")),
     postgresql_with={"fillfactor": "50"},
 )
 

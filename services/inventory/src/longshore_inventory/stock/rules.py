@@ -15,6 +15,14 @@ from longshore.contracts import Origin, Platform
 LOCATION = "default"
 
 
+ONE_AT_A_TIME_S = 2.0
+"""While a push is under way the listing's next one waits, but for no longer: a store may take hours to answer."""
+
+SMALL_SHARE = 0.01
+"""A change of less than this share of what the store has waits for the next second after the last push: the store would
+have to sell a hundred times as much before it oversells. In that second those of many items go out as one batch."""
+
+
 class Mode(StrEnum):
     """What a channel's own reports count for."""
 
@@ -69,7 +77,8 @@ class StoreListing:
     report, or a push that expected nothing): orders of before are in it. `acked` is the newest `sequence` whose outcome
     is known. `refuted`: what we believed when the store last refused a push since it has something else. `elsewhere`:
     what the store has at locations that we do not push to. `fetched`: the last report was read from the store, not
-    delivered by it; `asked_at`: when it was asked for what it has, to be sure of that report.
+    delivered by it; `asked_at`: when it was asked for what it has, to be sure of that report. `waiting_since`: when we
+    heard of the first change that waits to be told, see `may_wait`.
     """
 
     id: UUID
@@ -103,6 +112,7 @@ class StoreListing:
     refuted: int | None = None
     fetched: bool = False
     asked_at: datetime | None = None
+    waiting_since: datetime | None = None
     changed: bool = False
 
     @property
@@ -126,6 +136,11 @@ class StoreListing:
     def is_to_be_asked(self) -> bool:
         """Whether what we believe now may be right, after the store has refuted what we believed before."""
         return self.differs_since is not None and self.refuted is not None and not (self.pending or self.waits)
+
+
+def milliseconds(at: datetime) -> int:
+    """Of a time since 1970: what the sequences of pushes count up from."""
+    return int(at.timestamp() * 1000)
 
 
 def sellable_at(listing: StoreListing, level: Level) -> int:
@@ -164,6 +179,20 @@ def push_of(listing: StoreListing, level: Level) -> int | None:
         return quantity
     # A store with backorders counts below zero. That is its own affair: nothing can be sold either way.
     return None if current is not None and quantity == max(0, current) else quantity
+
+
+def may_wait(listing: StoreListing, quantity: int, now: datetime) -> bool:
+    """Whether a push of `quantity` is to wait for the answer to the one before, or for others to go with it.
+
+    So a store is told at the pace at which it answers, and of a sold out item at once.
+    """
+    if quantity == 0:
+        return False
+    at = milliseconds(now)
+    if listing.pending:
+        return abs(at - listing.sequence) < ONE_AT_A_TIME_S * 1000
+    has = listing.believed or 0
+    return at // 1000 == listing.sequence // 1000 and abs(has - quantity) < SMALL_SHARE * min(has, quantity)
 
 
 def in_sync(listing: StoreListing, level: Level) -> bool:

@@ -41,7 +41,7 @@ LISTING_COLUMNS = """
     l.active AND l.tracked AND NOT coalesce(c.deleted, false) AS sellable,
     c.mode, c.buffer, s.linked_at, s.linked_observed_at, s.believed, s.confirmed_at, s.pushed_at, s.pushed_quantity,
     s.sequence, s.acked, s.location, s.elsewhere, s.reported, s.reported_as_of, s.differs_since, s.failed,
-    s.sold, s.anchored_at, s.refuted, s.fetched, s.asked_at
+    s.sold, s.anchored_at, s.refuted, s.fetched, s.asked_at, s.waiting_since
 """
 
 LISTING_TABLES = """
@@ -85,14 +85,15 @@ _SAVE_STORE_LEVELS = text(
     """
     INSERT INTO inventory.store_levels AS s (listing_id, org_id, linked_at, linked_observed_at, believed, confirmed_at,
         pushed_at, pushed_quantity, sequence, acked, location, elsewhere, reported, reported_as_of, differs_since,
-        failed, sold, anchored_at, refuted, fetched, asked_at)
+        failed, sold, anchored_at, refuted, fetched, asked_at, waiting_since)
     SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:orgs AS uuid[]), CAST(:linked_at AS timestamptz[]),
         CAST(:linked_observed AS timestamptz[]), CAST(:believed AS bigint[]), CAST(:confirmed AS timestamptz[]),
         CAST(:pushed_at AS timestamptz[]), CAST(:pushed AS bigint[]), CAST(:sequence AS bigint[]),
         CAST(:acked AS bigint[]), CAST(:location AS text[]), CAST(:elsewhere AS bigint[]),
         CAST(:reported AS bigint[]), CAST(:reported_as_of AS timestamptz[]), CAST(:differs AS timestamptz[]),
         CAST(:failed AS boolean[]), CAST(:sold AS bigint[]), CAST(:anchored AS timestamptz[]),
-        CAST(:refuted AS bigint[]), CAST(:fetched AS boolean[]), CAST(:asked AS timestamptz[])) AS n
+        CAST(:refuted AS bigint[]), CAST(:fetched AS boolean[]), CAST(:asked AS timestamptz[]),
+        CAST(:waiting AS timestamptz[])) AS n
     ON CONFLICT (listing_id) DO UPDATE SET linked_at = EXCLUDED.linked_at,
         linked_observed_at = EXCLUDED.linked_observed_at, believed = EXCLUDED.believed,
         confirmed_at = EXCLUDED.confirmed_at, pushed_at = EXCLUDED.pushed_at,
@@ -100,7 +101,8 @@ _SAVE_STORE_LEVELS = text(
         location = EXCLUDED.location, elsewhere = EXCLUDED.elsewhere, reported = EXCLUDED.reported,
         reported_as_of = EXCLUDED.reported_as_of, differs_since = EXCLUDED.differs_since, failed = EXCLUDED.failed,
         sold = EXCLUDED.sold, anchored_at = EXCLUDED.anchored_at, refuted = EXCLUDED.refuted,
-        fetched = EXCLUDED.fetched, asked_at = EXCLUDED.asked_at
+        fetched = EXCLUDED.fetched, asked_at = EXCLUDED.asked_at,
+        waiting_since = EXCLUDED.waiting_since
     """
 )
 
@@ -198,6 +200,7 @@ def store_listing(row: Any) -> StoreListing:
         row.refuted,
         row.fetched or False,
         row.asked_at,
+        row.waiting_since,
     )
 
 
@@ -267,6 +270,7 @@ async def _save_store_levels(conn: AsyncConnection, changed: Sequence[StoreListi
             "refuted": [each.refuted for each in changed],
             "fetched": [each.fetched for each in changed],
             "asked": [each.asked_at for each in changed],
+            "waiting": [each.waiting_since for each in changed],
         },
     )
 
