@@ -161,8 +161,11 @@ async def test_all_records_are_applied_and_committed(stream: Stream) -> None:
     assert await stream.committed() == 1200
 
 
+@pytest.mark.parametrize(
+    "error", [KafkaTimeoutError(), RuntimeError("unable to perform operation on <TCPTransport closed=True>")]
+)
 async def test_offsets_that_kafka_did_not_take_are_committed_by_themselves(
-    stream: Stream, monkeypatch: pytest.MonkeyPatch
+    error: Exception, stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No other record comes, with whose batch they would be."""
     applied = Applied()
@@ -174,7 +177,7 @@ async def test_offsets_that_kafka_did_not_take_are_committed_by_themselves(
 
         async def refuse(offsets: object) -> None:
             refused.append(offsets)
-            raise KafkaTimeoutError
+            raise error
 
         with monkeypatch.context() as broken:
             broken.setattr(client, "commit", refuse)

@@ -10,7 +10,6 @@ from typing import cast
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
 from faststream.kafka.message import KafkaMessage
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 
@@ -266,7 +265,8 @@ class Consumer:
                 # Without a bound aiokafka would look for its coordinator as long as there is none.
                 await tasks.within(within_s, consumer.commit(dict(wanted)))
                 self._all_committed()
-            except (KafkaError, OSError, TimeoutError) as error:
+            except Exception as error:
+                # (Beside KafkaError, OSError and TimeoutError: uvloop's RuntimeError, of a line that is just closed.)
                 # The batch is applied; after a rebalance it comes again, to whoever has its partitions now, and changes
                 # nothing. (Partitions that came back meanwhile may be committed backwards: that too only repeats.)
                 log.warning("offsets were not committed", group=self.group, error=type(error).__name__)

@@ -1,8 +1,9 @@
-"""Subscriber of commands.outcomes, and the task that does not wait for those for ever."""
+"""Subscriber of commands.outcomes, and the task that tells stores what has waited."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from longshore.broker import COMMANDS_OUTCOMES, Record, Rejected, read_contracts
@@ -13,7 +14,6 @@ from longshore_inventory.pushes.rules import STOCK_SET
 from longshore_inventory.pushes.service import Pushes
 from longshore_inventory.selling.service import Selling
 from longshore_inventory.stock.closing import REPLY_TO
-from longshore_inventory.stock.rules import ONE_AT_A_TIME_S
 
 _TYPES = {CommandOutcome.event_type: CommandOutcome}
 
@@ -39,12 +39,12 @@ def subscribe_outcomes(service: Service, pushes: Pushes, selling: Selling, rebui
 
 
 def waiting_pushes(pushes: Pushes, begin: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-    """A background task: after `begin`, looks for stores that take long to answer a push."""
+    """A background task: after `begin`, looks at each second's beginning for what has waited long enough."""
 
     async def run() -> None:
         await begin()
         while True:
-            await asyncio.sleep(ONE_AT_A_TIME_S)
+            await asyncio.sleep(1.0 - time.time() % 1.0)
             await pushes.push_waiting()
 
     return run

@@ -63,8 +63,12 @@ class Pushes:
     async def push_waiting(self) -> None:
         """Tell stores what has waited long enough, and those that have not answered the push before in time."""
         now = self._clock()
+        async with self._engine.execution_options(isolation_level="AUTOCOMMIT").connect() as conn:
+            wanted = await waiting(conn, now)
+        if not wanted:
+            return
         async with unit_of_work(self._engine, SCHEMA) as work:
-            book = await load_book(work.conn, await waiting(work.conn, now), self._known)
+            book = await load_book(work.conn, wanted, self._known)
             book.touched.update(book.levels)
             await close_book(work, book, now, self._metrics)
 
