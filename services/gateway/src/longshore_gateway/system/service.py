@@ -28,7 +28,8 @@ class ServiceState(Contract):
 class SystemState(Contract):
     """`ready`: every service is up and has its partitions. `settled`: also nothing is under way anywhere.
 
-    `lag` per consumer group in records, `outbox` per service in messages, `jobs` per connector that are due;
+    `lag` per consumer group in records, `outbox` per service in messages, `jobs` per service that are due (what
+    connectors do at stores; of inventory, pushes that are about to go out);
     `dead_letters` that wait for a person; `rebuilding`: services whose state is being made anew from the log.
     `refusing`: why no deliveries are taken (a disk that is nearly full), else null. A service that does not answer is
     not ready and missing in the counts.
