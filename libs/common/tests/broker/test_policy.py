@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from longshore.broker import ConsumerPolicy, PoisonGuard
+from longshore.broker import NOBODY_WAITS, ConsumerPolicy, PoisonGuard
 
 POLICY = ConsumerPolicy(poison_max_count=100, poison_min_ratio=0.5, poison_window_s=60)
 
@@ -71,3 +71,16 @@ def test_backoff_doubles_up_to_its_limit() -> None:
         [0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
     )
     assert policy.backoff_s(3, lambda: 0.0) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("took_s", "rests_s"),
+    [(0.0, 0.0), (0.01, 0.02), (0.1, 0.2), (0.15, 0.15), (0.3, 0.0), (20.0, 0.0)],
+)
+def test_a_consumer_rests_the_longer_the_longer_a_batch_took_within_its_limit(took_s: float, rests_s: float) -> None:
+    assert ConsumerPolicy(rest_ratio=2.0, gather_s=0.3).rest_s(took_s) == pytest.approx(rests_s)
+
+
+@pytest.mark.parametrize(("took_s", "rests_s"), [(0.0, 0.5), (0.1, 0.4), (0.6, 0.0)])
+def test_where_nobody_waits_it_gathers_all_the_time(took_s: float, rests_s: float) -> None:
+    assert NOBODY_WAITS.rest_s(took_s) == pytest.approx(rests_s)

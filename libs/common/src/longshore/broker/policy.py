@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import deque
 from collections.abc import Callable
@@ -19,9 +20,10 @@ class ConsumerPolicy:
     """
 
     max_records: int = 500
-    # From one batch that was not full to the next: a batch costs much the same whatever is in it. What comes alone is
-    # taken at once.
-    gather_s: float = 0.15
+    # A batch costs much the same whatever is in it. So after one that was not full a consumer rests so many times as
+    # long as that took, which is longer the busier the machine is, but takes the next within `gather_s` of it.
+    rest_ratio: float = 2.0
+    gather_s: float = 0.3
     poison_max_count: int = 100
     poison_min_ratio: float = 0.5
     poison_window_s: float = 60.0
@@ -30,13 +32,17 @@ class ConsumerPolicy:
     # How long a rebalance waits for the batch under way, so that it need not be done again elsewhere.
     rebalance_wait_s: float = 5.0
 
+    def rest_s(self, took_s: float) -> float:
+        """Seconds to rest after a batch that was not full and took `took_s`."""
+        return max(0.0, min(took_s * self.rest_ratio, self.gather_s - took_s))
+
     def backoff_s(self, attempt: int, jitter: Callable[[], float] = random.random) -> float:
         """Seconds to wait before the `attempt`-th retry (from 1): doubling, with half of it left to chance."""
         ceiling: float = min(self.backoff_max_s, self.backoff_initial_s * 2.0 ** min(attempt - 1, 30))
         return ceiling * (0.5 + 0.5 * jitter())
 
 
-NOBODY_WAITS = ConsumerPolicy(gather_s=0.5)
+NOBODY_WAITS = ConsumerPolicy(rest_ratio=math.inf, gather_s=0.5)
 """Of topics that bring much in which little is looked for, or that nobody is kept waiting by."""
 
 

@@ -89,8 +89,8 @@ class LongshoreBroker(KafkaBroker):
 
         def build(**more: Any) -> AIOKafkaConsumer:
             group = more["group_id"].removeprefix(self.topic_prefix)
-            gather_s = next(each.policy.gather_s for each in self.consumers if each.group == group)
-            return _WaitingConsumer(gather_s, **{**options, **more})
+            policy = next(each.policy for each in self.consumers if each.group == group)
+            return _WaitingConsumer(policy, **{**options, **more})
 
         self.config.broker_config.builder = build
         return build
@@ -256,18 +256,17 @@ class _WaitingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has 
     fetched while a batch that was all there was is under way, and then everything that has gathered.
     """
 
-    def __init__(self, gather_s: float, **options: Any) -> None:
+    def __init__(self, policy: ConsumerPolicy, **options: Any) -> None:
         super().__init__(**options)
-        self._gather_s = gather_s
-        self._next_at = 0.0
+        self._policy = policy
+        self._taken_at = 0.0
         self._held: tuple[TopicPartition, ...] = ()
 
     async def getmany(
         self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
     ) -> dict[TopicPartition, list[ConsumerRecord]]:
         if self._held:
-            if (early_s := self._next_at - time.monotonic()) > 0:
-                await asyncio.sleep(early_s)
+            await asyncio.sleep(self._policy.rest_s(time.monotonic() - self._taken_at))
             # A rebalance meanwhile gives partitions anew, and not held.
             assigned = self.assignment()
             self.resume(*(each for each in self._held if each in assigned))
@@ -280,7 +279,7 @@ class _WaitingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has 
                 raise ConsumerStoppedError
         elif max_records is None or sum(map(len, records.values())) < max_records:
             # (Of a full batch more is here already, and would be thrown away.)
-            self._next_at = time.monotonic() + self._gather_s
+            self._taken_at = time.monotonic()
             self._held = tuple(self.assignment())
             self.pause(*self._held)
         return records
