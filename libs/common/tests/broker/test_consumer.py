@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import math
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
@@ -237,7 +236,7 @@ async def test_records_may_gather_before_the_next_batch(stream: Stream) -> None:
     async def apply(records: Sequence[Record]) -> None:
         batches.append((asyncio.get_running_loop().time(), len(records)))
 
-    async with stream.consuming(apply, ConsumerPolicy(rest_ratio=math.inf, gather_s=0.5)):
+    async with stream.consuming(apply, ConsumerPolicy(rest_ratio=1000.0, gather_s=0.5)):
         for number in range(4):
             await stream.send([str(number)])
             await eventually(lambda: bool(batches))
@@ -249,7 +248,7 @@ async def test_records_may_gather_before_the_next_batch(stream: Stream) -> None:
 async def test_a_full_batch_is_followed_by_the_next_at_once(stream: Stream) -> None:
     applied = Applied()
     await stream.send(map(str, range(49)))
-    async with stream.consuming(applied, ConsumerPolicy(max_records=7, rest_ratio=math.inf, gather_s=60.0)):
+    async with stream.consuming(applied, ConsumerPolicy(max_records=7, rest_ratio=1000.0, gather_s=60.0)):
         await eventually(lambda: len(applied.values) == 49, timeout=20)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections import deque
 from collections.abc import Callable
@@ -42,7 +41,7 @@ class ConsumerPolicy:
         return ceiling * (0.5 + 0.5 * jitter())
 
 
-NOBODY_WAITS = ConsumerPolicy(rest_ratio=math.inf, gather_s=0.5)
+NOBODY_WAITS = ConsumerPolicy(rest_ratio=1000.0, gather_s=0.5)
 """Of topics that bring much in which little is looked for, or that nobody is kept waiting by."""
 
 
