@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 WINDOW_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 15, 30, 60)
@@ -33,3 +35,5 @@ class InventoryMetrics:
             ["mode"],
             registry=registry,
         )
+        # When a push of this process last had to wait (monotonic): who tells stores what has waited looks after that.
+        self.waited_at = time.monotonic()

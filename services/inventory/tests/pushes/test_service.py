@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from longshore.contracts import STALE, CommandStatus, Platform, StockSet
+from longshore.contracts import STALE, Command, CommandStatus, Platform, StockSet
 from longshore_inventory.pushes.models import commands
+from longshore_inventory.pushes.store import resting
+from longshore_inventory.stock.rules import ONE_AT_A_TIME_S
 
 from ..conftest import SETTLE_S, Store, World, at, line  # noqa: TID252  (tests are no package of their own)
 
@@ -319,3 +321,72 @@ class TestConvergence:
         assert [each.in_sync for each in level.channels] == [True, True, True]
         # None sells any more. A store that has sold below zero keeps its own count of what it owes.
         assert {max(0, store.stock["HAT"]) for store in (a, b, c)} == {0}
+
+
+class TestWaiting:
+    async def test_what_waits_is_told_when_the_store_takes_long_to_answer(
+        self, world: World, stores: tuple[Store, Store]
+    ) -> None:
+        a, b = stores
+        await world.order(a, "1", [line("1", "HAT", 2)], observed=101)
+        assert await world.quantities() == [(b.id, "HAT", 8, 10)]
+        await world.order(a, "2", [line("1", "HAT", 1)], observed=102)
+        await world.order(a, "3", [line("1", "HAT", 1)], observed=103)
+        await world.pushes.push_waiting()
+        assert [type for type, _ in await world.said(Command.event_type)] == []
+        world.now += timedelta(seconds=ONE_AT_A_TIME_S)
+        await world.pushes.push_waiting()
+        assert await world.quantities() == [(b.id, "HAT", 6, 10)]
+        await world.pushes.push_waiting()
+        assert await world.told() == []
+
+    async def test_the_answer_brings_what_has_waited_and_its_window_counts(
+        self, world: World, stores: tuple[Store, Store]
+    ) -> None:
+        a, _ = stores
+        await world.order(a, "1", [line("1", "HAT", 2)], observed=101)
+        (first,) = await world.told()
+        await world.order(a, "2", [line("1", "HAT", 1)], observed=102)
+        assert await resting(world.engine) == 0  # it waits for an answer, which is no work of ours
+        await world.pushes.apply([world.outcome(first, when=105)])
+        (second,) = await world.told()
+        assert isinstance(second.payload, StockSet)
+        assert (second.payload.quantity, second.payload.expected, second.payload.caused_at) == (7, 8, at(102))
+        await world.pushes.apply([world.outcome(second, when=109)])
+        assert world.metrics.oversell_window._sum.get() == (105 - 101) + (109 - 102)
+
+    async def test_that_nothing_is_left_is_told_at_once(self, world: World, stores: tuple[Store, Store]) -> None:
+        a, _ = stores
+        await world.order(a, "1", [line("1", "HAT", 2)], observed=101)
+        await world.order(a, "2", [line("1", "HAT", 8)], observed=102)
+        commands = [Command.from_json(body) for _, body in await world.said(Command.event_type)]
+        assert [each.payload.quantity for each in commands if isinstance(each.payload, StockSet)] == [8, 0]
+
+    async def test_what_is_small_beside_the_stock_waits_for_the_next_second(self, world: World) -> None:
+        a, b = world.store(), world.store()
+        for each in (a, b):
+            await world.list_sku(each, "HAT", 1000, updated=10)
+        await world.said()
+        await world.order(a, "1", [line("1", "HAT", 2)], observed=101)
+        (first,) = await world.told()
+        await world.pushes.apply([world.outcome(first, when=101)])
+        await world.order(a, "2", [line("1", "HAT", 1)], observed=102)
+        await world.pushes.push_waiting()
+        assert [type for type, _ in await world.said(Command.event_type)] == []
+        assert await resting(world.engine) == 1
+        world.now += timedelta(seconds=1)
+        await world.pushes.push_waiting()
+        assert await world.quantities() == [(b.id, "HAT", 997, 998)]
+        assert await resting(world.engine) == 0
+
+    async def test_nobody_asks_the_database_when_nothing_has_waited_lately(
+        self, world: World, stores: tuple[Store, Store]
+    ) -> None:
+        a, _ = stores
+        await world.order(a, "1", [line("1", "HAT", 2)], observed=101)
+        await world.order(a, "2", [line("1", "HAT", 1)], observed=102)
+        await world.said()
+        world.metrics.waited_at -= 2 * ONE_AT_A_TIME_S
+        world.now += timedelta(seconds=ONE_AT_A_TIME_S)
+        await world.pushes.push_waiting()
+        assert [type for type, _ in await world.said(Command.event_type)] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -27,7 +28,7 @@ from longshore_inventory.stock.book import Book
 from longshore_inventory.stock.closing import close_book
 from longshore_inventory.stock.linking import relocate
 from longshore_inventory.stock.oversold import PUSH_FAILED, Alert, drop_alerts, raise_alerts
-from longshore_inventory.stock.rules import StoreListing, push_of
+from longshore_inventory.stock.rules import ONE_AT_A_TIME_S, StoreListing, push_of
 from longshore_inventory.stock.store import Wanted, load_book, sold_since
 
 
@@ -61,7 +62,13 @@ class Pushes:
             await close_book(work, book, now, self._metrics)
 
     async def push_waiting(self) -> None:
-        """Tell stores what has waited long enough, and those that have not answered the push before in time."""
+        """Tell stores what has waited long enough, and those that have not answered the push before in time.
+
+        Asks the database only for a while after something had to wait, or after the process began: another may have
+        died and left it.
+        """
+        if time.monotonic() - self._metrics.waited_at > 2 * ONE_AT_A_TIME_S:
+            return
         now = self._clock()
         async with self._engine.execution_options(isolation_level="AUTOCOMMIT").connect() as conn:
             wanted = await waiting(conn, now)

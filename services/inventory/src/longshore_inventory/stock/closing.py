@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -36,6 +37,8 @@ async def close_book(
     if not book.touched:
         return
     pushes = [] if hold_pushes else book.pushes(now)
+    if book.waits:
+        metrics.waited_at = time.monotonic()
     await save_book(work.conn, book)
     short = await allocate(work.conn, book, now)
     if short:
