@@ -410,7 +410,8 @@ class Service:
 
     async def _database_ping(self) -> bool:
         try:
-            async with asyncio.timeout(2.0), self.engine.connect() as conn:
+            engine = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+            async with asyncio.timeout(2.0), engine.connect() as conn:
                 await conn.execute(text("SELECT 1"))
         except Exception as error:
             log.debug("PostgreSQL does not answer", error=describe(error))
