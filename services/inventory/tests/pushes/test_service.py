@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from longshore.contracts import STALE, Command, CommandStatus, Platform, StockSet
+from longshore_inventory.pushes import service
 from longshore_inventory.pushes.models import commands
 from longshore_inventory.pushes.store import resting
 from longshore_inventory.stock.rules import ONE_AT_A_TIME_S
@@ -386,7 +387,40 @@ class TestWaiting:
         await world.order(a, "1", [line("1", "HAT", 2)], observed=101)
         await world.order(a, "2", [line("1", "HAT", 1)], observed=102)
         await world.said()
-        world.metrics.waited_at -= 2 * ONE_AT_A_TIME_S
+        await world.pushes.push_waiting()
+        world.metrics.waited_at -= 3 * ONE_AT_A_TIME_S
         world.now += timedelta(seconds=ONE_AT_A_TIME_S)
         await world.pushes.push_waiting()
         assert [type for type, _ in await world.said(Command.event_type)] == []
+
+    async def test_what_a_process_left_that_is_gone_is_found(
+        self, world: World, stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        a, b = stores
+        await world.order(a, "1", [line("1", "HAT", 2)], observed=101)
+        await world.order(a, "2", [line("1", "HAT", 1)], observed=102)
+        await world.said()
+        await world.pushes.push_waiting()
+        world.metrics.waited_at -= 3 * ONE_AT_A_TIME_S
+        world.now += timedelta(seconds=ONE_AT_A_TIME_S)
+        monkeypatch.setattr(service, "LOOK_EVERY_S", 0.0)
+        await world.pushes.push_waiting()
+        assert await world.quantities() == [(b.id, "HAT", 7, 10)]
+
+    async def test_a_look_that_failed_is_made_again(
+        self, world: World, stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def fail(*_: object) -> None:
+            raise ConnectionRefusedError
+
+        a, b = stores
+        await world.order(a, "1", [line("1", "HAT", 2)], observed=101)
+        await world.order(a, "2", [line("1", "HAT", 1)], observed=102)
+        await world.said()
+        with monkeypatch.context() as away, pytest.raises(ConnectionRefusedError):
+            away.setattr(service, "waiting", fail)
+            await world.pushes.push_waiting()
+        world.metrics.waited_at -= 3 * ONE_AT_A_TIME_S
+        world.now += timedelta(seconds=ONE_AT_A_TIME_S)
+        await world.pushes.push_waiting()
+        assert await world.quantities() == [(b.id, "HAT", 7, 10)]

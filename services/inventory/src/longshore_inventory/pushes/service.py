@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -16,6 +17,7 @@ from longshore_inventory.database import SCHEMA
 from longshore_inventory.metrics import InventoryMetrics
 from longshore_inventory.pushes.rules import answers, at_store, is_stale, lost_of, newest_per_command, take_in
 from longshore_inventory.pushes.store import (
+    WAITING_LIMIT,
     asked,
     land,
     note_lost,
@@ -31,6 +33,8 @@ from longshore_inventory.stock.oversold import PUSH_FAILED, Alert, drop_alerts, 
 from longshore_inventory.stock.rules import ONE_AT_A_TIME_S, StoreListing, push_of
 from longshore_inventory.stock.store import Wanted, load_book, sold_since
 
+LOOK_EVERY_S = 60.0
+
 
 class Pushes:
     """Outcomes of the pushes that this service asked for."""
@@ -40,6 +44,7 @@ class Pushes:
         self._metrics = metrics
         self._clock = clock
         self._known: set[UUID] = set()
+        self._looked_at = -math.inf
 
     async def apply(self, outcomes: Iterable[CommandOutcome]) -> None:
         """Take in outcomes, any number per command, in any order."""
@@ -64,20 +69,24 @@ class Pushes:
     async def push_waiting(self) -> None:
         """Tell stores what has waited long enough, and those that have not answered the push before in time.
 
-        Asks the database only for a while after something had to wait, or after the process began: another may have
+        Asks the database only for a while after something had to wait, and else once a minute: another process may have
         died and left it.
         """
-        if time.monotonic() - self._metrics.waited_at > 2 * ONE_AT_A_TIME_S:
+        started = time.monotonic()
+        if started - self._metrics.waited_at > 2 * ONE_AT_A_TIME_S and started - self._looked_at < LOOK_EVERY_S:
             return
+        # Should it fail, as while PostgreSQL is away, the next second looks again.
+        self._looked_at = -math.inf
         now = self._clock()
         async with self._engine.execution_options(isolation_level="AUTOCOMMIT").connect() as conn:
             wanted = await waiting(conn, now)
-        if not wanted:
-            return
-        async with unit_of_work(self._engine, SCHEMA) as work:
-            book = await load_book(work.conn, wanted, self._known)
-            book.touched.update(book.levels)
-            await close_book(work, book, now, self._metrics)
+        if wanted:
+            async with unit_of_work(self._engine, SCHEMA) as work:
+                book = await load_book(work.conn, wanted, self._known)
+                book.touched.update(book.levels)
+                await close_book(work, book, now, self._metrics)
+        if len(wanted) < WAITING_LIMIT:
+            self._looked_at = started
 
     async def _acknowledge(
         self, conn: AsyncConnection, book: Book, outcomes: Sequence[CommandOutcome], now: datetime

@@ -85,7 +85,7 @@ _ANSWERS_LOST = text(
     """
 )
 
-_WAITING_LIMIT = 500
+WAITING_LIMIT = 500
 
 # A store that has refused what we believe is not told before we believe something else (StoreListing.waits).
 _IS_WAITING = "s.waiting_since IS NOT NULL AND (s.differs_since IS NULL OR s.refuted IS DISTINCT FROM s.believed)"
@@ -136,7 +136,7 @@ async def waiting(conn: AsyncConnection, now: datetime) -> dict[UUID, Wanted]:
     """Variants of which a change waits: for no answer, or for one that does not come in time. Of many, some."""
     at, patience = milliseconds(now), int(ONE_AT_A_TIME_S * 1000)
     rows = await conn.execute(
-        _WAITING, {"after": at - patience + 1, "before": at + patience - 1, "limit": _WAITING_LIMIT}
+        _WAITING, {"after": at - patience + 1, "before": at + patience - 1, "limit": WAITING_LIMIT}
     )
     return {row.variant_id: Wanted(row.org_id, row.sku) for row in rows}
 
