@@ -417,9 +417,10 @@ class TestWaiting:
         await world.order(a, "1", [line("1", "HAT", 2)], observed=101)
         await world.order(a, "2", [line("1", "HAT", 1)], observed=102)
         await world.said()
-        with monkeypatch.context() as away, pytest.raises(ConnectionRefusedError):
+        with monkeypatch.context() as away:
             away.setattr(service, "waiting", fail)
-            await world.pushes.push_waiting()
+            with pytest.raises(ConnectionRefusedError):
+                await world.pushes.push_waiting()
         world.metrics.waited_at -= 3 * ONE_AT_A_TIME_S
         world.now += timedelta(seconds=ONE_AT_A_TIME_S)
         await world.pushes.push_waiting()
