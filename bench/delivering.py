@@ -14,6 +14,8 @@ from bench.usage import GENERATOR, Usage
 from longshore_devkit.loadgen import LoadPlan, LoadResult
 
 CONNECTIONS = 64
+COPIES = 3
+"""Deliveries of each order where the whole stream is measured: a store sends about so many."""
 
 
 def plan_for(store: dict[str, Any], **more: Any) -> LoadPlan:

@@ -13,6 +13,7 @@ from longshore.platforms.protocols import RawRecord
 from longshore.platforms.raw import delivery_headers, store_headers, stream_key
 from longshore.platforms.translating import to_message
 from longshore_connector_woo.translate import WooTranslator
+from longshore_devkit.loadgen.plan import WOO_TOPICS
 from longshore_devkit.stores.woo.payloads import OrderBodies
 
 CHUNK = 2_000
@@ -29,7 +30,7 @@ def woo_deliveries(
     for n in range(count):
         body = bodies(n, _FIRST_AT + n * 0.03)
         key = stream_key(IntegrationId(integration_id), str(bodies.order_id(n)))
-        for copy, topic in enumerate(("order.created", "order.updated", "order.updated")[:copies]):
+        for copy, (topic, _) in enumerate(WOO_TOPICS[:copies]):
             headers = delivery_headers(
                 store,
                 topic_name=topic,

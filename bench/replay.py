@@ -16,6 +16,7 @@ import httpx
 from bench import bare
 from bench.benchmark import Benchmark, Figure, Found
 from bench.database import connected
+from bench.delivering import COPIES
 from bench.orders import produce, woo_deliveries
 from bench.page import table
 from bench.progress import rate_of
@@ -26,9 +27,6 @@ from longshore_devkit import rebuild
 from longshore_devkit.data_dir import DataDir
 from longshore_devkit.ports import free_port
 from longshore_devkit.stack import Stack
-
-# As in `sustained`: about three webhooks for each order.
-COPIES = 3
 
 
 async def run(*, quick: bool) -> Found:
@@ -73,7 +71,6 @@ async def _measure(infra: System, data_dir: DataDir, environ: dict[str, str], or
         bare_rate = await rate_of(lambda: conn.fetchval("SELECT count(*) FROM bench_bare.orders"), orders) * COPIES
     return {
         "events": events,
-        "copies": COPIES,
         "per_s": round(rate),
         "whole_s": round(took, 1),
         "bare_per_s": round(bare_rate),
@@ -98,10 +95,9 @@ async def _rebuilt(conn: asyncpg.Connection) -> int:
 
 def section(found: Found) -> str:
     """For bench/README.md."""
-    copies = found.get("copies", 2)
     hash_is = "the same" if found["same_hash"] else "NOT THE SAME"
     return (
-        f"{found['events']:,} deliveries of {found['events'] // copies:,} orders in the raw log; canonical state is"
+        f"{found['events']:,} deliveries of {found['events'] // COPIES:,} orders in the raw log; canonical state is"
         " dropped and rebuilt from it, through all services, with the hub's own decisions. The reference is a bare"
         " consumer (parse, bulk upsert by unnest) on the same log.\n\n"
         f"**{found['per_s']:,} events/s** (bare: {found['bare_per_s']:,}; ratio {found['ratio']}), {found['whole_s']} s"

@@ -16,7 +16,7 @@ from typing import Any
 
 from bench import topics
 from bench.benchmark import Benchmark, Figure, Found
-from bench.delivering import plan_for
+from bench.delivering import COPIES, plan_for
 from bench.generator import generate
 from bench.lag import EVENTS, OUTCOMES, first_told, lags, oversell_windows
 from bench.measure import by_minute, in_ms
@@ -26,9 +26,6 @@ from bench.shortest import BARE_S, bare_told, deliver_bare
 from bench.system import System, running_system
 from bench.usage import GENERATOR, MIB, cpu_by_name, memory_by_name
 from longshore_devkit.loadgen import LoadResult
-
-COPIES = 3
-_TIMES = {2: "twice (created and updated)", 3: "three times (created, updated, paid)"}
 
 
 async def run(*, quick: bool) -> Found:
@@ -81,7 +78,6 @@ async def _measure(
     sent = sum(result.sent for result in results)
     hashes = [(await system.client.get("/api/v1/system/state-hash")).json() for _ in range(2)]
     return {
-        "copies": COPIES,
         "deliveries": sent,
         "accepted": sum(result.accepted for result in results),
         "achieved_per_s": round(sum(result.rate for result in results)),
@@ -157,7 +153,7 @@ def section(found: Found) -> str:
     return (
         f"{found['rate']:,.0f} signed 5 KB deliveries/s for {found['seconds']:.0f} s, open loop, half of them a"
         " WooCommerce store's and half a Shopify store's, each order delivered"
-        f" {_TIMES[found.get('copies', 2)]}, of goods"
+        " three times (created, updated, paid), of goods"
         " that a third, simulated store lists: its stock is pushed there. Everything, the load generators and that"
         " store are on this machine.\n\n"
         + bare_told(found["bare"])

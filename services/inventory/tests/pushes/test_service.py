@@ -325,6 +325,17 @@ class TestConvergence:
 
 
 class TestWaiting:
+    async def sell_twice(self, world: World, a: Store) -> None:
+        """The second sale waits for the answer to the push of the first."""
+        await world.order(a, "1", [line("1", "HAT", 2)], observed=101)
+        await world.order(a, "2", [line("1", "HAT", 1)], observed=102)
+        await world.said()
+
+    def let_time_pass(self, world: World) -> None:
+        """It has waited long enough, and nothing since."""
+        world.metrics.waited_at -= 3 * ONE_AT_A_TIME_S
+        world.now += timedelta(seconds=ONE_AT_A_TIME_S)
+
     async def test_what_waits_is_told_when_the_store_takes_long_to_answer(
         self, world: World, stores: tuple[Store, Store]
     ) -> None:
@@ -334,7 +345,7 @@ class TestWaiting:
         await world.order(a, "2", [line("1", "HAT", 1)], observed=102)
         await world.order(a, "3", [line("1", "HAT", 1)], observed=103)
         await world.pushes.push_waiting()
-        assert [type for type, _ in await world.said(Command.event_type)] == []
+        assert await world.said(Command.event_type) == []
         world.now += timedelta(seconds=ONE_AT_A_TIME_S)
         await world.pushes.push_waiting()
         assert await world.quantities() == [(b.id, "HAT", 6, 10)]
@@ -373,7 +384,7 @@ class TestWaiting:
         await world.pushes.apply([world.outcome(first, when=101)])
         await world.order(a, "2", [line("1", "HAT", 1)], observed=102)
         await world.pushes.push_waiting()
-        assert [type for type, _ in await world.said(Command.event_type)] == []
+        assert await world.said(Command.event_type) == []
         assert await resting(world.engine) == 1
         world.now += timedelta(seconds=1)
         await world.pushes.push_waiting()
@@ -384,25 +395,19 @@ class TestWaiting:
         self, world: World, stores: tuple[Store, Store]
     ) -> None:
         a, _ = stores
-        await world.order(a, "1", [line("1", "HAT", 2)], observed=101)
-        await world.order(a, "2", [line("1", "HAT", 1)], observed=102)
-        await world.said()
+        await self.sell_twice(world, a)
         await world.pushes.push_waiting()
-        world.metrics.waited_at -= 3 * ONE_AT_A_TIME_S
-        world.now += timedelta(seconds=ONE_AT_A_TIME_S)
+        self.let_time_pass(world)
         await world.pushes.push_waiting()
-        assert [type for type, _ in await world.said(Command.event_type)] == []
+        assert await world.said(Command.event_type) == []
 
     async def test_what_a_process_left_that_is_gone_is_found(
         self, world: World, stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         a, b = stores
-        await world.order(a, "1", [line("1", "HAT", 2)], observed=101)
-        await world.order(a, "2", [line("1", "HAT", 1)], observed=102)
-        await world.said()
+        await self.sell_twice(world, a)
         await world.pushes.push_waiting()
-        world.metrics.waited_at -= 3 * ONE_AT_A_TIME_S
-        world.now += timedelta(seconds=ONE_AT_A_TIME_S)
+        self.let_time_pass(world)
         monkeypatch.setattr(service, "LOOK_EVERY_S", 0.0)
         await world.pushes.push_waiting()
         assert await world.quantities() == [(b.id, "HAT", 7, 10)]
@@ -414,14 +419,11 @@ class TestWaiting:
             raise ConnectionRefusedError
 
         a, b = stores
-        await world.order(a, "1", [line("1", "HAT", 2)], observed=101)
-        await world.order(a, "2", [line("1", "HAT", 1)], observed=102)
-        await world.said()
+        await self.sell_twice(world, a)
         with monkeypatch.context() as away:
             away.setattr(service, "waiting", fail)
             with pytest.raises(ConnectionRefusedError):
                 await world.pushes.push_waiting()
-        world.metrics.waited_at -= 3 * ONE_AT_A_TIME_S
-        world.now += timedelta(seconds=ONE_AT_A_TIME_S)
+        self.let_time_pass(world)
         await world.pushes.push_waiting()
         assert await world.quantities() == [(b.id, "HAT", 7, 10)]

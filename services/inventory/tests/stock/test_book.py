@@ -37,6 +37,11 @@ def variant(sku: str) -> UUID:
     return ids.variant_id(ids.OrgId(ORG), sku)
 
 
+def listed() -> StoreListing:
+    """A hat in a store that has said nothing yet."""
+    return StoreListing(uuid4(), ORG, STORES[0], Platform.SHOPIFY, variant("HAT"), "p", None, "v", "i", True)
+
+
 @dataclass
 class MemoryHub:
     """The service with dictionaries for tables: the same rules, no database."""
@@ -305,7 +310,7 @@ class TestBook:
 
     def test_a_report_after_an_adjustment_begins_nothing(self) -> None:
         level = Level(ORG, variant("HAT"), "HAT")
-        listing = StoreListing(uuid4(), ORG, STORES[0], Platform.SHOPIFY, variant("HAT"), "p", None, "v", "i", True)
+        listing = listed()
         book = Book.of([level], [listing])
         book.adjust(variant("HAT"), 3, id=uuid4(), source="test", reason="counted", at=at(50))
         book.link(listing, Stated(40, at(60), at(60)), sold_since=0)
@@ -314,7 +319,7 @@ class TestBook:
 
     def test_one_push_at_a_time_and_what_came_meanwhile_as_one(self) -> None:
         level = Level(ORG, variant("HAT"), "HAT", on_hand=50)
-        listing = StoreListing(uuid4(), ORG, STORES[0], Platform.SHOPIFY, variant("HAT"), "p", None, "v", "i", True)
+        listing = listed()
         level.decided_at, listing.believed = T0, 60
         told = []
         for sold, caused, now in ((0, 10, 100.0), (1, 20, 100.1), (2, 21, 100.9)):
@@ -349,7 +354,7 @@ class TestBook:
     def test_when_a_push_may_wait(
         self, pending: bool, has: int | None, quantity: int, after_s: float, waits: bool
     ) -> None:
-        listing = StoreListing(uuid4(), ORG, STORES[0], Platform.SHOPIFY, variant("HAT"), "p", None, "v", "i", True)
+        listing = listed()
         listing.sequence = int(at(0.5).timestamp() * 1000)
         listing.acked = 0 if pending else listing.sequence
         listing.believed = has
@@ -357,7 +362,7 @@ class TestBook:
 
     def test_what_is_no_change_any_more_does_not_wait(self) -> None:
         level = Level(ORG, variant("HAT"), "HAT", on_hand=50)
-        listing = StoreListing(uuid4(), ORG, STORES[0], Platform.SHOPIFY, variant("HAT"), "p", None, "v", "i", True)
+        listing = listed()
         level.decided_at, listing.believed, listing.waiting_since = T0, 50, at(1)
         book = Book.of([level], [listing])
         book.touched.add(level.variant_id)
@@ -367,7 +372,7 @@ class TestBook:
     def test_sequences_go_on_above_the_old_ones_after_a_rebuild(self) -> None:
         def push(after: float) -> int:
             level = Level(ORG, variant("HAT"), "HAT")
-            listing = StoreListing(uuid4(), ORG, STORES[0], Platform.SHOPIFY, variant("HAT"), "p", None, "v", "i", True)
+            listing = listed()
             book = Book.of([level], [listing])
             for number in range(3):
                 book.adjust(variant("HAT"), 3, id=uuid4(), source=str(number), reason="counted", at=at(50))

@@ -18,7 +18,8 @@ Platform = Literal["woocommerce", "shopify"]
 BodyMaker = Callable[[int, float], bytes]
 """(order number from 0, intended send time in Unix seconds) -> the body; the same arguments give the same bytes."""
 
-_WOO_TOPICS = (("order.created", 1), ("order.updated", 2), ("order.updated", 2))
+WOO_TOPICS = (("order.created", 1), ("order.updated", 2), ("order.updated", 2))
+"""(topic, webhook) of each delivery of an order."""
 _SHOPIFY_TOPICS = ("orders/create", "orders/updated", "orders/paid")
 
 
@@ -113,7 +114,7 @@ class Requests:
         return body, signature
 
     def _woo(self, index: int, copy: int, at: float, signature: bytes) -> bytes:
-        topic, webhook_id = _WOO_TOPICS[copy]
+        topic, webhook_id = WOO_TOPICS[copy]
         resource, _, event = topic.partition(".")
         return (
             f"User-Agent: {USER_AGENT}\r\nX-WC-Webhook-Source: {self.plan.shop}\r\n"

@@ -96,7 +96,7 @@ class Book:
     touched: set[UUID] = field(default_factory=set)
     caused: dict[UUID, datetime] = field(default_factory=dict)
     held: set[UUID] = field(default_factory=set)  # listings not to be told in this transaction
-    waits: bool = False  # whether `pushes` has left something to be told later
+    postponed: bool = False  # whether `pushes` has left something to be told later
 
     @classmethod
     def of(cls, levels: Iterable[Level], listings: Iterable[StoreListing]) -> Book:
@@ -370,7 +370,7 @@ class Book:
                     continue
                 cause = self.caused.get(variant_id)
                 if may_wait(listing, quantity, now):
-                    self.waits = True
+                    self.postponed = True
                     if listing.waiting_since is None:
                         listing.waiting_since, listing.changed = cause or now, True
                     continue

@@ -37,7 +37,7 @@ async def close_book(
     if not book.touched:
         return
     pushes = [] if hold_pushes else book.pushes(now)
-    if book.waits:
+    if book.postponed:
         metrics.waited_at = time.monotonic()
     await save_book(work.conn, book)
     short = await allocate(work.conn, book, now)
