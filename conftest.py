@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import hypothesis
@@ -9,6 +10,9 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from longshore_devkit.forms import examples
+
+# Until all tests are collected: it would look again and again through what stays.
+gc.disable()
 
 pytest_plugins = ["longshore_devkit.testing"]
 
@@ -73,3 +77,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     sharing = sorted((items[n] for n in places), key=lambda item: item.nodeid.startswith(LAST))
     for n, item in zip(places, sharing, strict=True):
         items[n] = item
+
+
+def pytest_collection_finish() -> None:
+    """A million objects that stay as long as the process: the collector leaves them alone."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()

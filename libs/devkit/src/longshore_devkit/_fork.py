@@ -26,11 +26,13 @@ OUT_OF_THE_WAY = 512
 def main() -> None:
     """Serve; in a copy, return only when its program has ended."""
     orders = socket.socket(fileno=int(sys.argv[1]))
+    gc.disable()  # it would look again and again through what stays
     for name in sys.argv[2:]:
         importlib.import_module(name)
     # What is there stays shared with the copies: their collector has nothing to do with it.
     gc.collect()
     gc.freeze()
+    gc.enable()
     woken, wake = socket.socketpair()
     woken.setblocking(False)
     wake.setblocking(False)

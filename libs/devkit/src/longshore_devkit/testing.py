@@ -52,6 +52,9 @@ PATIENCE = float(os.environ.get("LONGSHORE_TEST_PATIENCE", "1"))
 FEW_PARTITIONS = "2"
 """For stacks of tests: enough that records of one topic overtake each other; each costs Kafka and its clients CPU."""
 
+_IMPORTED_LATER = ("alembic.command", "uvicorn.protocols.http.httptools_impl", "uvloop", "httpcore")
+"""What services import when they run, for migrations and connections."""
+
 _TEMPORARY = "longshore-test-"
 _YOUNG_S = 60.0
 
@@ -110,7 +113,7 @@ def remove_abandoned(folder: Path) -> None:
 @pytest.fixture(scope="session")
 def forks() -> Iterator[ForkServer]:
     """Starts services: `Stack(..., spawn=forks.spawn)`. To import what they need takes longer than most tests."""
-    server = ForkServer([f"{service.module}.__main__" for service in SERVICES])
+    server = ForkServer([*(f"{service.module}.__main__" for service in SERVICES), *_IMPORTED_LATER])
     yield server
     server.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from pathlib import Path
@@ -61,7 +62,15 @@ class TestFindKafka:
         program(tmp_path / "bin", "mvn", "echo 'no route to repository'; exit 1")
         with pytest.raises(InfraError, match=r"(?s)could not be fetched with Maven.*no route to repository"):
             await find_kafka(environ)
-        assert list(cache_dir(environ).iterdir()) == []
+        assert [path for path in cache_dir(environ).iterdir() if path.is_dir()] == []
+
+    async def test_several_at_once_fetch_once(self, environ: dict[str, str], tmp_path: Path) -> None:
+        # It writes a line for each of its runs, and jars where it is told to, after a moment.
+        writing = 'for last; do :; done; /bin/sleep 0.3; : > "${last#*=}/kafka-clients.jar"'
+        program(tmp_path / "bin", "mvn", f'echo run >> "{tmp_path}/runs"; {writing}')
+        found = await asyncio.gather(*[find_kafka(environ) for _ in range(3)])
+        assert len(set(found)) == 1
+        assert (tmp_path / "runs").read_text() == "run\n"
 
     async def test_a_cached_copy_of_this_pom_needs_no_maven(self, environ: dict[str, str]) -> None:
         jars = cache_dir(environ) / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"

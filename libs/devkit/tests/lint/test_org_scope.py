@@ -103,11 +103,8 @@ def test_tables_are_those_with_the_column() -> None:
     assert tables_of([source]) == Tables(frozenset({"a_s"}), frozenset({"a"}))
 
 
-def test_the_code_base_is_clean_and_its_tables_are_found(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(ROOT)
-    assert main([]) == 0, capsys.readouterr().out
+def test_the_tables_of_the_code_base_are_found() -> None:
+    """That it is clean is for `make lint` to say."""
     found = tables_of(
         path.read_text() for path in [*ROOT.glob("services/*/src/**/*.py"), *ROOT.glob("libs/common/src/**/*.py")]
     )

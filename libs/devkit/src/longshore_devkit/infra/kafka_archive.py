@@ -14,7 +14,7 @@ from pathlib import Path
 
 from longshore_devkit.errors import InfraError
 from longshore_devkit.infra.kafka_broker import broker_argv, format_storage, kafka_is_ready
-from longshore_devkit.infra.kafka_jars import KafkaJars
+from longshore_devkit.infra.kafka_jars import KafkaJars, made_once
 from longshore_devkit.ports import HOST, free_port
 from longshore_devkit.processes import ProcessSpec, is_ready, kill_group, spawn
 
@@ -28,12 +28,18 @@ async def with_archive(jars: KafkaJars, environ: Mapping[str, str]) -> KafkaJars
     It only saves time: when it cannot be made, Kafka runs without."""
     if jars.archive.exists():
         return jars
+    async with made_once(jars.archive.parent):
+        if not jars.archive.exists():
+            await _make(jars, environ)
+    return jars
+
+
+async def _make(jars: KafkaJars, environ: Mapping[str, str]) -> None:
     with tempfile.TemporaryDirectory(prefix="kafka-archive-", dir=jars.archive.parent.parent) as folder:
         fresh = Path(folder) / "classes.jsa"
         with contextlib.suppress(InfraError, FileNotFoundError):
             await _record(jars, fresh, Path(folder), environ)
             os.replace(fresh, jars.archive)
-    return jars
 
 
 async def _record(jars: KafkaJars, archive: Path, folder: Path, environ: Mapping[str, str]) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,8 +45,26 @@ async def find_kafka(environ: Mapping[str, str]) -> KafkaJars:
     java = await find_java(environ)
     jars = cache_dir(environ) / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
     if not jars.is_dir():
-        await _fetch(jars, environ)
+        async with made_once(jars):
+            if not jars.is_dir():
+                await _fetch(jars, environ)
     return KafkaJars(java.path, _classpath(jars), jars / f"classes-{java.version}.jsa")
+
+
+@asynccontextmanager
+async def made_once(path: Path) -> AsyncIterator[None]:
+    """For what is kept at `path` in the cache: lets in one process of this machine at a time, the others wait. Whoever
+    comes in has to look whether it is there by now. The kernel lets the next in when a process dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f"{path.name}.lock").open("a") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                # Not in a thread that waits for it: that would keep a process from ending when it is stopped.
+                await asyncio.sleep(0.1)
+        yield
 
 
 def _classpath(jars: Path) -> str:
@@ -55,9 +76,8 @@ def _classpath(jars: Path) -> str:
 
 
 async def _fetch(jars: Path, environ: Mapping[str, str]) -> None:
-    """Into a directory of its own first, then renamed: two runs at once, or one that is stopped, do no harm."""
+    """Into a directory of its own first, then renamed: a run that is stopped does no harm."""
     maven = find_maven(environ)
-    jars.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix="kafka-fetch-", dir=jars.parent))
     try:
         pom = shutil.copy(POM, fresh / "pom.xml")
@@ -72,14 +92,6 @@ async def _fetch(jars: Path, environ: Mapping[str, str]) -> None:
             )  # fmt: skip
         except InfraError as error:
             raise InfraError(f"Kafka's jars could not be fetched with Maven. {error}") from None
-        _put_in_place(fresh, jars)
+        os.rename(fresh, jars)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-
-
-def _put_in_place(fresh: Path, jars: Path) -> None:
-    try:
-        fresh.rename(jars)
-    except OSError:
-        if not jars.is_dir():  # else another run was quicker
-            raise
