@@ -44,7 +44,9 @@ FETCH_WAIT_MS = 2_000
 # aiokafka looks this often whether there is something to fetch, besides whenever something has changed: each look costs
 # about as much as a message.
 LOOK_EVERY_MS = 1_000
-FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024
+# Two hundred deliveries. After an outage a consumer holds so much of each partition, and as much that is on its way. (A
+# record that is larger comes all the same, alone.)
+FETCH_BYTES_PER_PARTITION = 1024 * 1024
 
 
 class LongshoreBroker(KafkaBroker):
