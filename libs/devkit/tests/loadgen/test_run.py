@@ -16,8 +16,11 @@ import pytest
 
 from longshore_devkit.loadgen import LoadPlan, run_load
 from longshore_devkit.loadgen.__main__ import parse, plan_of
+from longshore_devkit.loadgen.connections import Job, Pool
+from longshore_devkit.loadgen.connections import Target as Address
 from longshore_devkit.loadgen.latency import Latencies
 from longshore_devkit.stores.common import LocalServer
+from longshore_devkit.testing import eventually
 
 SECRET = "load-secret"
 
@@ -97,6 +100,29 @@ class TestSchedule:
         assert LoadPlan(target.url, SECRET, rate=50, duration_s=2).order_count == 50
         with pytest.raises(ValueError, match="orders"):
             await run_load(LoadPlan(target.url, SECRET, rate=None, duration_s=1))
+
+
+class TestPool:
+    async def test_what_rests_is_replaced_before_the_server_hangs_up(self) -> None:
+        answers: list[int | None] = []
+        opened = 0
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal opened
+            opened += 1
+            while await reader.readline():
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        pool = Pool(Address("127.0.0.1", server.sockets[0].getsockname()[1]), size=3, timeout_s=5, idle_s=0.1)
+        await pool.open()
+        await eventually(lambda: opened >= 9)
+        pool.send(Job(0, 0, lambda _: b"one line\n", lambda job, status, error: answers.append(status)))
+        await eventually(lambda: answers)
+        await pool.close()
+        server.close()
+        assert answers == [200]
 
 
 class TestWooCommerce:

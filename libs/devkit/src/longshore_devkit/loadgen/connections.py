@@ -18,6 +18,8 @@ from typing import cast
 import httptools
 
 RECONNECT_S = 0.05
+IDLE_S = 10.0
+"""Servers hang up on who says nothing for long (the gateway after 20 s): what is sent in that moment would be lost."""
 
 
 @dataclass(slots=True)
@@ -50,12 +52,13 @@ class Pool:
     """Keeps `size` connections open and gives each job to an idle one; jobs wait in line when there is none.
 
     A connection that breaks is opened again every 50 ms for as long as the pool lives. A request without an
-    answer within `timeout_s` costs its connection.
+    answer within `timeout_s` costs its connection, and so does a rest of `idle_s`.
     """
 
     target: Target
     size: int
     timeout_s: float
+    idle_s: float = IDLE_S
     waiting: deque[Job] = field(default_factory=deque)
     _idle: list[_Connection] = field(default_factory=list)
     _busy: set[_Connection] = field(default_factory=set)
@@ -97,6 +100,7 @@ class Pool:
             self._give(connection, self.waiting.popleft())
         else:
             self._busy.discard(connection)
+            connection.idle_since = time.monotonic()
             self._idle.append(connection)
 
     def gone(self, connection: _Connection) -> None:
@@ -121,7 +125,11 @@ class Pool:
 
     async def _expire(self) -> None:
         while True:
-            await asyncio.sleep(min(0.25, self.timeout_s / 4))
+            await asyncio.sleep(min(0.25, self.timeout_s / 4, self.idle_s / 4))
+            rested = time.monotonic() - self.idle_s
+            for connection in [idle for idle in self._idle if idle.idle_since < rested]:
+                self.gone(connection)
+                connection.abort()
             limit = time.monotonic() - self.timeout_s
             for connection in [busy for busy in self._busy if busy.sent_at < limit]:
                 connection.abort("timeout")
@@ -141,6 +149,7 @@ class _Connection(asyncio.Protocol):
         self._job: Job | None = None
         self._reason = "connection lost"
         self.sent_at = 0.0
+        self.idle_since = 0.0
         self.closed = asyncio.Event()
 
     def send(self, job: Job) -> None:
