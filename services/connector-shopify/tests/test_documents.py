@@ -23,7 +23,7 @@ from graphql import (
 from longshore_connector_shopify.client.admin_api import _RANKS, API_VERSION
 from longshore_connector_shopify.client.bulk_entities import SHAPES
 from longshore_connector_shopify.client.topics import FOLLOWED, NEEDS, enum_of
-from longshore_connector_shopify.documents import bulk_document, document, names
+from longshore_connector_shopify.documents import bulk_document, document, keys_of_answer, names
 from longshore_connector_shopify.permissions import ASKED, REQUIRED, missing, with_implied
 from longshore_connector_shopify.translate.translator import (
     CHECK_TOPICS,
@@ -56,6 +56,16 @@ VERSIONS = (API_VERSION, "2026-10")
 @pytest.mark.parametrize("name", names())
 def test_the_schema_accepts_it(name: str, version: str) -> None:
     assert [error.message for error in validate(load_admin_schema(version), parse(document(name)))] == []
+
+
+@pytest.mark.parametrize("name", names())
+def test_it_is_known_what_an_answer_has(name: str) -> None:
+    selections = _operation(name).selection_set.selections
+    fields = [field for field in selections if isinstance(field, FieldNode)]
+    assert len(fields) == len(selections)
+    # None that leaves a field out.
+    assert {directive.name.value for field in fields for directive in field.directives or ()} <= {"idempotent"}
+    assert keys_of_answer(name) == {(field.alias or field.name).value for field in fields}
 
 
 def test_the_next_version_wants_keys_of_the_same_mutations() -> None:

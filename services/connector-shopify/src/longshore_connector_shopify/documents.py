@@ -11,6 +11,7 @@ _SPREAD = re.compile(r"\.\.\.\s*([A-Z]\w*)")
 _FRAGMENT = re.compile(r"^fragment (\w+) on ", re.MULTILINE)
 _BULK_HEAD = re.compile(r"query (\w+)\(\$query: String\) \{")
 _COMMENT = re.compile(r"^\s*#.*\n", re.MULTILINE)
+_PART = re.compile(r'"(?:\\.|[^"\\])*"|[@$]?\w+|[^\s,]')
 
 
 def names() -> list[str]:
@@ -34,6 +35,22 @@ def document(name: str) -> str:
             found[fragment] = _fragments()[fragment]
             open_names.extend(_SPREAD.findall(found[fragment]))
     return "\n".join([text, *(found[fragment] for fragment in sorted(found))])
+
+
+@cache
+def keys_of_answer(name: str) -> frozenset[str]:
+    """What the `data` of every answer to a document has, be it null: the outermost fields, by their alias if they have
+    one. (They are fields alone: no spreads, and no directives that leave them out.)"""
+    keys = set()
+    braces = parentheses = 0
+    before = ""
+    for part in _PART.findall(_text(name)):
+        braces += (part == "{") - (part == "}")
+        parentheses += (part == "(") - (part == ")")
+        if braces == 1 and parentheses == 0 and before != ":" and re.match(r"\w", part):
+            keys.add(part)
+        before = part
+    return frozenset(keys)
 
 
 def bulk_document(name: str, *, query: str | None, label: str, without: str | None = None) -> str:

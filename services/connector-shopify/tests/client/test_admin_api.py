@@ -49,6 +49,10 @@ async def serving(answer: Handler, **options: Any) -> AsyncIterator[AdminApi]:
         await runner.cleanup()
 
 
+DATA = {"shop": {"name": "x"}, "currentAppInstallation": None, "inventorySetQuantities": None}
+"""What answers to `shop` and to `stock_set` have."""
+
+
 def error(code: str, data: Any = None) -> web.Response:
     return web.json_response(
         {"data": data, "errors": [{"message": "No.", "path": ["a"], "extensions": {"code": code}}]}
@@ -69,6 +73,8 @@ def error(code: str, data: Any = None) -> web.Response:
         (lambda _: web.Response(text="<html>maintenance</html>"), StoreUnavailable, "not-json"),
         (lambda _: web.json_response([1]), StoreUnavailable, "not-json"),
         (lambda _: web.json_response({}), StoreUnavailable, "no-data"),
+        # Somebody else's JSON: not a shop that is null.
+        (lambda _: web.json_response({"data": {"message": "Please log in."}}), StoreUnavailable, "no-data"),
         (lambda _: error("ACCESS_DENIED"), StoreUnauthorized, "access-denied"),
         (lambda _: error("ACCESS_DENIED", {"fulfillmentCreate": None}), StoreUnauthorized, "access-denied"),
         (lambda _: error("INTERNAL_SERVER_ERROR"), StoreUnavailable, "store-error"),
@@ -112,10 +118,10 @@ async def test_throttling_with_status_200_is_waited_out() -> None:
     time = MovingClock()
 
     def answer(before: int) -> web.Response:
-        return throttled(60) if before < 2 else web.json_response({"data": {"shop": {"name": "x"}}})
+        return throttled(60) if before < 2 else web.json_response({"data": DATA})
 
     async with serving(answer, bucket=CostBucket(time, time.sleep), sleep=time.sleep) as api:
-        assert (await api.query("shop")).data == {"shop": {"name": "x"}}
+        assert (await api.query("shop")).data == DATA
     # Twice 240 points were missing: the request's 100 and the 200 that are left alone, less 60; at 100 a second.
     assert time.now == pytest.approx(4.8)
 
@@ -156,7 +162,7 @@ async def test_a_store_that_is_not_there(unused_tcp_port: int) -> None:
 
 async def test_another_api_version_is_noticed() -> None:
     def answer(_: int) -> web.Response:
-        return web.json_response({"data": {"shop": {}}}, headers={"X-Shopify-Api-Version": "2026-10"})
+        return web.json_response({"data": DATA}, headers={"X-Shopify-Api-Version": "2026-10"})
 
     async with serving(answer) as api:
         await api.query("shop")
@@ -254,7 +260,7 @@ async def test_what_is_read_in_the_background_waits_where_a_look_up_does_not() -
 
     def answer(_: int) -> web.Response:
         cost = {"requestedQueryCost": 1, "actualQueryCost": 1, "throttleStatus": _status(400)}
-        return web.json_response({"data": {"shop": {}}, "extensions": {"cost": cost}})
+        return web.json_response({"data": DATA, "extensions": {"cost": cost}})
 
     async with serving(answer, bucket=CostBucket(time, time.sleep), sleep=time.sleep) as api:
         await api.query("shop")
@@ -276,7 +282,7 @@ async def test_what_calls_cost_is_counted() -> None:
             return throttled(60)
         cost = {"requestedQueryCost": 100, "actualQueryCost": 12, "throttleStatus": _status(1900)}
         return web.json_response(
-            {"data": {"shop": {}}, "extensions": {"cost": cost}}, headers={"X-Shopify-Api-Version": "2026-07"}
+            {"data": DATA, "extensions": {"cost": cost}}, headers={"X-Shopify-Api-Version": "2026-07"}
         )
 
     async with serving(answer, bucket=CostBucket(time, time.sleep), sleep=time.sleep) as api:

@@ -22,7 +22,7 @@ from longshore.platforms.protocols import StoreRefused, StoreThrottled, StoreUna
 from longshore.platforms.store_clock import clock_ahead_s
 from longshore.platforms.usage import StoreUsage
 from longshore_connector_shopify.client.pacing import FIRST_GUESS, CostBucket, Rank
-from longshore_connector_shopify.documents import document
+from longshore_connector_shopify.documents import document, keys_of_answer
 
 log = structlog.get_logger(__name__)
 
@@ -191,7 +191,11 @@ class AdminApi:
             self.usage.throttled += 1
             # At least a little: the store's figures are rounded.
             return max(0.1, self._bucket.wait_s(self._costs.get(name, guess), rank))
-        return _answer(body, parsed, codes)
+        answer = _answer(body, parsed, codes)
+        if not keys_of_answer(name) <= answer.data.keys():
+            # JSON of somebody else, a proxy perhaps: without this it would say that there is no such order.
+            raise StoreUnavailable("no-data", "The store's answer holds no data.")
+        return answer
 
     async def _post(self, name: str, variables: Mapping[str, Any]) -> bytes:
         text = json.dumps({"query": document(name), "variables": dict(variables)}, separators=(",", ":"))
