@@ -1,4 +1,4 @@
-"""Sending: acknowledged by all replicas, idempotent, without linger (PERFORMANCE.md: linger costs more than it gives).
+"""Sending: acknowledged by all replicas, idempotent, without linger (but see `Gathering`).
 
 aiokafka retries an idempotent batch for ever, and numbers it when it is taken for sending. So once a batch has
 failed for good, every later one of that partition is refused as out of order: the client is then thrown away and
@@ -23,6 +23,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.protocol.metadata import MetadataRequest
 
 from longshore.broker.errors import BrokerUnavailable, MessageTooLarge
+from longshore.broker.gathering import Gathering
 from longshore.broker.metrics import StreamMetrics
 from longshore.broker.partitioning import KeyPartitioner
 from longshore.broker.records import EncodedHeaders, Message, encode_headers, to_bytes
@@ -67,6 +68,7 @@ class Producer:
         self._replace = asyncio.Event()
         self._connected = asyncio.Event()
         self._deadlines = _Deadlines()
+        self._gathering = Gathering()
         self._keeper: asyncio.Task[None] | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._names: dict[str, str] = {}
@@ -177,6 +179,7 @@ class Producer:
         if self._silent_since is None:
             self._silent_since = started
         self._in_flight += count
+        self._gathering.more(count)
         wait = self._deadlines.begin(deadline_s, started, client)
         try:
             await self._deliver(client, enqueue)
@@ -278,6 +281,7 @@ class Producer:
                 request_timeout_ms=self._request_timeout_ms,
                 metadata_max_age_ms=30_000,
             )
+            self._gathering.of(client)
             try:
                 async with asyncio.timeout(self._request_timeout_ms / 1000):
                     await client.start()
