@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from longshore.broker.offsets import Offsets
 
-EVERY_S = 0.05
 WARM = 0.15
 """What is done before this share of all is warming up."""
 
 
-async def rate_of(progress: Callable[[], Awaitable[int]], count: int, timeout_s: float = 600.0) -> float:
+async def rate_of(
+    progress: Callable[[], Awaitable[int]], count: int, timeout_s: float = 600.0, every_s: float = 0.05
+) -> float:
     """Items a second, from the first look at which at least WARM of `count` were done to the one at which all were."""
     began: tuple[float, int] | None = None
     deadline = time.monotonic() + timeout_s
@@ -27,7 +28,7 @@ async def rate_of(progress: Callable[[], Awaitable[int]], count: int, timeout_s:
             return (done - began[1]) / (now - began[0])
         if now > deadline:
             raise TimeoutError(f"{done} of {count} after {timeout_s:.0f} s")
-        await asyncio.sleep(EVERY_S)
+        await asyncio.sleep(every_s)
 
 
 async def committed(servers: str, group: str, topics: Sequence[str]) -> int:

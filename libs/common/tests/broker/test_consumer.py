@@ -34,6 +34,7 @@ from longshore.broker import (
 )
 from longshore.broker.consumer import discard
 from longshore.broker.records import to_text
+from longshore.broker.subscriptions import FETCH_BYTES_PER_PARTITION
 from longshore.tasks import end
 from longshore_devkit.forking import ForkServer
 from longshore_devkit.processes import ProcessSpec, kill_group
@@ -250,6 +251,13 @@ async def test_a_full_batch_is_followed_by_the_next_at_once(stream: Stream) -> N
     await stream.send(map(str, range(49)))
     async with stream.consuming(applied, ConsumerPolicy(max_records=7, rest_ratio=1000.0, gather_s=60.0)):
         await eventually(lambda: len(applied.values) == 49, timeout=20)
+
+
+async def test_a_backlog_of_which_a_fetch_brings_a_part_is_read_without_a_rest(stream: Stream) -> None:
+    applied = Applied()
+    await stream.send(str(number) * (FETCH_BYTES_PER_PARTITION // 3) for number in range(9))
+    async with stream.consuming(applied, ConsumerPolicy(rest_ratio=1000.0, gather_s=60.0)):
+        await eventually(lambda: len(applied.values) == 9, timeout=20)
 
 
 async def test_a_transient_failure_is_retried_in_place_and_skips_nothing(stream: Stream) -> None:

@@ -1,4 +1,4 @@
-"""Lets messages gather before they go to Kafka, where many come one by one (docs/adr/0055)."""
+"""Lets messages gather before they go to Kafka, where many come one by one (docs/adr has why)."""
 
 from __future__ import annotations
 

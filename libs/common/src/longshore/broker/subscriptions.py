@@ -255,7 +255,8 @@ class _WaitingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has 
 
     aiokafka fetches the next records while a batch is under way, and Kafka answers with the first that come: every
     second batch would be of those few, and all that came after them would wait for the one behind it. So nothing is
-    fetched while a batch that was all there was is under way, and then everything that has gathered.
+    fetched while a batch that was all there was is under way, and then everything that has gathered. In a backlog it
+    reads on without a rest.
     """
 
     def __init__(self, policy: ConsumerPolicy, **options: Any) -> None:
@@ -279,12 +280,19 @@ class _WaitingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has 
         if not records:
             if self._closed:
                 raise ConsumerStoppedError
-        elif max_records is None or sum(map(len, records.values())) < max_records:
-            # (Of a full batch more is here already, and would be thrown away.)
+        elif not self._more_waits():
             self._taken_at = time.monotonic()
             self._held = tuple(self.assignment())
             self.pause(*self._held)
         return records
+
+    def _more_waits(self) -> bool:
+        """Whether more is here already (and would be thrown away), or was in Kafka when it last answered."""
+        assignment = self._subscription.subscription.assignment
+        states = [assignment.state_value(each) for each in assignment.tps] if assignment is not None else []
+        return any(
+            each.has_valid_position and each.highwater is not None and each.highwater > each.position for each in states
+        )
 
 
 class _WithoutTopicAdvice(logging.LoggerAdapter[logging.Logger]):
