@@ -22,7 +22,7 @@ class ConsumerPolicy:
     # A batch costs much the same whatever is in it. So after one that was not full a consumer rests so many times as
     # long as that took, which is longer the busier the machine is, but takes the next within `gather_s` of it.
     rest_ratio: float = 2.0
-    gather_s: float = 0.3
+    gather_s: float = 0.2
     poison_max_count: int = 100
     poison_min_ratio: float = 0.5
     poison_window_s: float = 60.0
