@@ -162,7 +162,7 @@ def section(found: Found) -> str:
         f" {found['answer_p99_ms']:.1f} ms; lag p50 / p99 / max **{slashed(lag, 'p50_ms', 'p99_ms', 'max_ms')} ms**;"
         f" oversell window p50 / p99 / max {slashed(oversell, 'p50_ms', 'p99_ms', 'max_ms')} ms"
         f" ({oversell['pushes']:,} pushes); drained {found['drain_s']} s after the last delivery;"
-        f" {found['cores']} cores used, the store and the generators with them. The state's hash"
+        f" {found['cores']} cores used, the store with them and the generators without. The state's hash"
         f" {'stands still' if found['hash_stands_still'] else 'DOES NOT STAND STILL'} afterwards.\n\n"
         + table(["minute", "lag p50 ms", "p99 ms", "max ms"], minutes)
         + f"Memory in MiB, at the beginning, every {found['memory_every_s']:.0f} s, and at the end (PostgreSQL: without"
