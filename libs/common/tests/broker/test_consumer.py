@@ -249,14 +249,14 @@ async def test_records_may_gather_before_the_next_batch(stream: Stream) -> None:
 async def test_a_full_batch_is_followed_by_the_next_at_once(stream: Stream) -> None:
     applied = Applied()
     await stream.send(map(str, range(49)))
-    async with stream.consuming(applied, ConsumerPolicy(max_records=7, rest_ratio=1000.0, gather_s=60.0)):
+    async with stream.consuming(applied, ConsumerPolicy(max_records=7, rest_ratio=1e9, gather_s=60.0)):
         await eventually(lambda: len(applied.values) == 49, timeout=20)
 
 
 async def test_a_backlog_of_which_a_fetch_brings_a_part_is_read_without_a_rest(stream: Stream) -> None:
     applied = Applied()
     await stream.send(str(number) * (FETCH_BYTES_PER_PARTITION // 3) for number in range(9))
-    async with stream.consuming(applied, ConsumerPolicy(rest_ratio=1000.0, gather_s=60.0)):
+    async with stream.consuming(applied, ConsumerPolicy(rest_ratio=1e9, gather_s=60.0)):
         await eventually(lambda: len(applied.values) == 9, timeout=20)
 
 
