@@ -44,7 +44,7 @@ def endless(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def client() -> Client:
+def client() -> Client:
     return Client()
 
 

@@ -19,8 +19,8 @@ class ConsumerPolicy:
     """
 
     max_records: int = 500
-    # A batch costs much the same whatever is in it. So after one that was not full a consumer rests so many times as
-    # long as that took, which is longer the busier the machine is, but takes the next within `gather_s` of it.
+    # A batch costs much the same whatever is in it. So after one that was all there was a consumer rests so many times
+    # as long as that took, which is longer the busier the machine is, but takes the next within `gather_s` of it.
     rest_ratio: float = 2.0
     gather_s: float = 0.2
     poison_max_count: int = 100
@@ -32,7 +32,7 @@ class ConsumerPolicy:
     rebalance_wait_s: float = 5.0
 
     def rest_s(self, took_s: float) -> float:
-        """Seconds to rest after a batch that was not full and took `took_s`."""
+        """Seconds to rest after a batch that was all there was and took `took_s`."""
         return max(0.0, min(took_s * self.rest_ratio, self.gather_s - took_s))
 
     def backoff_s(self, attempt: int, jitter: Callable[[], float] = random.random) -> float:

@@ -18,7 +18,7 @@ from longshore_devkit.loadgen.plan import LoadPlan, Requests
 _FIRST_RETRY_S = 0.1
 _LONGEST_RETRY_S = 2.0
 _TICK_S = 0.002
-"""Each costs the machine a switch of processes, of which a delivery would otherwise have one of its own at 1,000/s."""
+"""Whole milliseconds, as uvloop counts: a shorter sleep would spin. Each costs the machine a switch of processes."""
 
 
 @dataclass
