@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 import uvicorn
@@ -75,6 +75,7 @@ GC_THRESHOLDS = (50_000, 20, 50)
 EXIT_WRONG_SETTING = 2
 
 Hook = Callable[[], Awaitable[None]]
+Front = TypeVar("Front", bound=ASGIApp)
 
 
 class WrongSetting(Exception):
@@ -429,12 +430,18 @@ class Service:
             log.warning("a part did not stop well", part=what, error=describe(error))
 
 
-def serve(app: FastAPI, settings: ServiceSettings, front: Callable[[FastAPI], ASGIApp] | None = None) -> None:
+def serve(
+    app: FastAPI,
+    settings: ServiceSettings,
+    front: Callable[[FastAPI], Front] | None = None,
+    protocol: Callable[[Front], Any] | None = None,
+) -> None:
     """Serve `app` in this process until SIGTERM or SIGINT; then finish within ten seconds and return code 0
     (2 when a start hook has found a setting wrong).
 
-    `front` puts an ASGI application before `app`, for a route that FastAPI's own layers would slow down. With
-    LONGSHORE_HTTP_FD it serves at that shared socket too, from when it is ready.
+    `front` puts an ASGI application before `app`, for a route that FastAPI's own layers would slow down; `protocol`
+    makes the connections to it (uvicorn's `http`), for a shorter way still. With LONGSHORE_HTTP_FD it serves at that
+    shared socket too, from when it is ready.
     """
     service: Service = app.state.service
     configure_logging(settings.log_level, service.name)
@@ -449,12 +456,18 @@ def serve(app: FastAPI, settings: ServiceSettings, front: Callable[[FastAPI], AS
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     service.when_wrong(lambda: signal.raise_signal(signal.SIGTERM))
+    served: ASGIApp = app
+    connections: Any = "httptools"
+    if front is not None:
+        served = first = front(app)
+        if protocol is not None:
+            connections = protocol(first)
     config = uvicorn.Config(
-        app if front is None else front(app),
+        served,
         host=settings.http_host,
         port=settings.http_port,
         loop="uvloop",
-        http="httptools",
+        http=connections,
         ws="none",
         lifespan="on",
         access_log=False,

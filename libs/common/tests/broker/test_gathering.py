@@ -1,40 +1,49 @@
-"""Messages gather between two requests to a broker, for a bounded while."""
+"""Messages that come one by one go together, after a bounded while, and each is told what became of it."""
 
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 
-from longshore.broker import gathering
-from longshore.broker.gathering import ENOUGH, Gathering
+from longshore.broker import EncodedMessage, gathering
+from longshore.broker.gathering import ENOUGH, Gathering, Offer
+from longshore_devkit.testing import eventually
 
-NODE = 0
+
+def message(n: int) -> EncodedMessage:
+    return EncodedMessage("raw.woocommerce", b"%d" % n, b"{}", [])
 
 
-class Client:
-    """As much of aiokafka's client as is reached into: a request ends when `answered` is set."""
+class Kafka:
+    """Takes groups; acknowledges at once, or when `answers` is set."""
 
     def __init__(self) -> None:
-        self.answered = asyncio.Event()
-        self._sender: Any = SimpleNamespace(_in_flight=set(), _send_produce_req=self._send)
+        self.groups: list[list[int]] = []
+        self.answers = asyncio.Event()
+        self.answers.set()
+        self.acknowledged: list[int] = []
+        self.gathering = Gathering(self._send)
 
-    async def _send(self, node_id: int, batches: dict[int, Any]) -> None:
-        await self.answered.wait()
-        self._sender._in_flight.remove(node_id)
+    async def _send(self, group: Sequence[Offer]) -> None:
+        self.groups.append([int(each.key) for each, _ in group])
+        await self.answers.wait()
+        for _, done in group:
+            done(None)
 
-    def send(self, *counts: int) -> asyncio.Task[None]:
-        """A request with batches of so many messages, as aiokafka's sender begins it."""
-        batches = {number: SimpleNamespace(record_count=count) for number, count in enumerate(counts)}
-        self._sender._in_flight.add(NODE)
-        return asyncio.create_task(self._sender._send_produce_req(NODE, batches))
+    def add(self, *numbers: int) -> None:
+        for n in numbers:
+            self.gathering.add(message(n), lambda error, n=n: self.acknowledged.append(n))  # type: ignore[misc]
 
-    @property
-    def busy(self) -> bool:
-        """Whether aiokafka sends nothing more to the broker for now."""
-        return NODE in self._sender._in_flight
+    async def sends(self, groups: int) -> None:
+        """So many groups are under way, or were."""
+        await eventually(lambda: len(self.groups) >= groups, interval=0.001)
+
+    async def turn(self) -> None:
+        """What is ready to happen happens."""
+        for _ in range(5):
+            await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -44,58 +53,90 @@ def endless(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def client() -> Client:
-    return Client()
+def kafka() -> Kafka:
+    return Kafka()
 
 
-async def answered(client: Client, *counts: int) -> asyncio.Task[None]:
-    """A request that has just been answered."""
-    request = client.send(*counts)
-    await asyncio.sleep(0)
-    client.answered.set()
-    for _ in range(3):
-        await asyncio.sleep(0)
-    return request
+async def test_one_that_comes_alone_goes_at_once(kafka: Kafka) -> None:
+    kafka.add(1)
+    await kafka.turn()
+    assert kafka.groups == [[1]]
+    assert kafka.acknowledged == [1]
 
 
-async def test_the_next_request_waits_for_as_long_as_the_last_was_large(client: Client) -> None:
-    Gathering().of(client)
+async def test_those_that_come_in_one_turn_go_together(kafka: Kafka) -> None:
+    kafka.add(1, 2, 3)
+    await kafka.turn()
+    assert kafka.groups == [[1, 2, 3]]
+
+
+async def test_the_next_wait_for_as_long_as_the_last_group_was_large(kafka: Kafka) -> None:
     loop = asyncio.get_running_loop()
+    kafka.add(1, 2, 3)
+    await kafka.turn()
     began = loop.time()
-    request = await answered(client, 3, 2)
-    assert client.busy
-    await request
-    assert not client.busy
-    assert loop.time() - began >= 5 * gathering.PER_MESSAGE_S - 0.001
+    kafka.add(4)
+    await kafka.turn()
+    assert len(kafka.groups) == 1
+    kafka.add(5)
+    await kafka.sends(2)
+    assert kafka.groups[1] == [4, 5]
+    assert loop.time() - began >= 3 * gathering.PER_MESSAGE_S - 0.002
 
 
 @pytest.mark.usefixtures("endless")
-async def test_enough_messages_end_the_wait(client: Client) -> None:
-    waiting = Gathering()
-    waiting.of(client)
-    waiting.more(ENOUGH)
-    request = await answered(client, ENOUGH)
-    assert client.busy, "those that went with the request do not count"
-    waiting.more(ENOUGH - 1)
-    await asyncio.sleep(0)
-    assert client.busy
-    waiting.more(1)
-    await asyncio.wait_for(request, 5)
-    assert not client.busy
+async def test_enough_of_them_end_the_wait(kafka: Kafka) -> None:
+    kafka.add(0)
+    await kafka.turn()
+    kafka.add(*range(1, ENOUGH))
+    await kafka.turn()
+    assert len(kafka.groups) == 1
+    kafka.add(ENOUGH)
+    await kafka.turn()
+    assert kafka.groups[1] == list(range(1, ENOUGH + 1))
 
 
-async def test_one_that_took_its_time_is_followed_at_once(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_goes_before_the_last_group_is_acknowledged(
+    kafka: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering, "BEHIND_S", 600.0)
     monkeypatch.setattr(gathering, "PER_MESSAGE_S", 0.0)
-    Gathering().of(client)
-    assert (await answered(client, 1)).done()
-    assert not client.busy
+    kafka.answers.clear()
+    kafka.add(1)
+    await kafka.turn()
+    kafka.add(*range(2, 2 + 3 * ENOUGH))
+    await kafka.turn()
+    assert kafka.groups == [[1]]
+    kafka.answers.set()
+    await kafka.turn()
+    assert kafka.groups[1:] == [list(range(2, 2 + 3 * ENOUGH))], "all that had gathered, however many"
 
 
-async def test_a_request_that_fails_fails(client: Client) -> None:
-    async def fail(node_id: int, batches: object) -> None:
-        raise OSError("no")
+async def test_but_not_for_ever(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "BEHIND_S", 0.01)
+    kafka.answers.clear()
+    for n in range(3):
+        kafka.add(n)
+        await kafka.turn()
+        await kafka.sends(n + 1)
+    assert kafka.acknowledged == []
+    kafka.answers.set()
+    await kafka.turn()
+    assert kafka.acknowledged == [0, 1, 2]
 
-    client._sender._send_produce_req = fail
-    Gathering().of(client)
-    with pytest.raises(OSError, match="no"):
-        await client.send(1)
+
+@pytest.mark.usefixtures("endless")
+async def test_at_the_end_what_waits_is_sent_and_waited_for(kafka: Kafka) -> None:
+    kafka.add(1)
+    await kafka.turn()
+    kafka.add(2)
+    await kafka.gathering.close(5)
+    assert kafka.acknowledged == [1, 2]
+
+
+async def test_the_end_is_bounded(kafka: Kafka) -> None:
+    kafka.answers.clear()
+    kafka.add(1)
+    await kafka.gathering.close(0.01)
+    assert kafka.groups == [[1]]
+    assert kafka.acknowledged == []

@@ -9,14 +9,17 @@ import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from aiokafka import AIOKafkaConsumer
 
 from longshore.broker import (
     BrokerUnavailable,
+    EncodedMessage,
     Message,
     MessageTooLarge,
     Producer,
     ensure_topics,
 )
+from longshore.broker.producer import MAX_REQUEST_SIZE, SEND_S
 from longshore_devkit.running import RunningInfra
 from longshore_devkit.testing import eventually
 
@@ -66,6 +69,84 @@ async def test_a_message_that_can_never_be_sent_is_said_to_be_so(producer: Produ
     with pytest.raises(MessageTooLarge):
         await producer.send(Message(TOPIC, "k", b"x" * 11 * 1024 * 1024))
     await producer.send(message())
+
+
+class Told:
+    """What became of each message that was offered."""
+
+    def __init__(self) -> None:
+        self.of: dict[int, list[Exception | None]] = {}
+
+    def offer(self, producer: Producer, *numbers: int) -> None:
+        for n in numbers:
+            self.of[n] = []
+            producer.offer(EncodedMessage.of(message(n)), self.of[n].append)
+
+    async def all(self) -> list[Exception | None]:
+        """As soon as all have heard; each must have heard once."""
+        await eventually(lambda: all(self.of.values()), interval=0.005)
+        assert [len(each) for each in self.of.values()] == [1] * len(self.of)
+        return [each[0] for each in self.of.values()]
+
+
+async def test_what_is_offered_is_acknowledged_and_each_is_told_once(
+    producer: Producer, bootstrap_servers: str, topic_prefix: str
+) -> None:
+    told = Told()
+    told.offer(producer, *range(200))
+    assert await told.all() == [None] * 200
+    told.offer(producer, *range(200, 203))
+    assert await told.all() == [None] * 203
+    # A turn of the loop more, in which a callback could come late.
+    await producer.send(message(300))
+    await told.all()
+    client = AIOKafkaConsumer(
+        topic_prefix + TOPIC, bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest", group_id=None
+    )
+    await client.start()
+    try:
+        read = [await asyncio.wait_for(client.getone(), 10) for _ in range(204)]
+    finally:
+        await client.stop()
+    assert sorted(dict(each.headers)["n"] for each in read) == sorted(str(n).encode() for n in [*range(203), 300])
+    assert producer.in_flight == 0
+
+
+async def test_what_is_offered_to_a_frozen_kafka_fails_in_time(infra: RunningInfra, producer: Producer) -> None:
+    told = Told()
+    with frozen_kafka(infra):
+        started = time.monotonic()
+        told.offer(producer, *range(5))
+        await asyncio.sleep(0)
+        told.offer(producer, *range(5, 9))
+        outcomes = await told.all()
+        assert time.monotonic() - started < 2 * SEND_S
+    assert all(isinstance(each, BrokerUnavailable) for each in outcomes)
+    await eventually(lambda: _sends(producer), timeout=20)
+
+
+async def test_what_is_offered_without_a_kafka_or_beyond_bounds_is_refused_at_once(
+    bootstrap_servers: str, topic_prefix: str, producer: Producer
+) -> None:
+    async with Producer("127.0.0.1:1") as nowhere:
+        with pytest.raises(BrokerUnavailable):
+            nowhere.offer(EncodedMessage.of(message()), pytest.fail)
+    told = Told()
+    async with Producer(bootstrap_servers, topic_prefix, max_in_flight=3) as narrow:
+        await narrow.wait_connected()
+        told.offer(narrow, 0, 1, 2)
+        with pytest.raises(BrokerUnavailable):
+            narrow.offer(EncodedMessage.of(message(3)), pytest.fail)
+        assert await told.all() == [None] * 3
+        told.offer(narrow, 4)
+    assert await told.all() == [None] * 4, "what is under way at the end is acknowledged"
+
+
+async def test_one_too_large_is_told_so(producer: Producer) -> None:
+    told: list[Exception | None] = []
+    producer.offer(EncodedMessage(TOPIC, b"k", b"x" * (MAX_REQUEST_SIZE + 1), []), told.append)
+    await eventually(lambda: told)
+    assert isinstance(told[0], MessageTooLarge)
 
 
 async def test_a_frozen_kafka_fails_sends_in_time_and_recovers(infra: RunningInfra, producer: Producer) -> None:

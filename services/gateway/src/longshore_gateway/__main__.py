@@ -13,6 +13,7 @@ from longshore_gateway.app import build, front, rebuild_plan
 from longshore_gateway.encryption import keys_command
 from longshore_gateway.people.admin import admin_command
 from longshore_gateway.settings import GatewaySettings
+from longshore_gateway.webhooks.protocol import DeliveryProtocol
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["admin"]:
@@ -22,4 +23,4 @@ if __name__ == "__main__":
         sys.exit(rebuild_command("gateway", settings, rebuild_plan(), sys.argv[2:]))
     if sys.argv[1:2] == ["keys"]:
         sys.exit(keys_command(sys.argv[2:], settings))
-    serve(build(settings), settings, front)
+    serve(build(settings), settings, front, DeliveryProtocol.of)

@@ -1,4 +1,4 @@
-"""Sending: acknowledged by all replicas, idempotent, without linger (but see `Gathering`).
+"""Sending: acknowledged by all replicas, idempotent, without linger (but see `Producer.offer`).
 
 aiokafka retries an idempotent batch for ever, and numbers it when it is taken for sending. So once a batch has
 failed for good, every later one of that partition is refused as out of order: the client is then thrown away and
@@ -13,6 +13,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,15 +24,19 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.protocol.metadata import MetadataRequest
 
 from longshore.broker.errors import BrokerUnavailable, MessageTooLarge
-from longshore.broker.gathering import Gathering
+from longshore.broker.gathering import Done, Gathering, Offer
 from longshore.broker.metrics import StreamMetrics
 from longshore.broker.partitioning import KeyPartitioner
-from longshore.broker.records import EncodedHeaders, Message, encode_headers, to_bytes
+from longshore.broker.records import EncodedMessage, Message
 
 log = structlog.get_logger(__name__)
 
 MAX_REQUEST_SIZE = 10 * 1024 * 1024
 MAX_BATCH_SIZE = 1024 * 1024
+SEND_S = 3.0
+"""Of a message that somebody waits for."""
+_NOT_REACHED = "Kafka has not been reached."
+_TOO_MANY = "Too many messages wait for Kafka."
 
 Futures = list[asyncio.Future[Any]]
 
@@ -68,7 +73,7 @@ class Producer:
         self._replace = asyncio.Event()
         self._connected = asyncio.Event()
         self._deadlines = _Deadlines()
-        self._gathering = Gathering()
+        self._gathering = Gathering(self._send_gathered)
         self._keeper: asyncio.Task[None] | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._names: dict[str, str] = {}
@@ -85,6 +90,7 @@ class Producer:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
             self._keeper = None
+        await self._gathering.close(timeout_s)
         client, self._client = self._client, None
         self._connected.clear()
         if client is not None:
@@ -134,25 +140,58 @@ class Producer:
             return False
         return True
 
-    async def send(self, message: Message, deadline_s: float | None = 3.0) -> None:
+    async def send(self, message: Message, deadline_s: float | None = SEND_S) -> None:
         """Send one message and wait until all replicas have it.
 
         Raises BrokerUnavailable after `deadline_s` (None: after the delivery time-out) and MessageTooLarge. After
         a failure the message may have been written all the same.
         """
-        await self.send_encoded(
-            message.topic, to_bytes(message.key), message.value, encode_headers(message.headers), deadline_s
-        )
+        await self.send_encoded(EncodedMessage.of(message), deadline_s)
 
-    async def send_encoded(
-        self, topic: str, key: bytes, value: bytes, headers: EncodedHeaders, deadline_s: float | None = 3.0
-    ) -> None:
-        """The same for who has key and headers as bytes: the hot route."""
+    async def send_encoded(self, message: EncodedMessage, deadline_s: float | None = SEND_S) -> None:
+        """The same for who has key and headers as bytes."""
+        topic, key, value, headers = message
 
         async def enqueue(client: AIOKafkaProducer, futures: Futures) -> None:
             futures.append(await client.send(self._name(topic), value=value, key=key, headers=headers))
 
         await self._send(enqueue, 1, deadline_s)
+
+    def offer(self, message: EncodedMessage, done: Done) -> None:
+        """Send one message together with others that are offered about now; no task waits for it: the hot route.
+
+        `done` hears what became of it `SEND_S` later at most: None, or what `send` would have raised. Raises
+        BrokerUnavailable at once, and `done` hears nothing, where it is clear that it cannot be sent.
+        """
+        if self._client is None:
+            raise BrokerUnavailable(_NOT_REACHED)
+        if self._in_flight + len(self._gathering) >= self._max_in_flight:
+            raise BrokerUnavailable(_TOO_MANY)
+        self._gathering.add(message, done)
+
+    async def _send_gathered(self, offers: Sequence[Offer]) -> None:
+        waiting: dict[int, Done] = {number: done for number, (_, done) in enumerate(offers)}
+
+        def on_batch(numbers: Sequence[int], future: asyncio.Future[Any]) -> None:
+            # One partition that hangs does not hold up those of the others.
+            if not future.cancelled() and future.exception() is None:
+                for number in numbers:
+                    if (done := waiting.pop(number, None)) is not None:
+                        done(None)
+
+        messages = [message for message, _ in offers]
+        failure: Exception | None = BrokerUnavailable("The connection to Kafka was closed.")
+        try:
+            await self._send(
+                lambda client, futures: self._enqueue(client, messages, futures, on_batch), len(messages), SEND_S
+            )
+            failure = None
+        except Exception as error:
+            failure = error
+        finally:
+            # Batches' callbacks may come after this, and find nobody.
+            while waiting:
+                waiting.popitem()[1](failure)
 
     async def send_many(self, messages: Sequence[Message], deadline_s: float | None = None) -> None:
         """Send all, in order, and wait until all replicas have them all; else raise as `send` does.
@@ -161,7 +200,9 @@ class Producer:
         """
         if messages:
             await self._send(
-                lambda client, futures: self._enqueue(client, messages, futures), len(messages), deadline_s
+                lambda client, futures: self._enqueue(client, map(EncodedMessage.of, messages), futures),
+                len(messages),
+                deadline_s,
             )
 
     async def _send(
@@ -172,14 +213,13 @@ class Producer:
     ) -> None:
         client = self._client
         if client is None:
-            raise BrokerUnavailable("Kafka has not been reached.")
+            raise BrokerUnavailable(_NOT_REACHED)
         if self._in_flight and self._in_flight + count > self._max_in_flight:
-            raise BrokerUnavailable("Too many messages wait for Kafka.")
+            raise BrokerUnavailable(_TOO_MANY)
         started = time.monotonic()
         if self._silent_since is None:
             self._silent_since = started
         self._in_flight += count
-        self._gathering.more(count)
         wait = self._deadlines.begin(deadline_s, started, client)
         try:
             await self._deliver(client, enqueue)
@@ -198,28 +238,44 @@ class Producer:
             self._in_flight -= count
             self._deadlines.end(wait)
 
-    async def _enqueue(self, client: AIOKafkaProducer, messages: Sequence[Message], futures: Futures) -> None:
-        """Build a batch for each partition and hand it over whole: a future for each batch, not for each message."""
-        batches: dict[tuple[str, int], BatchBuilder] = {}
+    async def _enqueue(
+        self,
+        client: AIOKafkaProducer,
+        messages: Iterable[EncodedMessage],
+        futures: Futures,
+        on_batch: Callable[[Sequence[int], asyncio.Future[Any]], None] | None = None,
+    ) -> None:
+        """Build a batch for each partition and hand it over whole: a future for each batch, not for each message.
+
+        `on_batch` hears which messages (by their place in the list) were in a batch that is done with."""
+        batches: dict[tuple[str, int], tuple[BatchBuilder, list[int]]] = {}
         known: set[str] = set()
-        for message in messages:
-            topic, key = self._name(message.topic), to_bytes(message.key)
-            if len(message.value) + len(key) > MAX_REQUEST_SIZE:
-                raise MessageSizeTooLargeError(f"{len(message.value)} bytes")
+
+        async def hand_over(place: tuple[str, int]) -> None:
+            batch, numbers = batches[place]
+            future = await client.send_batch(batch, place[0], partition=place[1])
+            futures.append(future)
+            if on_batch is not None:
+                future.add_done_callback(partial(on_batch, numbers))
+
+        for number, (logical_topic, key, value, headers) in enumerate(messages):
+            topic = self._name(logical_topic)
+            if len(value) + len(key) > MAX_REQUEST_SIZE:
+                raise MessageSizeTooLargeError(f"{len(value)} bytes")
             if topic not in known:
                 await client.client._wait_on_metadata(topic)
                 known.add(topic)
-            place = topic, client._partition(topic, None, message.key, None, key, None)
-            record = {"timestamp": None, "key": key, "value": message.value, "headers": encode_headers(message.headers)}
-            batch = batches.get(place)
-            if batch is None:
-                batch = batches[place] = client.create_batch()
-            if batch.append(**record) is None:
-                futures.append(await client.send_batch(batch, topic, partition=place[1]))
-                batch = batches[place] = client.create_batch()
-                batch.append(**record)
-        for (topic, partition), batch in batches.items():
-            futures.append(await client.send_batch(batch, topic, partition=partition))
+            place = topic, client._partition(topic, None, None, None, key, None)
+            record = {"timestamp": None, "key": key, "value": value, "headers": headers}
+            if place not in batches:
+                batches[place] = client.create_batch(), []
+            if batches[place][0].append(**record) is None:
+                await hand_over(place)
+                batches[place] = client.create_batch(), []
+                batches[place][0].append(**record)
+            batches[place][1].append(number)
+        for place in batches:
+            await hand_over(place)
 
     async def _deliver(
         self, client: AIOKafkaProducer, enqueue: Callable[[AIOKafkaProducer, Futures], Awaitable[None]]
@@ -281,7 +337,6 @@ class Producer:
                 request_timeout_ms=self._request_timeout_ms,
                 metadata_max_age_ms=30_000,
             )
-            self._gathering.of(client)
             try:
                 async with asyncio.timeout(self._request_timeout_ms / 1000):
                     await client.start()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TypeVar, overload
+from typing import NamedTuple, TypeVar, overload
 from uuid import UUID
 
 from longshore.ids import uuid7
@@ -29,6 +29,20 @@ class Message:
     key: str
     value: bytes
     headers: Headers = field(default_factory=dict)
+
+
+class EncodedMessage(NamedTuple):
+    """A `Message` as Kafka takes it."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: EncodedHeaders
+
+    @classmethod
+    def of(cls, message: Message) -> EncodedMessage:
+        """Key and headers encoded."""
+        return cls(message.topic, to_bytes(message.key), message.value, encode_headers(message.headers))
 
 
 class RecordHeaders(Mapping[str, str]):

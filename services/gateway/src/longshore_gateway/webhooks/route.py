@@ -1,22 +1,25 @@
 """The hot route, as a plain ASGI application in front of FastAPI (docs/adr has why).
 
-It answers 2xx only after Kafka has acknowledged the exact bytes (ARCHITECTURE, the stream, rules 1 and 2).
+It answers 2xx only after Kafka has acknowledged the exact bytes (ARCHITECTURE, the stream, rules 1 and 2). Nearly all
+deliveries pass by a shorter way (`webhooks.protocol`), for which `offer` is the door.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 from uuid import UUID
 
 import asyncpg
+import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as Event
 
-from longshore.broker import BrokerUnavailable, MessageTooLarge, Producer
+from longshore.broker import BrokerUnavailable, EncodedMessage, MessageTooLarge, Producer
 from longshore.contracts import Platform
 from longshore.platforms.raw import encoded_delivery_headers
 from longshore.problems import MEDIA_TYPE, Problem
@@ -34,15 +37,22 @@ from longshore_gateway.webhooks.rules import (
 )
 from longshore_gateway.webhooks.stores import Sender, Stores, StoresUnavailable
 
+log = structlog.get_logger(__name__)
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
+Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+"""Status, headers, body."""
+
 PREFIX = "/webhooks/"
-BROKER_DEADLINE_S = 3.0
 RETRY_AFTER_S = 5
 RETRY_AFTER_FULL_S = 60
 
+_SHOP = b"x-shopify-shop-domain"
+# What the path says, and whether it names a store.
+_ADDRESSES = {("woocommerce", True): Platform.WOOCOMMERCE, ("shopify", False): Platform.SHOPIFY}
 _KINDS = frozenset(platform.value for platform in WORDING)
+_OK: Answer = 200, [(b"content-length", b"0")], b""
 RAW_TOPICS = {platform: f"raw.{platform.value}" for platform in WORDING}
-
-RawHeaders = Sequence[tuple[bytes, bytes]]
 
 
 class Room(Protocol):
@@ -100,12 +110,57 @@ class WebhookRoute:
         try:
             await self._take(scope, receive)
         except Problem as problem:
-            label = kind if kind in _KINDS else "unknown"
-            self._metrics.deliveries.labels(label, str(problem.status)).inc()
-            await _answer_problem(send, problem)
+            status, headers, body = self._refuse(kind, problem)
         else:
-            await send(_OK_START)
-            await send(_OK_BODY)
+            status, headers, body = _OK
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def offer(self, path: str, headers: RawHeaders, body: bytes, answer: Callable[[Answer], None]) -> bool:
+        """Take a delivery as nearly all are, POSTed to `path`: of one remembered store, signed, to be kept.
+
+        `answer` is then called with what it is answered, as soon as that is known. False for every other delivery, and
+        nothing has happened: the application says what becomes of it.
+        """
+        kind, _, name = path[len(PREFIX) :].partition("/")
+        platform = _ADDRESSES.get((kind, bool(name)))
+        if platform is None or (self._room is not None and self._room.full):
+            return False
+        if platform is Platform.SHOPIFY:
+            name = next((value for header, value in headers if header == _SHOP), b"").decode("latin-1").strip().lower()
+        senders = self._stores.remembered(name)
+        if senders is None or len(senders) != 1:
+            return False
+        wording = WORDING[platform]
+        kept = platform_headers(headers, wording)
+        signature, topic = kept.get(wording.signature), kept.get(wording.topic)
+        if signature is None or not topic or topic in COMPLIANCE:
+            return False
+        if not signed_by(senders[0].keys, body, signature) or not looks_like_json(body):
+            return False
+        (record,) = _records(platform, senders, kept, body, datetime.now(UTC))
+        try:
+            self._producer.offer(record, partial(self._offered, platform, answer))
+        except BrokerUnavailable:
+            return False
+        return True
+
+    def _offered(self, platform: Platform, answer: Callable[[Answer], None], error: Exception | None) -> None:
+        if error is None:
+            self._accepted[platform].inc()
+            answer(_OK)
+            return
+        if not isinstance(error, BrokerUnavailable | MessageTooLarge):
+            log.error("a delivery could not be stored", error=type(error).__name__)
+        answer(self._refuse(platform.value, _not_kept(error)))
+
+    def _refuse(self, kind: str, problem: Problem) -> Answer:
+        """Count what is not taken; what it is answered."""
+        self._metrics.deliveries.labels(kind if kind in _KINDS else "unknown", str(problem.status)).inc()
+        headers = [(b"content-type", MEDIA_TYPE.encode())]
+        headers += [(name.lower().encode(), value.encode()) for name, value in (problem.headers or {}).items()]
+        body = json.dumps(problem.body()).encode()
+        return problem.status, [(b"content-length", str(len(body)).encode()), *headers], body
 
     async def _take(self, scope: Scope, receive: Receive) -> None:
         """Take one delivery; returns when it is safe. Raises Problem."""
@@ -200,26 +255,48 @@ class WebhookRoute:
         """Write the raw record, for each organisation that has connected this store."""
         if self._room is not None and self._room.full:
             raise _try_again("There is no room to store deliveries.", RETRY_AFTER_FULL_S)
-        wording = WORDING[platform]
-        topic_name = kept[wording.topic]
-        # WooCommerce's delivery ids are not unique: the webhook and the signature (a digest of the body) are.
-        delivery_id = kept.get(wording.delivery, b"") + b"/" + kept[wording.signature]
-        entity = entity_of(topic_name, body) or delivery_id
         try:
-            for sender in senders:
-                record = encoded_delivery_headers(
-                    sender.headers,
-                    topic_name=topic_name,
-                    received_at=received_at,
-                    delivery_id=delivery_id,
-                    platform_headers=kept,
-                )
-                key = sender.key_prefix + entity
-                await self._producer.send_encoded(RAW_TOPICS[platform], key, body, record, BROKER_DEADLINE_S)
-        except BrokerUnavailable:
-            raise _try_again("The delivery could not be stored; send it again.") from None
-        except MessageTooLarge:
-            raise _too_large() from None
+            for record in _records(platform, senders, kept, body, received_at):
+                await self._producer.send_encoded(record)
+        except (BrokerUnavailable, MessageTooLarge) as error:
+            raise _not_kept(error) from None
+
+
+def _not_kept(error: Exception) -> Problem:
+    """What is said of a delivery that did not come into Kafka."""
+    if isinstance(error, MessageTooLarge):
+        return _too_large()
+    return _try_again("The delivery could not be stored; send it again.")
+
+
+def _records(
+    platform: Platform,
+    senders: Sequence[Sender],
+    kept: Mapping[str, bytes],
+    body: bytes,
+    received_at: datetime,
+) -> list[EncodedMessage]:
+    """The raw record of a delivery, for each of its senders."""
+    wording = WORDING[platform]
+    topic_name = kept[wording.topic]
+    # WooCommerce's delivery ids are not unique: the webhook and the signature (a digest of the body) are.
+    delivery_id = kept.get(wording.delivery, b"") + b"/" + kept[wording.signature]
+    entity = entity_of(topic_name, body) or delivery_id
+    return [
+        EncodedMessage(
+            RAW_TOPICS[platform],
+            sender.key_prefix + entity,
+            body,
+            encoded_delivery_headers(
+                sender.headers,
+                topic_name=topic_name,
+                received_at=received_at,
+                delivery_id=delivery_id,
+                platform_headers=kept,
+            ),
+        )
+        for sender in senders
+    ]
 
 
 def _declared_length(headers: RawHeaders) -> int:
@@ -248,7 +325,7 @@ async def _read_on(message: Event, receive: Receive) -> bytes:
 
 def _shop(headers: RawHeaders) -> str:
     for name, value in headers:
-        if name == b"x-shopify-shop-domain":
+        if name == _SHOP:
             shop = value.decode("latin-1").strip()
             if SHOP_DOMAIN.fullmatch(shop):
                 return shop
@@ -263,15 +340,3 @@ def _too_large() -> Problem:
 
 def _try_again(detail: str, after_s: int = RETRY_AFTER_S) -> Problem:
     return Problem(503, detail, type="try-again", headers={"Retry-After": str(after_s)})
-
-
-_OK_START = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]}
-_OK_BODY = {"type": "http.response.body", "body": b""}
-
-
-async def _answer_problem(send: Send, problem: Problem) -> None:
-    body = json.dumps(problem.body()).encode()
-    headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
-    headers += [(name.lower().encode(), value.encode()) for name, value in (problem.headers or {}).items()]
-    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
