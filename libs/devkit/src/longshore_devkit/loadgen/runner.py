@@ -17,7 +17,7 @@ from longshore_devkit.loadgen.plan import LoadPlan, Requests
 
 _FIRST_RETRY_S = 0.1
 _LONGEST_RETRY_S = 2.0
-_TICK_S = 0.002
+_TICK_S = 0.005
 """Whole milliseconds, as uvloop counts: a shorter sleep would spin. Each costs the machine a switch of processes."""
 
 
