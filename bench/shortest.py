@@ -11,7 +11,7 @@ from dataclasses import replace
 from bench import bare, bare_gateway
 from bench.benchmark import Found
 from bench.database import connected
-from bench.delivering import answers, costs
+from bench.delivering import CONNECTIONS, answers, costs
 from bench.generator import generate
 from bench.measure import in_ms
 from bench.page import slashed
@@ -28,7 +28,7 @@ async def deliver_bare(system: System, rate: float, seconds: float, *, first_id:
     """The same deliveries on the shortest path. Our own services stand by; only Kafka's and PostgreSQL's part of what
     they use meanwhile is in the figures (a few per cent of a core)."""
     infra = system.stack.infra
-    plan = LoadPlan(url="", secret=SECRET, rate=rate, duration_s=seconds, connections=64, first_id=first_id)
+    plan = LoadPlan(url="", secret=SECRET, rate=rate, duration_s=seconds, connections=CONNECTIONS, first_id=first_id)
     async with (
         bare.gateway(infra) as url,
         bare.consumer(infra, bare_gateway.TOPIC, "woo") as consumer,

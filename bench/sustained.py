@@ -16,7 +16,7 @@ from typing import Any
 
 from bench import topics
 from bench.benchmark import Benchmark, Figure, Found
-from bench.delivering import COPIES, plan_for
+from bench.delivering import CONNECTIONS, COPIES, plan_for
 from bench.generator import generate
 from bench.lag import EVENTS, OUTCOMES, first_told, lags, oversell_windows
 from bench.measure import by_minute, in_ms
@@ -104,10 +104,8 @@ async def _deliver(
     system: System, stores: list[dict[str, Any]], skus: tuple[str, ...], rate: float, seconds: float
 ) -> list[LoadResult]:
     """All stores at an equal part of the rate."""
-    plans = [
-        plan_for(store, rate=rate / len(stores), duration_s=seconds, skus=skus, connections=32, copies=COPIES)
-        for store in stores
-    ]
+    share = {"rate": rate / len(stores), "connections": CONNECTIONS // len(stores)}
+    plans = [plan_for(store, duration_s=seconds, skus=skus, copies=COPIES, **share) for store in stores]
     return list(await asyncio.gather(*(generate(plan) for plan in plans)))
 
 

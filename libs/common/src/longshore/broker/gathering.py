@@ -11,7 +11,7 @@ from longshore.broker.records import EncodedMessage
 
 PER_MESSAGE_S = 0.002
 LONGEST_S = 0.02
-ENOUGH = 48
+ENOUGH = 32
 # For so long those that come wait for the acknowledgement of those before them.
 BEHIND_S = 0.25
 
