@@ -149,7 +149,8 @@ def section(found: Found) -> str:
     ]
     disk = ", ".join(f"{name} {size}" for name, size in found["disk_bytes_per_order"].items())
     return (
-        f"{found['rate']:,.0f} signed 5 KB deliveries/s for {found['seconds']:.0f} s, open loop, half of them a"
+        f"{found['rate']:,.0f} signed 5 KB deliveries/s for {found['seconds']:.0f} s, open loop by {CONNECTIONS}"
+        " connections, half of them a"
         " WooCommerce store's and half a Shopify store's, each order delivered"
         " three times (created, updated, paid), of goods"
         " that a third, simulated store lists: its stock is pushed there. Everything, the load generators and that"
