@@ -24,6 +24,7 @@ from longshore.contracts import Platform
 from longshore.ids import IntegrationId, OrgId
 from longshore.platforms.raw import TOPIC_HEADER
 from longshore.serving import Server
+from longshore.slow_clients import Patience, SlowClients
 from longshore_devkit.testing import eventually
 from longshore_gateway.webhooks.metrics import WebhookMetrics
 from longshore_gateway.webhooks.protocol import LARGEST_BODY, DeliveryProtocol
@@ -74,6 +75,7 @@ class FakeStores:
             return None
         if name == str(STORE):
             return (sender_of(Platform.WOOCOMMERCE, ORG, STORE, (b"older", SECRET)),)
+        # (As the real ones: whoever is remembered, by whatever name.)
         return self.shop_senders if name == "demo.myshopify.com" else None
 
     async def woocommerce(self, integration_id: str) -> tuple[Sender, ...]:
@@ -307,7 +309,7 @@ class TestRefused:
         answer = await gate.woo(json.dumps(json.loads(BODY)).encode(), signature=signature_of(SECRET, BODY))
         assert_problem(answer, 401)
 
-    @pytest.mark.parametrize("store", [uuid4(), "no-uuid", "", "a/b"])
+    @pytest.mark.parametrize("store", [uuid4(), "no-uuid", "", "a/b", "demo.myshopify.com"])
     async def test_an_unknown_store(self, gate: Gate, store: object) -> None:
         assert_problem(await gate.woo(store=store), 404)
 
@@ -447,6 +449,15 @@ class TestConnections:
         gate.producer.error = BrokerUnavailable("no")
         assert (await line.says(request()))[0] == 503
         assert gate.count("woocommerce", 503) == 1
+
+    async def test_who_never_sends_the_rest_is_hung_up_on(self, line: Line) -> None:
+        line.writer.write(request()[:-3])
+        server = line.server
+        await eventually(lambda: [each for each in server.server_state.connections if each.cycle is not None])
+        slow = SlowClients(Patience(body=30.0))
+        assert [slow.sweep(server.server_state.connections, now) for now in (0.0, 29.0, 31.0)] == [0, 0, 1]
+        with contextlib.suppress(ConnectionResetError):
+            assert await line.reader.read() == b""
 
     async def test_who_wants_it_closed_finds_it_closed(self, gate: Gate, line: Line) -> None:
         line.writer.write(request(Connection="close"))

@@ -160,8 +160,9 @@ class Producer:
     def offer(self, message: EncodedMessage, done: Done) -> None:
         """Send one message together with others that are offered about now; no task waits for it: the hot route.
 
-        `done` hears what became of it `SEND_S` later at most: None, or what `send` would have raised. Raises
-        BrokerUnavailable at once, and `done` hears nothing, where it is clear that it cannot be sent.
+        `done` hears what became of it: None, or what `send` would have raised. Others are waited for, a quarter of a
+        second at most, and then Kafka, `SEND_S`. Raises BrokerUnavailable at once, and `done` hears nothing, where it
+        is clear that it cannot be sent.
         """
         if self._client is None:
             raise BrokerUnavailable(_NOT_REACHED)

@@ -129,7 +129,7 @@ class WebhookRoute:
         if platform is Platform.SHOPIFY:
             name = next((value for header, value in headers if header == _SHOP), b"").decode("latin-1").strip().lower()
         senders = self._stores.remembered(name)
-        if senders is None or len(senders) != 1:
+        if senders is None or len(senders) != 1 or senders[0].platform is not platform:
             return False
         wording = WORDING[platform]
         kept = platform_headers(headers, wording)
@@ -217,7 +217,8 @@ class WebhookRoute:
                 raise Problem(404, "There is no such webhook address.", type="unknown-store")
         except StoresUnavailable:
             raise _try_again("It cannot be checked now who may deliver.") from None
-        return platform, senders
+        # A shop's domain is no WooCommerce store's id, though it is remembered beside them.
+        return platform, tuple(each for each in senders if each.platform is platform)
 
     async def _comply(
         self,

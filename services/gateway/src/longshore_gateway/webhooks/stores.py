@@ -45,6 +45,7 @@ class StoresUnavailable(Exception):
 class Sender:
     """A store that may deliver, the keys it may sign with, and what is the same for all its raw records."""
 
+    platform: Platform
     integration_id: IntegrationId
     keys: tuple[bytes, ...]
     headers: EncodedHeaders
@@ -55,7 +56,7 @@ class Sender:
 def sender_of(platform: Platform, org_id: OrgId, integration_id: IntegrationId, keys: tuple[bytes, ...]) -> Sender:
     """A sender with its headers made once, not for each delivery."""
     headers = encode_headers(store_headers(platform, org_id, integration_id, Origin.WEBHOOK))
-    return Sender(integration_id, keys, headers, stream_key(integration_id, "").encode())
+    return Sender(platform, integration_id, keys, headers, stream_key(integration_id, "").encode())
 
 
 @dataclass(slots=True)
