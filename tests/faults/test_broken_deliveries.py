@@ -124,14 +124,15 @@ class TwoStores:
     _woo = (sender_of(Platform.WOOCOMMERCE, ORG, WOO, (SECRET.encode(),)),)
     _shopify = (sender_of(Platform.SHOPIFY, ORG, SHOPIFY, (SECRET.encode(),)),)
 
-    def remembered(self, name: str) -> tuple[Sender, ...] | None:
-        return self._woo if name == str(WOO) else self._shopify if name == DOMAIN else None
+    def remembered(self, platform: Platform, name: str) -> tuple[Sender, ...] | None:
+        known = {(Platform.WOOCOMMERCE, str(WOO)): self._woo, (Platform.SHOPIFY, DOMAIN): self._shopify}
+        return known.get((platform, name))
 
     async def woocommerce(self, integration_id: str) -> tuple[Sender, ...]:
-        return ()
+        return self.remembered(Platform.WOOCOMMERCE, integration_id) or ()
 
     async def shopify(self, shop: str) -> tuple[Sender, ...]:
-        return self._shopify if shop.lower() == DOMAIN else ()
+        return self.remembered(Platform.SHOPIFY, shop.lower()) or ()
 
 
 class Intake:

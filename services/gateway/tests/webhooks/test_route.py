@@ -70,21 +70,20 @@ class FakeStores:
         self.available = True
         self.shop_senders: tuple[Sender, ...] = (sender_of(Platform.SHOPIFY, ORG, OTHER_STORE, (SECRET,)),)
 
-    def remembered(self, name: str) -> tuple[Sender, ...] | None:
+    def remembered(self, platform: Platform, name: str) -> tuple[Sender, ...] | None:
         if not self.available:
             return None
-        if name == str(STORE):
+        if (platform, name) == (Platform.WOOCOMMERCE, str(STORE)):
             return (sender_of(Platform.WOOCOMMERCE, ORG, STORE, (b"older", SECRET)),)
-        # (As the real ones: whoever is remembered, by whatever name.)
-        return self.shop_senders if name == "demo.myshopify.com" else None
+        return self.shop_senders if (platform, name) == (Platform.SHOPIFY, "demo.myshopify.com") else None
 
     async def woocommerce(self, integration_id: str) -> tuple[Sender, ...]:
         if not self.available:
             raise StoresUnavailable
-        return self.remembered(integration_id) or ()
+        return self.remembered(Platform.WOOCOMMERCE, integration_id) or ()
 
     async def shopify(self, shop: str) -> tuple[Sender, ...]:
-        return self.remembered(shop.lower()) or ()
+        return self.remembered(Platform.SHOPIFY, shop.lower()) or ()
 
 
 class FakeRoom:

@@ -33,7 +33,7 @@ class CountingStores(Stores):
         self.asked_once = asyncio.Event()
         self.away = False
 
-    async def _load(self, name: str) -> tuple[Sender, ...]:
+    async def _load(self, platform: Platform, name: str) -> tuple[Sender, ...]:
         self.asked += 1
         self.asked_once.set()
         await asyncio.sleep(0)
@@ -60,6 +60,15 @@ async def test_many_deliveries_at_once_ask_once(stores: CountingStores) -> None:
     assert stores.asked == 1
     await stores.woocommerce(STORE)
     assert stores.asked == 1
+
+
+async def test_a_shop_is_not_remembered_as_a_store_of_another_platform(stores: CountingStores) -> None:
+    shop = "demo.myshopify.com"
+    stores.known[shop] = stores.known[STORE]
+    assert await stores.shopify(shop)
+    assert stores.remembered(Platform.SHOPIFY, shop)
+    assert stores.remembered(Platform.WOOCOMMERCE, shop) is None
+    assert await stores.woocommerce(shop) == ()
 
 
 async def test_a_change_is_heard(stores: CountingStores) -> None:

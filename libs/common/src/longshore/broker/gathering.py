@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import cast
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from longshore import tasks
 from longshore.broker.records import EncodedMessage
@@ -27,7 +27,7 @@ class Gathering:
     fewer none waits. `ENOUGH` of them wait for the last group's acknowledgement alone.
     """
 
-    def __init__(self, send: Callable[[Sequence[Offer]], Awaitable[None]]) -> None:
+    def __init__(self, send: Callable[[Sequence[Offer]], Coroutine[Any, Any, None]]) -> None:
         """`send` returns when all have been told what became of them, and does not raise."""
         self._send = send
         self._waiting: list[Offer] = []
@@ -80,11 +80,10 @@ class Gathering:
         now = loop.time()
         self._rest_until = now + min(len(group) * PER_MESSAGE_S, LONGEST_S)
         self._behind_until = now + BEHIND_S
-        self._groups.add(loop.create_task(self._deliver(group), name="messages that gathered"))
+        task = loop.create_task(self._send(group), name="messages that gathered")
+        self._groups.add(task)
+        task.add_done_callback(self._gone)
 
-    async def _deliver(self, group: Sequence[Offer]) -> None:
-        try:
-            await self._send(group)
-        finally:
-            self._groups.discard(cast("asyncio.Task[None]", asyncio.current_task()))
-            self._plan()
+    def _gone(self, group: asyncio.Task[None]) -> None:
+        self._groups.discard(group)
+        self._plan()

@@ -17,23 +17,18 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from longshore_gateway.webhooks.route import PREFIX, Answer, WebhookRoute
+from longshore_gateway.webhooks.route import PREFIX, Answer, WebhookRoute, declared_length
 
 LARGEST_BODY = 64 * 1024
 _PREFIX = PREFIX.encode()
-
-
-class _Nobody:
-    """The event of a request for which nobody waits."""
-
-    def set(self) -> None: ...
 
 
 class _Delivery:
     """To uvicorn, and to who looks for slow clients, a request like others (RequestResponseCycle)."""
 
     __slots__ = ("body", "disconnected", "keep_alive", "more_body", "response_complete", "response_started")
-    message_event = _Nobody()
+    # Nobody waits for it.
+    message_event = asyncio.Event()
 
     def __init__(self, keep_alive: bool) -> None:
         self.keep_alive = keep_alive
@@ -77,10 +72,7 @@ class DeliveryProtocol(HttpToolsProtocol):
         # Who sends the next before this is answered, or does not read the answers, is uvicorn's to hold up.
         if self.flow.write_paused or (self.cycle is not None and not self.cycle.response_complete):
             return False
-        for name, value in self.headers:
-            if name == b"content-length":
-                return value.isdigit() and int(value) <= LARGEST_BODY
-        return False
+        return 0 < declared_length(self.headers) <= LARGEST_BODY
 
     def on_body(self, body: bytes) -> None:
         """httptools': a part of the body."""

@@ -122,14 +122,13 @@ class WebhookRoute:
         `answer` is then called with what it is answered, as soon as that is known. False for every other delivery, and
         nothing has happened: the application says what becomes of it.
         """
-        kind, _, name = path[len(PREFIX) :].partition("/")
-        platform = _ADDRESSES.get((kind, bool(name)))
+        platform, name = _address(path)
         if platform is None or (self._room is not None and self._room.full):
             return False
         if platform is Platform.SHOPIFY:
-            name = next((value for header, value in headers if header == _SHOP), b"").decode("latin-1").strip().lower()
-        senders = self._stores.remembered(name)
-        if senders is None or len(senders) != 1 or senders[0].platform is not platform:
+            name = _said_shop(headers).lower()
+        senders = self._stores.remembered(platform, name)
+        if senders is None or len(senders) != 1:
             return False
         wording = WORDING[platform]
         kept = platform_headers(headers, wording)
@@ -171,7 +170,7 @@ class WebhookRoute:
         asks = platform is Platform.SHOPIFY and kept.get(wording.topic) in COMPLIANCE
         if not senders and not asks:
             raise Problem(404, "No such store is connected.", type="unknown-store")
-        if _declared_length(headers) > MAX_BODY:
+        if declared_length(headers) > MAX_BODY:
             raise _too_large()
         message = await receive()
         if message["type"] == "http.request" and not message.get("more_body", False):
@@ -205,20 +204,17 @@ class WebhookRoute:
         """Which store delivers, by path or header."""
         if scope["method"] != "POST":
             raise Problem(405, "Deliveries are POST requests.", headers={"Allow": "POST"})
-        kind, _, name = scope["path"][len(PREFIX) :].partition("/")
+        platform, name = _address(scope["path"])
+        if platform is None:
+            raise Problem(404, "There is no such webhook address.", type="unknown-store")
         try:
-            if kind == "woocommerce" and name:
-                platform = Platform.WOOCOMMERCE
-                senders = self._stores.remembered(name) or await self._stores.woocommerce(name)
-            elif kind == "shopify" and not name:
-                platform = Platform.SHOPIFY
+            if platform is Platform.SHOPIFY:
                 senders = await self._stores.shopify(_shop(headers))
             else:
-                raise Problem(404, "There is no such webhook address.", type="unknown-store")
+                senders = await self._stores.woocommerce(name)
         except StoresUnavailable:
             raise _try_again("It cannot be checked now who may deliver.") from None
-        # A shop's domain is no WooCommerce store's id, though it is remembered beside them.
-        return platform, tuple(each for each in senders if each.platform is platform)
+        return platform, senders
 
     async def _comply(
         self,
@@ -300,7 +296,13 @@ def _records(
     ]
 
 
-def _declared_length(headers: RawHeaders) -> int:
+def _address(path: str) -> tuple[Platform | None, str]:
+    """The platform that a path is for, if there is such an address, and the store that it names."""
+    kind, _, name = path[len(PREFIX) :].partition("/")
+    return _ADDRESSES.get((kind, bool(name))), name
+
+
+def declared_length(headers: RawHeaders) -> int:
     """What Content-Length says; 0 if it is not there (a chunked body)."""
     for name, value in headers:
         if name == b"content-length":
@@ -324,14 +326,15 @@ async def _read_on(message: Event, receive: Receive) -> bytes:
         message = await receive()
 
 
+def _said_shop(headers: RawHeaders) -> str:
+    return next((value for name, value in headers if name == _SHOP), b"").decode("latin-1").strip()
+
+
 def _shop(headers: RawHeaders) -> str:
-    for name, value in headers:
-        if name == _SHOP:
-            shop = value.decode("latin-1").strip()
-            if SHOP_DOMAIN.fullmatch(shop):
-                return shop
-            break
-    raise Problem(400, "The header x-shopify-shop-domain does not name a shop.", type="malformed-delivery")
+    shop = _said_shop(headers)
+    if not SHOP_DOMAIN.fullmatch(shop):
+        raise Problem(400, "The header x-shopify-shop-domain does not name a shop.", type="malformed-delivery")
+    return shop
 
 
 def _too_large() -> Problem:

@@ -25,7 +25,7 @@ from longshore.contracts import Origin, Platform
 from longshore.ids import IntegrationId, OrgId
 from longshore.platforms.raw import store_headers, stream_key
 from longshore.vault import CHANNEL, Vault
-from longshore_gateway.webhooks.rules import SHOP_DOMAIN, shopify_secrets, woocommerce_secrets
+from longshore_gateway.webhooks.rules import shopify_secrets, woocommerce_secrets
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,6 @@ class StoresUnavailable(Exception):
 class Sender:
     """A store that may deliver, the keys it may sign with, and what is the same for all its raw records."""
 
-    platform: Platform
     integration_id: IntegrationId
     keys: tuple[bytes, ...]
     headers: EncodedHeaders
@@ -56,7 +55,11 @@ class Sender:
 def sender_of(platform: Platform, org_id: OrgId, integration_id: IntegrationId, keys: tuple[bytes, ...]) -> Sender:
     """A sender with its headers made once, not for each delivery."""
     headers = encode_headers(store_headers(platform, org_id, integration_id, Origin.WEBHOOK))
-    return Sender(platform, integration_id, keys, headers, stream_key(integration_id, "").encode())
+    return Sender(integration_id, keys, headers, stream_key(integration_id, "").encode())
+
+
+_Name = tuple[Platform, str]
+"""By what a delivery names its store: an integration's id, or a shop's domain in lower case."""
 
 
 @dataclass(slots=True)
@@ -81,30 +84,30 @@ class Stores:
         self._app_secrets = tuple(shopify_app_secrets)
         self._clock = clock
         self._now = now
-        self._entries: dict[str, _Entry] = {}
-        self._asking: dict[str, asyncio.Task[tuple[Sender, ...] | None]] = {}
+        self._entries: dict[_Name, _Entry] = {}
+        self._asking: dict[_Name, asyncio.Task[tuple[Sender, ...] | None]] = {}
         self._ask_again_at = 0.0
         self._generation = 0
 
-    def remembered(self, name: str) -> tuple[Sender, ...] | None:
+    def remembered(self, platform: Platform, name: str) -> tuple[Sender, ...] | None:
         """The senders of a store that is remembered and fresh: the hot route's way, without a coroutine."""
-        known = self._entries.get(name)
+        known = self._entries.get((platform, name))
         return known.senders if known is not None and self._clock() < known.fresh_until else None
 
     async def woocommerce(self, integration_id: str) -> tuple[Sender, ...]:
         """The store with this integration id, as text; empty if there is none. Raises StoresUnavailable."""
-        known = self.remembered(integration_id)
+        known = self.remembered(Platform.WOOCOMMERCE, integration_id)
         if known is not None:
             return known
         try:
             UUID(integration_id)
         except ValueError:
             return ()
-        return await self._find(integration_id)
+        return await self._find((Platform.WOOCOMMERCE, integration_id))
 
     async def shopify(self, shop: str) -> tuple[Sender, ...]:
         """The integrations of a shop domain (one, as a rule); empty if there is none. Raises StoresUnavailable."""
-        return await self._find(shop.lower())
+        return await self._find((Platform.SHOPIFY, shop.lower()))
 
     def forget(self) -> None:
         """Ask again for every store; what is remembered serves on while PostgreSQL cannot answer."""
@@ -142,7 +145,7 @@ class Stores:
                 raw.terminate()
                 await conn.invalidate()
 
-    async def _find(self, name: str) -> tuple[Sender, ...]:
+    async def _find(self, name: _Name) -> tuple[Sender, ...]:
         entry = self._entries.get(name)
         now = self._clock()
         if entry is not None and now < entry.fresh_until:
@@ -157,12 +160,12 @@ class Stores:
         senders = await asyncio.shield(asking)
         return _remembered(entry) if senders is None else senders
 
-    async def _ask(self, name: str) -> tuple[Sender, ...] | None:
+    async def _ask(self, name: _Name) -> tuple[Sender, ...] | None:
         """Read who may deliver, and remember it; None when PostgreSQL does not answer."""
         generation = self._generation
         try:
             async with asyncio.timeout(DATABASE_WAIT_S):
-                senders = await self._load(name)
+                senders = await self._load(*name)
         except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             self._ask_again_at = self._clock() + DATABASE_PAUSE_S
             log.warning("integrations cannot be read", error=type(error).__name__)
@@ -172,7 +175,7 @@ class Stores:
         self._remember(name, _Entry(senders, self._clock() + fresh))
         return senders
 
-    def _remember(self, name: str, entry: _Entry) -> None:
+    def _remember(self, name: _Name, entry: _Entry) -> None:
         if name not in self._entries and len(self._entries) >= MOST_ENTRIES:
             unknown = [each for each, known in self._entries.items() if not known.senders]
             for each in unknown or list(self._entries)[: MOST_ENTRIES // 2]:
@@ -180,9 +183,9 @@ class Stores:
                     del self._entries[each]
         self._entries[name] = entry
 
-    async def _load(self, name: str) -> tuple[Sender, ...]:
+    async def _load(self, platform: Platform, name: str) -> tuple[Sender, ...]:
         async with self._engine.connect() as conn:
-            if SHOP_DOMAIN.fullmatch(name):
+            if platform is Platform.SHOPIFY:
                 shops = await self._vault.open_by_store(conn, Platform.SHOPIFY, name)
                 return tuple(
                     sender_of(
