@@ -21,19 +21,18 @@ from longshore.contracts import (
     CommandLine,
     FulfillmentCreate,
     OrderSnapshot,
-    Origin,
     Platform,
-    RawRef,
     StockSet,
     Tracking,
 )
-from longshore.ids import IntegrationId, OrgId, uuid7
-from longshore.platforms.protocols import FetchedEntity, RawRecord, StoreUnavailable, SyncRequest
+from longshore.ids import uuid7
+from longshore.platforms.protocols import FetchedEntity, StoreUnavailable, SyncRequest
 from longshore_connector_shopify.client import ShopifyClient
 from longshore_connector_shopify.client.admin_api import AdminApi
 from longshore_connector_shopify.client.pacing import CostBucket
 from longshore_connector_shopify.translate import ShopifyTranslator
 from longshore_devkit.moving_clock import MovingClock
+from longshore_devkit.raw_records import raw_record
 from longshore_devkit.stores.common import Faults
 from longshore_devkit.stores.shopify.buyers import Habits
 from longshore_devkit.stores.shopify.model import Order
@@ -140,19 +139,13 @@ class Round:
 
 
 def _snapshot(entity: FetchedEntity, received_at: Any) -> OrderSnapshot:
-    record = RawRecord(
-        platform=Platform.SHOPIFY,
-        org_id=OrgId(UUID(int=1)),
-        integration_id=IntegrationId(UUID(int=2)),
-        origin=Origin.FETCH,
-        topic_name="",
+    record = raw_record(
+        Platform.SHOPIFY,
+        entity.body,
         resource="order",
         external_id=entity.external_id,
         gone=entity.gone,
         received_at=received_at,
-        headers={},
-        body=entity.body,
-        ref=RawRef(topic="raw.shopify", partition=0, offset=1, origin=Origin.FETCH),
     )
     (event,) = ShopifyTranslator().translate(record).events
     assert isinstance(event, OrderSnapshot)

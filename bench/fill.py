@@ -13,10 +13,10 @@ from uuid import UUID
 from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from longshore.contracts import OrderSnapshot, Origin, Platform, RawRef
-from longshore.ids import IntegrationId, OrgId, order_id
-from longshore.platforms.protocols import RawRecord
+from longshore.contracts import OrderSnapshot, Platform
+from longshore.ids import IntegrationId, order_id
 from longshore_connector_woo.translate import WooTranslator
+from longshore_devkit.raw_records import raw_record
 from longshore_devkit.stores.woo.payloads import OrderBodies
 from longshore_inventory.listings.rules import VariantIds
 from longshore_inventory.metrics import InventoryMetrics
@@ -42,19 +42,14 @@ def snapshots(org_id: UUID, integration_id: UUID, first: int, count: int) -> Ite
     """What the connector makes of orders `first` to `first + count - 1`."""
     bodies, translator = OrderBodies(), WooTranslator()
     for n in range(first, first + count):
-        raw = RawRecord(
-            platform=Platform.WOOCOMMERCE,
-            org_id=OrgId(org_id),
-            integration_id=IntegrationId(integration_id),
-            origin=Origin.WEBHOOK,
-            topic_name="order.created",
-            resource=None,
-            external_id=None,
-            gone=False,
+        raw = raw_record(
+            Platform.WOOCOMMERCE,
+            bodies(n, order_at(n)),
+            "order.created",
+            org_id=org_id,
+            integration_id=integration_id,
             received_at=datetime.fromtimestamp(order_at(n), UTC),
-            headers={},
-            body=bodies(n, order_at(n)),
-            ref=RawRef(topic="raw.woocommerce", partition=n % 4, offset=n // 4, origin=Origin.WEBHOOK),
+            offset=n,
         )
         for event in translator.translate(raw).events:
             assert isinstance(event, OrderSnapshot)

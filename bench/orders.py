@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from longshore.broker import RAW, Message, Producer
-from longshore.contracts import Origin, Platform, RawRef
+from longshore.contracts import Origin, Platform
 from longshore.ids import IntegrationId, OrgId
-from longshore.platforms.protocols import RawRecord
 from longshore.platforms.raw import delivery_headers, store_headers, stream_key
 from longshore.platforms.translating import to_message
 from longshore_connector_woo.translate import WooTranslator
 from longshore_devkit.loadgen.plan import WOO_TOPICS
+from longshore_devkit.raw_records import raw_record
 from longshore_devkit.stores.woo.payloads import OrderBodies
 
 CHUNK = 2_000
@@ -46,19 +46,15 @@ def woo_snapshots(org_id: UUID, integration_id: UUID, count: int) -> Iterator[Me
     translator = WooTranslator()
     received = datetime.now(UTC)
     for n, message in enumerate(woo_deliveries(org_id, integration_id, count, copies=1)):
-        raw = RawRecord(
-            platform=Platform.WOOCOMMERCE,
-            org_id=OrgId(org_id),
-            integration_id=IntegrationId(integration_id),
-            origin=Origin.WEBHOOK,
-            topic_name="order.created",
-            resource=None,
-            external_id=None,
-            gone=False,
+        raw = raw_record(
+            Platform.WOOCOMMERCE,
+            message.value,
+            "order.created",
+            org_id=org_id,
+            integration_id=integration_id,
             received_at=received,
             headers=message.headers,
-            body=message.value,
-            ref=RawRef(topic=message.topic, partition=0, offset=n, origin=Origin.WEBHOOK),
+            offset=n,
         )
         for number, event in enumerate(translator.translate(raw).events):
             yield to_message(event, raw, number)

@@ -10,10 +10,8 @@ import time
 import tracemalloc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from statistics import median
 from typing import Any
-from uuid import UUID
 
 import aiohttp
 
@@ -21,15 +19,15 @@ from bench import child
 from bench.backfill import backfill
 from bench.benchmark import Benchmark, Figure, Found
 from bench.page import table
-from longshore.contracts import Origin, Platform, RawRef
-from longshore.ids import IntegrationId, OrgId
+from longshore.contracts import Platform
 from longshore.observability import configure_logging
-from longshore.platforms.protocols import RawRecord, SyncRequest
+from longshore.platforms.protocols import SyncRequest
 from longshore_connector_shopify.client import ShopifyClient
 from longshore_connector_shopify.client.admin_api import AdminApi
 from longshore_connector_shopify.client.bulk import PART, place_of
 from longshore_connector_shopify.client.bulk_file import read_part
 from longshore_connector_shopify.translate import ShopifyTranslator
+from longshore_devkit.raw_records import raw_record
 from longshore_devkit.stores.shopify import rest_orders
 from longshore_devkit.stores.shopify.cost import Bucket
 from longshore_devkit.stores.shopify.server import SimulatedShopify
@@ -229,7 +227,7 @@ def _translate(size_kb: int, times: int) -> Found:
         if len(body) >= size_kb * 1000:
             break
         lines += 1
-    record = _record(body)
+    record = raw_record(Platform.SHOPIFY, body)
     rounds = []
     for _ in range(5):
         began = time.perf_counter()
@@ -237,23 +235,6 @@ def _translate(size_kb: int, times: int) -> Found:
             TRANSLATOR.translate(record)
         rounds.append((time.perf_counter() - began) / times)
     return {"kb": round(len(body) / 1000, 1), "lines": lines, "us": round(sorted(rounds)[2] * 1e6)}
-
-
-def _record(body: bytes) -> RawRecord:
-    return RawRecord(
-        platform=Platform.SHOPIFY,
-        org_id=OrgId(UUID(int=1)),
-        integration_id=IntegrationId(UUID(int=2)),
-        origin=Origin.WEBHOOK,
-        topic_name="orders/updated",
-        resource=None,
-        external_id=None,
-        gone=False,
-        received_at=datetime.now(UTC),
-        headers={},
-        body=body,
-        ref=RawRef(topic="raw.shopify", partition=0, offset=1, origin=Origin.WEBHOOK),
-    )
 
 
 def section(found: Found) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench import topics
 from bench.benchmark import Benchmark, Figure, Found
-from bench.delivering import answers, costs, plan_for
+from bench.delivering import CONNECTIONS, answers, costs, plan_for
 from bench.lag import EVENTS, first_told, lags
 from bench.measure import in_ms
 from bench.page import slashed, table
@@ -19,7 +19,6 @@ from longshore_devkit.loadgen import LoadPlan, LoadResult, run_load
 from longshore_devkit.stores.woo.payloads import OrderBodies
 
 COUNTS = (1, 10, 100, 1_000)
-CONNECTIONS = 64
 
 
 async def run(*, quick: bool) -> Found:

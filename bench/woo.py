@@ -12,7 +12,6 @@ import tracemalloc
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from statistics import median
 from typing import Any
@@ -24,15 +23,16 @@ from bench.benchmark import Benchmark, Figure, Found
 from bench.delivering import deliver
 from bench.page import slashed, table
 from bench.system import running_system
-from longshore.contracts import Origin, Platform, RawRef
+from longshore.contracts import Platform
 from longshore.ids import IntegrationId, OrgId
-from longshore.platforms.protocols import Integration, RawRecord, SyncRequest
+from longshore.platforms.protocols import Integration, SyncRequest
 from longshore_connector_woo.client import WooClient
 from longshore_connector_woo.client.answers import Answer
 from longshore_connector_woo.client.http import StoreHttp
 from longshore_connector_woo.client.reader import MOST_AT_A_TIME, Reader
 from longshore_connector_woo.client.syncing import sync_page
 from longshore_connector_woo.translate import WooTranslator
+from longshore_devkit.raw_records import raw_record
 from longshore_devkit.stores.real_woo import START, RealWoo
 from longshore_devkit.stores.woo import render
 from longshore_devkit.stores.woo.buyers import draft_for
@@ -249,20 +249,7 @@ def _translate(size_kb: int, times: int) -> Found:
     lines = 1
     while len(body := json.dumps(_order(lines)).encode()) < size_kb * 1000:
         lines += max(1, (size_kb * 1000 - len(body)) // 1500)
-    record = RawRecord(
-        platform=Platform.WOOCOMMERCE,
-        org_id=OrgId(UUID(int=1)),
-        integration_id=IntegrationId(UUID(int=2)),
-        origin=Origin.WEBHOOK,
-        topic_name="order.updated",
-        resource=None,
-        external_id=None,
-        gone=False,
-        received_at=datetime.now(UTC),
-        headers={},
-        body=body,
-        ref=RawRef(topic="raw.woocommerce", partition=0, offset=1, origin=Origin.WEBHOOK),
-    )
+    record = raw_record(Platform.WOOCOMMERCE, body)
     translator = WooTranslator()
     rounds = []
     for _ in range(5):

@@ -13,7 +13,6 @@ import random
 import signal
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,14 +23,14 @@ import yaml
 from aiokafka import AIOKafkaProducer
 
 from longshore.broker import INTEGRATION_ID_HEADER, ORG_ID_HEADER
-from longshore.contracts import OrderSnapshot, Origin, Platform, RawRef
-from longshore.ids import IntegrationId, OrgId
-from longshore.platforms.protocols import RawRecord, Untranslatable
+from longshore.contracts import OrderSnapshot, Platform
+from longshore.platforms.protocols import Untranslatable
 from longshore_connector_shopify.translate import ShopifyTranslator
 from longshore_connector_woo.translate import WooTranslator
 from longshore_devkit.broken import Signed, break_body, break_headers, signed
 from longshore_devkit.forms import LONG_FORM
 from longshore_devkit.loadgen import run_load
+from longshore_devkit.raw_records import raw_record
 from longshore_devkit.testing import eventually
 
 pytestmark = pytest.mark.e2e
@@ -223,19 +222,11 @@ class Expected:
 
     def add(self, body: bytes) -> None:
         """One that the gateway took."""
-        raw = RawRecord(
-            platform=Platform(self._store.platform),
-            org_id=OrgId(UUID(self._store.integration["org_id"])),
-            integration_id=IntegrationId(UUID(self._store.id)),
-            origin=Origin.WEBHOOK,
-            topic_name="order.updated" if self._store.platform == "woocommerce" else "orders/updated",
-            resource=None,
-            external_id=None,
-            gone=False,
-            received_at=datetime.now(UTC),
-            headers={},
-            body=body,
-            ref=RawRef(topic="raw", partition=0, offset=0),
+        raw = raw_record(
+            Platform(self._store.platform),
+            body,
+            org_id=UUID(self._store.integration["org_id"]),
+            integration_id=UUID(self._store.id),
         )
         try:
             translation = self._translator.translate(raw)

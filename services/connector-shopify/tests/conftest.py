@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from longshore.contracts import OrderSnapshot, Origin, Platform, RawRef
+from longshore.contracts import OrderSnapshot, Platform
 from longshore.ids import IntegrationId, OrgId
-from longshore.platforms.protocols import RawRecord, Resource
+from longshore.platforms.protocols import RawRecord
 from longshore_connector_shopify.translate import ShopifyTranslator
+from longshore_devkit.raw_records import raw_record
 
 Json = dict[str, Any]
 MakeRecord = Callable[..., RawRecord]
@@ -24,30 +25,8 @@ STORE = IntegrationId(UUID(int=2))
 RECEIVED = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
-def _record(
-    body: Any,
-    topic: str = "orders/updated",
-    *,
-    resource: Resource | None = None,
-    external_id: str | None = None,
-    gone: bool = False,
-) -> RawRecord:
-    """A raw record as the kit reads it: a webhook, or (`resource` given) something fetched. `body` may be an object."""
-    origin = Origin.WEBHOOK if resource is None else Origin.FETCH
-    return RawRecord(
-        platform=Platform.SHOPIFY,
-        org_id=ORG,
-        integration_id=STORE,
-        origin=origin,
-        topic_name=topic if resource is None else "",
-        resource=resource,
-        external_id=external_id,
-        gone=gone,
-        received_at=RECEIVED,
-        headers={},
-        body=body if isinstance(body, bytes) else json.dumps(body).encode(),
-        ref=RawRef(topic="raw.shopify", partition=3, offset=41, origin=origin),
-    )
+_record = partial(raw_record, Platform.SHOPIFY, org_id=ORG, integration_id=STORE, received_at=RECEIVED, offset=41)
+"""A raw record as the kit reads it: a webhook, or (`resource` given) something fetched. `body` may be an object."""
 
 
 def _bag(amount: str, currency: str = "USD", shown: str | None = None, shown_in: str | None = None) -> Json:

@@ -7,15 +7,17 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from longshore.contracts import Origin, Platform, RawRef
+from longshore.contracts import Platform
 from longshore.ids import IntegrationId, OrgId
-from longshore.platforms.protocols import RawRecord, Resource
+from longshore.platforms.protocols import RawRecord
+from longshore_devkit.raw_records import raw_record
 
 FIXTURES = Path(__file__).parent / "fixtures"
 ORG = OrgId(UUID("00000000-0000-0000-0000-0000000000a1"))
@@ -58,32 +60,16 @@ def recordings() -> Recordings:
     return Recordings()
 
 
-def make_record(
-    body: Body,
-    topic: str = "order.updated",
-    *,
-    fetched: Resource | None = None,
-    external_id: str | None = None,
-    gone: bool = False,
-    received_at: datetime = RECEIVED,
-    offset: int = 7,
-) -> RawRecord:
-    """A webhook's raw record, or that of a fetch when `fetched` names a resource."""
-    origin = Origin.FETCH if fetched else Origin.WEBHOOK
-    return RawRecord(
-        platform=Platform.WOOCOMMERCE,
-        org_id=ORG,
-        integration_id=INTEGRATION,
-        origin=origin,
-        topic_name="" if fetched else topic,
-        resource=fetched,
-        external_id=external_id,
-        gone=gone,
-        received_at=received_at,
-        headers={},
-        body=body if isinstance(body, bytes) else json.dumps(body).encode(),
-        ref=RawRef(topic="raw.woocommerce", partition=3, offset=offset, origin=origin),
-    )
+make_record = partial(
+    raw_record,
+    Platform.WOOCOMMERCE,
+    org_id=ORG,
+    integration_id=INTEGRATION,
+    received_at=RECEIVED,
+    partition=3,
+    offset=7,
+)
+"""A webhook's raw record, or that of a fetch when `resource` is given."""
 
 
 @pytest.fixture(scope="session")

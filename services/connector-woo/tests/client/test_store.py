@@ -132,7 +132,7 @@ class TestFetch:
         await sim("POST", f"/orders/{order['id']}/refund", {"lines": [{"sku": "LS-0001", "quantity": 1}]})
         (entity,) = await client.fetch(FetchRequest("order", str(order["id"])))
         assert not entity.gone
-        raw = record(entity.body, fetched="order", external_id=str(order["id"]), received_at=datetime.now(UTC))
+        raw = record(entity.body, resource="order", external_id=str(order["id"]), received_at=datetime.now(UTC))
         (event,) = WooTranslator().translate(raw).events
         assert isinstance(event, OrderSnapshot)
         assert (event.reconciled, event.problems) == (True, [])
@@ -149,7 +149,7 @@ class TestFetch:
         order = (await sim("POST", "/orders", {"sku": "LS-0001"}))["orders"][0]
         await sim("POST", f"/orders/{order['id']}/trash")
         (entity,) = await client.fetch(FetchRequest("order", str(order["id"])))
-        (event,) = WooTranslator().translate(record(entity.body, fetched="order", external_id=str(order["id"]))).events
+        (event,) = WooTranslator().translate(record(entity.body, resource="order", external_id=str(order["id"]))).events
         assert isinstance(event, OrderSnapshot)
         assert (event.platform_status, event.status) == ("trash", "cancelled")
 
@@ -185,7 +185,7 @@ class TestFetch:
         assert {entity.external_id for entity in entities} == {str(id) for id in woo.shop.products}
         skus = set()
         for entity in entities:
-            raw = record(entity.body, fetched="product", external_id=entity.external_id)
+            raw = record(entity.body, resource="product", external_id=entity.external_id)
             for event in WooTranslator().translate(raw).events:
                 if isinstance(event, ProductSnapshot):
                     assert event.problems == []
@@ -212,7 +212,7 @@ class TestFulfilment:
         assert "00340434161094" in note
         assert reference(command.fulfillment_id) in note
         (entity,) = await client.fetch(FetchRequest("order", str(order["id"])))
-        (event,) = WooTranslator().translate(record(entity.body, fetched="order", external_id=str(order["id"]))).events
+        (event,) = WooTranslator().translate(record(entity.body, resource="order", external_id=str(order["id"]))).events
         assert isinstance(event, OrderSnapshot)
         assert event.fulfillments[0].id == command.fulfillment_id
         assert event.fulfillments[0].external_id == result.external_id
@@ -225,7 +225,7 @@ class TestFulfilment:
         second = second.model_copy(update={"lines": second.lines[1:]})
         await client.create_fulfillment(first)
         (entity,) = await client.fetch(FetchRequest("order", str(order["id"])))
-        (event,) = WooTranslator().translate(record(entity.body, fetched="order", external_id=str(order["id"]))).events
+        (event,) = WooTranslator().translate(record(entity.body, resource="order", external_id=str(order["id"]))).events
         assert isinstance(event, OrderSnapshot)
         assert (event.status, event.platform_status) == ("partially_fulfilled", "processing")
         await client.create_fulfillment(second)

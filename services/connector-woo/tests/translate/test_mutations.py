@@ -58,7 +58,7 @@ def test_mutated_orders(data: st.DataObject, recordings: Any, record: Any) -> No
     for path in data.draw(st.lists(st.sampled_from(paths(body)), min_size=1, max_size=4)):
         replace(body, path, data.draw(ODD))
     try:
-        translation = WooTranslator().translate(record(body, fetched="order", external_id="34"))
+        translation = WooTranslator().translate(record(body, resource="order", external_id="34"))
     except Untranslatable:
         return
     for event in translation.events:
@@ -88,7 +88,7 @@ def test_mutated_customers(data: st.DataObject, recordings: Any, record: Any) ->
         replace(body, path, data.draw(ODD))
     whole = data.draw(st.booleans())
     try:
-        record_of = record(body, "customer.updated") if whole else record(body, fetched="customer", external_id="2")
+        record_of = record(body, "customer.updated") if whole else record(body, resource="customer", external_id="2")
         translation = WooTranslator().translate(record_of)
     except Untranslatable:
         assert body["id"] != 2

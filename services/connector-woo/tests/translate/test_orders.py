@@ -226,7 +226,7 @@ class TestRefunds:
             if not fetched:
                 return WooTranslator().translate(record(order.encode(), received_at=at))
             body = f'{{"order":{order},"refunds":{refunds}}}'.encode()
-            return WooTranslator().translate(record(body, fetched="order", external_id="34", received_at=at))
+            return WooTranslator().translate(record(body, resource="order", external_id="34", received_at=at))
 
         return run
 
@@ -266,7 +266,7 @@ class TestRefunds:
 
     def test_without_refunds_both_say_the_same(self, recordings: Any, record: Any) -> None:
         body = recordings.order("025")
-        fetched = record({"order": body, "refunds": []}, fetched="order", external_id="26")
+        fetched = record({"order": body, "refunds": []}, resource="order", external_id="26")
         (a,), (b,) = WooTranslator().translate(record(body)).events, WooTranslator().translate(fetched).events
         assert isinstance(a, OrderSnapshot)
         assert isinstance(b, OrderSnapshot)
@@ -275,7 +275,7 @@ class TestRefunds:
     def test_a_refund_that_the_order_does_not_name_yet(self, recordings: Any, record: Any) -> None:
         order, refunds = recordings.rest("12-order-refunded-full"), recordings.rest("16-refunds-global")
         body = f'{{"order":{order},"refunds":{refunds}}}'.encode()
-        (event,) = WooTranslator().translate(record(body, fetched="order", external_id="32")).events
+        (event,) = WooTranslator().translate(record(body, resource="order", external_id="32")).events
         assert isinstance(event, OrderSnapshot)
         assert [refund.external_id for refund in event.refunds] == ["33"]
 

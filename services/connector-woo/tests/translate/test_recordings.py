@@ -65,7 +65,7 @@ def test_rest_orders(name: str, record: Any) -> None:
     except AttributeError:
         orders = []
     for order in orders:
-        fetched = record({"order": order, "refunds": []}, fetched="order", external_id=str(order["id"]))
+        fetched = record({"order": order, "refunds": []}, resource="order", external_id=str(order["id"]))
         (event,) = WooTranslator().translate(fetched).events
         assert isinstance(event, OrderSnapshot)
         check_order(name, event)

@@ -66,15 +66,15 @@ class TestIgnored:
 
 class TestFetched:
     def test_gone(self, record: Any) -> None:
-        (order,) = translate(record(b"{}", fetched="order", external_id="9", gone=True)).events
+        (order,) = translate(record(b"{}", resource="order", external_id="9", gone=True)).events
         assert isinstance(order, OrderDeleted)
-        (product,) = translate(record(b"{}", fetched="product", external_id="9", gone=True)).events
+        (product,) = translate(record(b"{}", resource="product", external_id="9", gone=True)).events
         assert isinstance(product, ProductDeleted)
-        assert translate(record(b"{}", fetched="customer", external_id="9", gone=True)).ignored
+        assert translate(record(b"{}", resource="customer", external_id="9", gone=True)).ignored
 
     def test_customer(self, recordings: Any, record: Any) -> None:
         body = recordings.rest("25-customer").encode()
-        (event,) = translate(record(body, fetched="customer", external_id="2")).events
+        (event,) = translate(record(body, resource="customer", external_id="2")).events
         assert isinstance(event, CustomerSnapshot)
         assert (event.external_id, event.email, event.first_name) == ("2", "jose.nunez@example.test", "Joseph")
 
@@ -82,8 +82,8 @@ class TestFetched:
         listed = next(each for each in json.loads(recordings.rest("21-product-variations")) if each["id"] == 21)
         composed = {"parent_name": "Hoodie", "variation": listed}
         own = recordings.rest("22-product-variation-via-products").encode()
-        a = translate(record(composed, fetched="product", external_id="21")).events
-        b = translate(record(own, fetched="product", external_id="21")).events
+        a = translate(record(composed, resource="product", external_id="21")).events
+        b = translate(record(own, resource="product", external_id="21")).events
         assert isinstance(a[0], ProductSnapshot)
         assert isinstance(a[1], StockLevel)
         assert isinstance(b[0], ProductSnapshot)
