@@ -16,7 +16,8 @@ gc.disable()
 
 pytest_plugins = ["longshore_devkit.testing"]
 
-hypothesis.settings.register_profile("longshore", max_examples=examples(100))
+# Without a deadline: how long an example takes is the machine's, which may have other work.
+hypothesis.settings.register_profile("longshore", max_examples=examples(100), deadline=None)
 hypothesis.settings.load_profile("longshore")
 
 FAULTS = "tests/faults"

@@ -362,7 +362,6 @@ class TestInProcess:
 
     @settings(
         max_examples=examples(500),
-        deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(chance=st.randoms(use_true_random=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -349,6 +350,8 @@ class World:
             waiting = await conn.scalar(text(query), {"org": self.org})
         if waiting:
             self.now += timedelta(seconds=ONE_AT_A_TIME_S)
+            # However long this process stood still since something had to wait.
+            self.metrics.waited_at = time.monotonic()
             await self.pushes.push_waiting()
         commands = [Command.from_json(body) for _, body in await self.said(Command.event_type)]
         self._asked += [each for each in commands if isinstance(each.payload, EntityFetch)]

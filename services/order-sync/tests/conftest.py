@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from longshore import ids
-from longshore.broker import Record
+from longshore.broker import Record, Transient
 from longshore.contracts import (
     Command,
     CommandOutcome,
@@ -276,7 +277,12 @@ class Hub:
     async def deliver(self, *entities: OrderSnapshot | OrderDeleted) -> None:
         """One batch, as it comes from commerce.orders."""
         records = [Shop.record(each, offset) for offset, each in enumerate(entities)]
-        assert not await OrdersConsumer(self.orders).apply(records)
+        consumer = OrdersConsumer(self.orders)
+        while True:
+            # Others may write the same orders first, again and again: the stream gives such a batch once more.
+            with contextlib.suppress(Transient):
+                assert not await consumer.apply(records)
+                return
 
     def decisions(self) -> DecisionsConsumer:
         """What makes fulfilments and actions again from orders.events."""

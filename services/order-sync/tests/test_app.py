@@ -86,6 +86,8 @@ async def test_from_snapshot_to_shipped(client: Any, shop: Any) -> None:
             "order-sync.orders", "order-sync.customers", "order-sync.outcomes", "order-sync.inventory",
             "order-sync.decisions", "order-sync.syncs", "order-sync.repairs",
         }  # fmt: skip
+        # Both of the outcome were read.
+        await eventually(lambda: metric(client, 'longshore_batch_records_sum{group="order-sync.outcomes"} 2.0'))
         metrics = (await client.get("/metrics")).text
         assert 'longshore_orders_applied_total{outcome="created"} 1.0' in metrics
         assert 'longshore_fulfillments_total{status="success"} 1.0' in metrics

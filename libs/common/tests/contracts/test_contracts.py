@@ -40,7 +40,7 @@ BUILDING_IS_SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
 @pytest.mark.parametrize("kind", CONTRACTS, ids=lambda each: each.__name__)
-@settings(max_examples=examples(12), deadline=None, suppress_health_check=BUILDING_IS_SLOW)
+@settings(max_examples=examples(12), suppress_health_check=BUILDING_IS_SLOW)
 @given(data=st.data())
 def test_what_is_written_is_read_again(kind: type[Contract], data: st.DataObject) -> None:
     contract = data.draw(contracts(kind))
@@ -66,7 +66,7 @@ def test_event_types_are_versioned_and_name_one_contract(kind: type[Contract]) -
 
 
 @pytest.mark.parametrize("payload", [FulfillmentCreate, StockSet, EntityFetch])
-@settings(max_examples=examples(10), deadline=None, suppress_health_check=BUILDING_IS_SLOW)
+@settings(max_examples=examples(10), suppress_health_check=BUILDING_IS_SLOW)
 @given(data=st.data())
 def test_a_command_knows_its_payload_by_its_type(payload: type[Contract], data: st.DataObject) -> None:
     command = data.draw(contracts(Command)).model_copy(update={"payload": data.draw(contracts(payload))})
@@ -170,7 +170,7 @@ def test_the_parts_of_a_digest() -> None:
 @pytest.mark.parametrize(
     "kind", [each for each in CONTRACTS if issubclass(each, Snapshot)], ids=lambda each: each.__name__
 )
-@settings(max_examples=25, deadline=None, suppress_health_check=BUILDING_IS_SLOW)
+@settings(max_examples=25, suppress_health_check=BUILDING_IS_SLOW)
 @given(data=st.data())
 def test_a_sealed_snapshot_is_the_snapshot_with_its_digest(kind: type[Snapshot], data: st.DataObject) -> None:
     snapshot = data.draw(contracts(kind))

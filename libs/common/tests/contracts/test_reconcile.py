@@ -16,7 +16,7 @@ from longshore_devkit.forms import examples
 from .builders import consistent_orders
 
 order_settings = settings(
-    max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=examples(60), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 SUMMED = ("subtotal", "discount", "shipping", "fees", "tip", "tax", "total")

@@ -134,7 +134,7 @@ def test_kinds_are_not_compared_with_each_other() -> None:
     assert limit.now == 4
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 @given(st.lists(st.one_of(st.none(), st.floats(0.0, 100.0)), max_size=200), st.integers(1, 8))
 def test_it_stays_between_one_and_the_most(answers: list[float | None], most: int) -> None:
     limit = AdaptiveLimit(most, Clock())

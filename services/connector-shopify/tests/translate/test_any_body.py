@@ -85,9 +85,7 @@ def _rich(make: Any) -> dict[str, Any]:
     return body
 
 
-MUTATIONS = settings(
-    max_examples=examples(250), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+MUTATIONS = settings(max_examples=examples(250), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @MUTATIONS

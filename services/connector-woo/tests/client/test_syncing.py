@@ -298,7 +298,7 @@ async def walked(reader: Reader) -> list[int]:
 
 
 class TestNothingIsSkipped:
-    @settings(max_examples=examples(300), deadline=None)
+    @settings(max_examples=examples(300))
     @given(
         st.sets(st.integers(1, 900), min_size=1, max_size=500),
         st.lists(

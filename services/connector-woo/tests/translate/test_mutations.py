@@ -49,7 +49,7 @@ def replace(value: Any, path: tuple[Any, ...], new: Any) -> None:
         value[path[-1]] = new
 
 
-@settings(max_examples=examples(250), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(250), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_mutated_orders(data: st.DataObject, recordings: Any, record: Any) -> None:
     order = json.loads(recordings.rest("13-order-refunded-partial"))
@@ -65,7 +65,7 @@ def test_mutated_orders(data: st.DataObject, recordings: Any, record: Any) -> No
         event.to_json()
 
 
-@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_mutated_products(data: st.DataObject, recordings: Any, record: Any) -> None:
     body = json.loads(recordings.rest("22-product-variation"))
@@ -79,7 +79,7 @@ def test_mutated_products(data: st.DataObject, recordings: Any, record: Any) -> 
         event.to_json()
 
 
-@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_mutated_customers(data: st.DataObject, recordings: Any, record: Any) -> None:
     """With the id that it was asked for by, a customer arrives whatever its other fields are."""
@@ -97,7 +97,7 @@ def test_mutated_customers(data: st.DataObject, recordings: Any, record: Any) ->
         event.to_json()
 
 
-@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=60), topic=st.sampled_from(["order.updated", "order.deleted", "customer.created", "x"]))
 def test_any_bytes(body: bytes, topic: str, record: Any) -> None:
     try:

@@ -247,6 +247,34 @@ class TestFulfillments:
         await world.order(a, "1", [line("1", "HAT", 3)], updated=300, fulfillments=[off])
         assert await world.figures("HAT") == (10, 3, 7)
 
+    async def test_a_shipment_that_was_taken_back_is_on_hand_and_owed_again(
+        self, world: World, stores: tuple[Store, Store]
+    ) -> None:
+        """However often and with whatever else it is told, and though the store lists no shipment at all."""
+        _, b = stores
+        await world.order(b, "1", [line("1", "HAT", 3)])
+        order = ids.order_id(ids.IntegrationId(b.id), "1")
+        about: dict[str, Any] = {"order_id": order, "org_id": world.org, "integration_id": b.id}
+        asked = FulfillmentRequested(
+            **about,
+            order_external_id="1",
+            fulfillment_id=uuid4(),
+            command_id=uuid4(),
+            lines=[CommandLine(line_id=ids.line_id(order, "1"), external_id="1", quantity=2)],
+            requested_at=at(200),
+        )
+        parcel: dict[str, Any] = about | {"fulfillment_id": asked.fulfillment_id, "command_id": uuid4()}
+        shipped = FulfillmentSettled(**parcel, succeeded=True, external_id="f-1", at=at(201))
+        followed = OrderActionSettled(**parcel, action="fulfillment.tracking", succeeded=True, at=at(202))
+        refused = OrderActionSettled(**parcel, action="fulfillment.cancel", succeeded=False, at=at(203))
+        for event in (asked, shipped, followed, refused):
+            assert await apply_fulfillments(world.orders, [_record(event, b)]) == []
+        assert await world.figures("HAT") == (8, 1, 7)
+        taken_back = refused.model_copy(update={"succeeded": True})
+        for events in ([taken_back], [taken_back], [asked, shipped, followed, refused, taken_back]):
+            await apply_fulfillments(world.orders, [_record(each, b) for each in events])
+            assert await world.figures("HAT") == (10, 3, 7)
+
 
 class TestAnyOrder:
     async def test_hubs_that_heard_it_in_another_order_agree(self, world: World) -> None:
@@ -317,34 +345,6 @@ async def forget_orders(world: World) -> None:
             "listings",
         ):
             await conn.execute(text(f"DELETE FROM inventory.{table} WHERE org_id = :org"), {"org": world.org})
-
-    async def test_a_shipment_that_was_taken_back_is_on_hand_and_owed_again(
-        self, world: World, stores: tuple[Store, Store]
-    ) -> None:
-        """However often and with whatever else it is told, and though the store lists no shipment at all."""
-        _, b = stores
-        await world.order(b, "1", [line("1", "HAT", 3)])
-        order = ids.order_id(ids.IntegrationId(b.id), "1")
-        about: dict[str, Any] = {"order_id": order, "org_id": world.org, "integration_id": b.id}
-        asked = FulfillmentRequested(
-            **about,
-            order_external_id="1",
-            fulfillment_id=uuid4(),
-            command_id=uuid4(),
-            lines=[CommandLine(line_id=ids.line_id(order, "1"), external_id="1", quantity=2)],
-            requested_at=at(200),
-        )
-        parcel: dict[str, Any] = about | {"fulfillment_id": asked.fulfillment_id, "command_id": uuid4()}
-        shipped = FulfillmentSettled(**parcel, succeeded=True, external_id="f-1", at=at(201))
-        followed = OrderActionSettled(**parcel, action="fulfillment.tracking", succeeded=True, at=at(202))
-        refused = OrderActionSettled(**parcel, action="fulfillment.cancel", succeeded=False, at=at(203))
-        for event in (asked, shipped, followed, refused):
-            assert await apply_fulfillments(world.orders, [_record(event, b)]) == []
-        assert await world.figures("HAT") == (8, 1, 7)
-        taken_back = refused.model_copy(update={"succeeded": True})
-        for events in ([taken_back], [taken_back], [asked, shipped, followed, refused, taken_back]):
-            await apply_fulfillments(world.orders, [_record(each, b) for each in events])
-            assert await world.figures("HAT") == (10, 3, 7)
 
 
 def _record(event: Any, store: Store) -> Record:

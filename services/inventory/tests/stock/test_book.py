@@ -262,7 +262,7 @@ def batches(events: Sequence[object], chance: random.Random) -> list[list[object
 
 
 class TestBook:
-    @settings(max_examples=examples(150), deadline=None)
+    @settings(max_examples=examples(150))
     @given(stories(), st.randoms(use_true_random=False), st.randoms(use_true_random=False))
     def test_the_way_there_does_not_matter(
         self, events: list[object], chance: random.Random, other: random.Random

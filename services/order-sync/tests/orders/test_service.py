@@ -295,7 +295,7 @@ class TestFulfilmentMeanwhile:
 class TestAnyOrder:
     """The property of rules.py on the real database, SQL and all."""
 
-    @settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(data=st.data())
     async def test_the_same_deliveries_give_the_same_state(self, hub: Any, make_shop: Any, data: Any) -> None:
         kinds = data.draw(
