@@ -28,7 +28,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 def main(fd: int, ready: Path) -> None:
     config = uvicorn.Config(app, port=0, loop="uvloop", http="httptools", lifespan="off", log_level="error")
-    SharedDoorServer(config, inherited_socket(fd), ready=ready.exists).run()
+    # Callers may stand still for a while; who is silent for so long is hung up on.
+    SharedDoorServer(config, inherited_socket(fd), ready=ready.exists, drain_s=5.0).run()
 
 
 if __name__ == "__main__":

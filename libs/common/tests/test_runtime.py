@@ -133,11 +133,17 @@ async def test_a_service_from_record_to_row_to_message(
             "rebuilding": False,
             "detail": {"gc_threshold": GC_THRESHOLDS[0], "gc_spared": True},
         }
-        metrics = (await service.client.get("/metrics")).text
-        assert 'longshore_records_consumed_total{group="warehouse.orders",topic="commerce.orders"} 100.0' in metrics
-        assert 'longshore_consumer_lag{group="warehouse.orders",topic="commerce.orders"} 0.0' in metrics
-        assert 'longshore_outbox_published_total{service="warehouse"} 100.0' in metrics
-        assert 'longshore_consumer_halted{group="warehouse.orders"} 0.0' in metrics
+
+        async def counted() -> bool:
+            metrics = (await service.client.get("/metrics")).text
+            assert 'longshore_records_consumed_total{group="warehouse.orders",topic="commerce.orders"} 100.0' in metrics
+            assert 'longshore_consumer_lag{group="warehouse.orders",topic="commerce.orders"} 0.0' in metrics
+            assert 'longshore_outbox_published_total{service="warehouse"} 100.0' in metrics
+            assert 'longshore_consumer_halted{group="warehouse.orders"} 0.0' in metrics
+            return True
+
+        # Offsets are committed, and what was relayed is counted, after the row is there.
+        await eventually(counted)
         code, seconds = await service.terminate()
     assert code == 0
     assert seconds < 10
@@ -153,8 +159,12 @@ async def test_a_halted_consumer_makes_the_service_unready_but_keeps_it_alive(
         ) as producer:
             await producer.wait_connected()
             await producer.send_many([Message(COMMERCE_ORDERS.name, f"k{n}", b"no number") for n in range(500)])
+
+        async def halted() -> bool:
+            return bool((await service.get("/internal/status"))["halted"] == ["warehouse.orders"])
+
+        await eventually(halted)
         await eventually(lambda: service.answers("/readyz", 503))
-        assert (await service.get("/internal/status"))["halted"] == ["warehouse.orders"]
         assert 'longshore_consumer_halted{group="warehouse.orders"} 1.0' in (await service.client.get("/metrics")).text
         code, seconds = await service.terminate()
     assert code == 0

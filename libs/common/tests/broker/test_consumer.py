@@ -232,18 +232,20 @@ async def test_what_gathers_while_a_batch_is_under_way_is_one_batch(stream: Stre
 
 
 async def test_records_may_gather_before_the_next_batch(stream: Stream) -> None:
-    batches: list[tuple[float, int]] = []
+    batches: list[tuple[float, float, int]] = []
 
     async def apply(records: Sequence[Record]) -> None:
-        batches.append((asyncio.get_running_loop().time(), len(records)))
+        now = asyncio.get_running_loop().time()
+        assert consumer.subscriber is not None
+        client = consumer.subscriber.consumer
+        batches.append((client._taken_at, now, len(records)))
 
-    async with stream.consuming(apply, ConsumerPolicy(rest_ratio=1000.0, gather_s=0.5)):
+    async with stream.consuming(apply, ConsumerPolicy(rest_ratio=1000.0, gather_s=0.5)) as consumer:
         for number in range(4):
             await stream.send([str(number)])
             await eventually(lambda: bool(batches))
-        await eventually(lambda: sum(size for _, size in batches) == 4)
-    times = [at for at, _ in batches]
-    assert all(later - earlier >= 0.5 for earlier, later in itertools.pairwise(times))
+        await eventually(lambda: sum(size for _, _, size in batches) == 4)
+    assert all(later[1] - earlier[0] >= 0.5 for earlier, later in itertools.pairwise(batches))
 
 
 async def test_a_full_batch_is_followed_by_the_next_at_once(stream: Stream) -> None:
@@ -588,7 +590,8 @@ async def test_a_group_that_lets_nobody_in_yet_does_not_hold_up_the_others(strea
 async def test_a_start_that_takes_too_long_is_given_up_and_leaves_nothing_behind(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("longshore.broker.consumer.START_S", 0.5)
+    # Enough to reach the group, which lets nobody in for much longer.
+    monkeypatch.setattr("longshore.broker.consumer.START_S", 3.0)
     applied = Applied()
     broker = make_broker(stream.bootstrap_servers, producer=stream.producer, prefix=stream.prefix)
     consumer = subscribe(broker, topics=[TOPIC], group=GROUP, apply=applied)
@@ -699,5 +702,7 @@ async def test_a_client_that_hears_nothing_is_started_again(stream: Stream, monk
         assert client is not None
         # It fetches no more, with all its tasks alive, as it was seen to do after a broker that hung.
         client.pause(*client.assignment())
+        monkeypatch.setattr(client, "resume", lambda *_: None)
         await stream.send(["b"])
         await eventually(lambda: len(applied.values) == 2, timeout=20)
+        assert consumer.subscriber.consumer is not client

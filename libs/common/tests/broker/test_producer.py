@@ -157,7 +157,7 @@ async def test_a_frozen_kafka_fails_sends_in_time_and_recovers(infra: RunningInf
             *[producer.send(message(n), deadline_s=0.5) for n in range(50)], return_exceptions=True
         )
         assert {type(each) for each in results} == {BrokerUnavailable}
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < SEND_S
     await eventually(lambda: _sends(producer), timeout=10)
 
 

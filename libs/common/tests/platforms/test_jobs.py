@@ -342,7 +342,7 @@ class TestStopping:
     async def test_one_that_takes_its_time_may_end_when_the_service_ends(self, url: str, engine: AsyncEngine) -> None:
         """The runtime cancels background tasks again and again until they have ended."""
         handler = Hanging()
-        task = asyncio.create_task(JobQueue(url, SCHEMA, handler).run())
+        task = asyncio.create_task(JobQueue(url, SCHEMA, handler, grace_s=4.0).run())
         await add(JobQueue(url, SCHEMA, no_handler), engine, job(1))
         await asyncio.wait_for(handler.began.wait(), 10)
         asyncio.get_running_loop().call_later(2 * tasks.AGAIN_AFTER_S + 0.2, handler.release.set)

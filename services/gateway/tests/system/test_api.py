@@ -11,7 +11,12 @@ from longshore_gateway.system.lag import LagReader
 
 
 async def test_missing_services_are_named(gateway: Any) -> None:
-    state = (await gateway.client.get("/api/v1/system")).json()
+    async def asked() -> Any:
+        state = (await gateway.client.get("/api/v1/system")).json()
+        # The first reading of Kafka's figures may take longer than anyone waits.
+        return state if state["lag"] else None
+
+    state = await eventually(asked, timeout=30)
     assert (state["ready"], state["settled"]) == (False, False)
     by_name = {service["name"]: service["ready"] for service in state["services"]}
     assert by_name == {
@@ -31,7 +36,7 @@ async def test_forwarded_routes_say_that_their_service_is_away(gateway: Any) -> 
 
 async def test_lag_is_what_is_written_and_not_applied(gateway: Any) -> None:
     settings = gateway.settings
-    reader = LagReader(settings.kafka_bootstrap_servers, settings.topic_prefix)
+    reader = LagReader(settings.kafka_bootstrap_servers, settings.topic_prefix, timeout_s=30.0)
     groups = {"nobody.reads": ["raw.shopify", "raw.woocommerce"]}
     try:
         before = await reader.read(groups)
