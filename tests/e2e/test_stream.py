@@ -79,6 +79,15 @@ async def sim(url: str, path: str, method: str = "GET", body: object = None) -> 
         return answer.json()
 
 
+async def delivered(url: str) -> None:
+    """Return when a simulated store has told all that it has to tell: the hub cannot know of it before."""
+
+    async def none_left() -> bool:
+        return bool((await sim(url, "state"))["deliveries"]["pending"] == 0)
+
+    await eventually(none_left)
+
+
 async def stock_at(url: str, sku: str) -> int:
     quantity: int = (await sim(url, "state"))["stock"][sku]
     return quantity
@@ -315,6 +324,7 @@ class TestStock:
         # No-op updates make the store tell of its levels again.
         for _ in range(3):
             await place(stores.woo.url, sku=another_sku, quantity=1, status="pending")
+        await delivered(stores.woo.url)
         await hub.settled()
         assert len((await sim(stores.woo.url, "state"))["stock_writes"]) == writes
         assert await stock_at(stores.woo.url, sku) == await stock_at(stores.shopify.url, sku)
@@ -416,6 +426,7 @@ class TestAnyOrders:
             (stores.shopify, stores.shopify_integration),
         ):
             placed = await place(store.url, n=12)
+            await delivered(store.url)
             await hub.settled()
             orders = {
                 order["external_id"]: order for order in await hub.all("orders", integration_id=integration["id"])

@@ -17,7 +17,7 @@ from longshore_devkit.testing import eventually
 
 pytestmark = pytest.mark.e2e
 
-ORDERS = 210
+ORDERS = 410
 REFUNDED = 5
 
 

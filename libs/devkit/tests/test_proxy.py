@@ -11,7 +11,7 @@ import pytest
 from longshore_devkit.background import LoopThread
 from longshore_devkit.ports import HOST, free_port
 from longshore_devkit.proxy import Proxy
-from longshore_devkit.testing import eventually
+from longshore_devkit.testing import PATIENCE, eventually
 
 
 @pytest.fixture
@@ -97,18 +97,21 @@ class TestSlow:
             client.writer.write(b"word")
             await client.writer.drain()
         await client.reader.readexactly(4_000)
-        assert 0.2 <= time.monotonic() - began < 2.0
+        assert 0.2 <= time.monotonic() - began < 2.0 * PATIENCE
         proxy.heal()
-        began = time.monotonic()
-        await client.ask(b"word")
-        assert time.monotonic() - began < 0.1
+        took = []
+        for _ in range(5):
+            began = time.monotonic()
+            await client.ask(b"word")
+            took.append(time.monotonic() - began)
+        assert min(took) < 0.1
 
     async def test_bandwidth_narrows(self, proxy: Proxy, client: Client) -> None:
         proxy.slow(bytes_per_s=100_000)
         began = time.monotonic()
         await client.ask(b"x" * 50_000)
         # One direction after the other for the first chunk at least; both at once for the rest.
-        assert 0.4 <= time.monotonic() - began < 3.0
+        assert 0.4 <= time.monotonic() - began < 3.0 * PATIENCE
 
 
 class TestCut:
@@ -158,13 +161,18 @@ class TestBlackHole:
     async def test_a_sender_is_held_up_in_the_end(self, proxy: Proxy, client: Client) -> None:
         proxy.black_hole()
 
+        chunk = b"x" * 65_536
+
         async def pour() -> None:
-            while True:
-                client.writer.write(b"x" * 65_536)
+            # More than fits into the sockets between: a sender that is not held up comes to the end of it.
+            for _ in range(32 * 1024 * 1024 // len(chunk)):
+                client.writer.write(chunk)
                 await client.writer.drain()
 
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(pour(), 1.0)
+        pouring = asyncio.create_task(pour())
+        _, held_up = await asyncio.wait({pouring}, timeout=1.0)
+        assert held_up
+        pouring.cancel()
 
 
 class TestCloseAfter:

@@ -139,7 +139,7 @@ async def test_kafka_by_way_of_a_proxy_only(data_dir: Path) -> None:
             await admin.start()
             await admin.create_topics([NewTopic("far", num_partitions=1, replication_factor=1)])
             await admin.close()
-            async with AIOKafkaProducer(bootstrap_servers=proxy.address, acks="all", request_timeout_ms=2_000) as far:
+            async with AIOKafkaProducer(bootstrap_servers=proxy.address, acks="all", request_timeout_ms=20_000) as far:
                 await far.send_and_wait("far", b"by the proxy")
                 assert proxy.connections > 0
                 proxy.black_hole()
