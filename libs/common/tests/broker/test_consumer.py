@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -422,13 +423,14 @@ async def test_a_record_of_eight_mebibytes_passes(stream: Stream) -> None:
     assert len(applied.values[0]) == 8 * 1024 * 1024
 
 
-async def test_a_client_that_dies_inside_is_started_again(stream: Stream) -> None:
+@pytest.mark.parametrize("part", ["_coordinator._coordination_task", "_client._sync_task"])
+async def test_a_client_that_dies_inside_is_started_again(stream: Stream, part: str) -> None:
     applied = Applied()
     async with stream.consuming(applied) as consumer:
         assert consumer.subscriber is not None
         client = consumer.subscriber.consumer
         assert client is not None
-        client._coordinator._coordination_task.cancel()
+        attrgetter(part)(client).cancel()
         await eventually(lambda: consumer.dead)
         await eventually(lambda: consumer.ready and not consumer.dead, timeout=20)
         await stream.send(["a", "b", "c"])

@@ -1,5 +1,6 @@
 """The stream: sending, consuming in batches with three fates, topics, dead letters, metrics."""
 
+from longshore.broker import lines
 from longshore.broker.batches import Apply, Outcome
 from longshore.broker.consumer import Consumer
 from longshore.broker.deadletters import dead_letter, revived
@@ -44,6 +45,8 @@ from longshore.broker.topics import (
     dlq_of,
     ensure_topics,
 )
+
+lines.use()
 
 __all__ = [
     "COMMANDS",

@@ -27,8 +27,8 @@ SILENT_S = 30.0
 COMMIT_S = 20.0
 # Meanwhile others that have died wait to be started again.
 COMMIT_AGAIN_S = 5.0
-# After Kafka was killed clients were seen that read on, and were in no group any more: each commit waited for ever.
-# That is sure as soon as Kafka has answered the client's fetches for a while, and no commit.
+# A client may read on and be in no group any more, with each commit waiting for ever (as those did of which `lines`
+# tells). That is sure as soon as Kafka has answered its fetches for a while, and no commit.
 UNCOMMITTED_S = 30.0
 READS_ON_S = 8.0
 STOP_S = 10.0
@@ -266,7 +266,6 @@ class Consumer:
                 await tasks.within(within_s, consumer.commit(dict(wanted)))
                 self._all_committed()
             except Exception as error:
-                # (Beside KafkaError, OSError and TimeoutError: uvloop's RuntimeError, of a line that is just closed.)
                 # The batch is applied; after a rebalance it comes again, to whoever has its partitions now, and changes
                 # nothing. (Partitions that came back meanwhile may be committed backwards: that too only repeats.)
                 log.warning("offsets were not committed", group=self.group, error=type(error).__name__)
@@ -324,7 +323,7 @@ def _record(raw: ConsumerRecord, skip: int) -> Record:
 
 def is_dead(client: AIOKafkaConsumer) -> bool:
     """Whether one of the tasks that a client lives by has ended."""
-    tasks = (client._coordinator._coordination_task, client._fetcher._fetch_task)
+    tasks = (client._coordinator._coordination_task, client._fetcher._fetch_task, client._client._sync_task)
     return not client._closed and any(task.done() for task in tasks)
 
 

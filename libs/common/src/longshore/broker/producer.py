@@ -369,6 +369,9 @@ class Producer:
         while not self._replace.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._replace.wait(), 1.0)
+            if client.client._sync_task.done():
+                # It knows of no change any more, and who waits for a topic would do so for ever.
+                self._discard(client, KafkaError("its metadata are kept no more"))
             since = self._silent_since
             if since is not None and time.monotonic() - since > self._delivery_timeout_s:
                 self._discard(client, None)
