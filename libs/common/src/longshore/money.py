@@ -19,6 +19,8 @@ _ISO_EXPONENTS = {
 
 MAX_EXPONENT = 12
 MAX_DIGITS = 30
+MOST_MINOR = 2**63 - 1
+"""What fits PostgreSQL's bigint, and the integers of whoever reads events."""
 # The module's own context rounds to 28 digits without a word.
 _EXACT = Context(prec=4 * MAX_DIGITS)
 
@@ -117,11 +119,13 @@ def order_exponent(currency: str, amounts: Iterable[Decimal]) -> int:
 
 
 def to_minor(number: Decimal, exponent: int) -> int:
-    """`number` in units of 10^-exponent. Raises InvalidAmount if that is not a whole number."""
+    """`number` in units of 10^-exponent. Raises InvalidAmount if that is not whole, or more than MOST_MINOR."""
     scaled = number.scaleb(exponent, _EXACT)
     whole = int(scaled)
     if whole != scaled:
         raise InvalidAmount(f"not exact at {exponent} decimals")
+    if abs(whole) > MOST_MINOR:
+        raise InvalidAmount(f"more than 64 bits hold at {exponent} decimals")
     return whole
 
 

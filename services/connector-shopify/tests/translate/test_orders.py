@@ -411,6 +411,30 @@ def test_an_amount_beyond_all_measure_is_named(make: Any, amount: bytes) -> None
     assert (order.totals.tip.amount, order.problems) == (0, ["total_tip_received"])
 
 
+@pytest.mark.parametrize("amount", ["12345678.123456789012", "-12345678.123456789012"])
+def test_a_total_that_no_bigint_holds_is_poison(make: Any, translated: Any, amount: str) -> None:
+    """So many digits as decimals only: the order counts as finely as its finest amount."""
+    told = {"total_price": amount, "current_total_price": amount}
+    with pytest.raises(Untranslatable, match="total_price"):
+        translated(make.order(**told, total_price_set=None, current_total_price_set=None))
+
+
+def test_so_are_parts_that_add_up_to_more(make: Any, translated: Any) -> None:
+    lines = [make.line(number, "999999999999999.99") for number in range(1, 94)]
+    with pytest.raises(Untranslatable, match="64 bits"):
+        translated(make.order(line_items=lines))
+
+
+@pytest.mark.parametrize("amount", [2**63, -(2**63), -9223372036854775809])
+def test_what_the_buyer_saw_is_named_if_no_bigint_holds_it(make: Any, translated: Any, amount: int) -> None:
+    order = make.order()
+    for name in ("total_price_set", "current_total_price_set"):
+        order[name]["presentment_money"]["amount"] = amount
+    order = translated(order)
+    assert order.presentment_total is None
+    assert [each for each in order.problems if "presentment_money" in each]
+
+
 def test_a_time_far_ahead_does_not_outrank_what_the_store_says_later(make: Any, translated: Any) -> None:
     order = translated(make.order(updated_at="9999-12-31T23:59:59Z"))
     assert order.version.updated_at == order.placed_at

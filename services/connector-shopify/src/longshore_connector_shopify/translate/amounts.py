@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from longshore.money import InvalidAmount, Money, iso_exponent, order_exponent, parse_decimal, to_minor
+from longshore.money import MOST_MINOR, InvalidAmount, Money, iso_exponent, order_exponent, parse_decimal, to_minor
 from longshore_connector_shopify.translate.reading import Json, Notes
 
-# Sums must fit the stores of state (PostgreSQL bigint) with room for thousands of lines.
-MOST_MINOR = 10**15
+# Beyond any price, in the currency itself.
+MOST = 10**15
 
 
 class FinerAmount(Exception):
@@ -33,9 +33,11 @@ class Amounts:
         self._money: dict[int, Money] = {}
 
     def money(self, minor: int) -> Money:
-        """Minor units as Money."""
+        """Minor units as Money. Raises InvalidAmount for a sum of more than 64 bits."""
         found = self._money.get(minor)
         if found is None:
+            if abs(minor) > MOST_MINOR:
+                raise InvalidAmount("amounts do not fit 64 bits")
             found = self._money[minor] = Money(minor, self.currency, self.exponent)
         return found
 
@@ -61,7 +63,7 @@ class Amounts:
 
     def _parse(self, value: Any) -> int:
         number = parse_decimal(value)
-        if abs(number) >= MOST_MINOR:
+        if abs(number) >= MOST:
             raise InvalidAmount("too large")
         needed = order_exponent(self.currency, (number,))
         if needed > self.exponent:
@@ -87,7 +89,7 @@ class Amounts:
             return None
         try:
             # Compared, not abs(): that rounds, and overflows at 1e999999999.
-            if isinstance(value, Decimal) and value.is_finite() and -MOST_MINOR < value < MOST_MINOR:
+            if isinstance(value, Decimal) and value.is_finite() and -MOST < value < MOST:
                 return self.minor(round(value, self.exponent))
             return self.minor(value)
         except InvalidAmount:

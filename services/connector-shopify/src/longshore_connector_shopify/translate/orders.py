@@ -28,7 +28,7 @@ from longshore.ids import OrderId, order_id, part_id
 from longshore.money import InvalidAmount, money
 from longshore.platforms.events import snapshot_head
 from longshore.platforms.protocols import RawRecord, Untranslatable
-from longshore_connector_shopify.translate.amounts import MOST_MINOR, Amounts, FinerAmount
+from longshore_connector_shopify.translate.amounts import Amounts, FinerAmount
 from longshore_connector_shopify.translate.goods import Goods, read_goods
 from longshore_connector_shopify.translate.people import address, customer_of_order
 from longshore_connector_shopify.translate.reading import Json, Notes, by_id
@@ -205,12 +205,8 @@ def _presentment(order: Json, name: str, notes: Notes) -> Any:
     try:
         shown = pair["presentment_money"]
         currency = shown["currency_code"]
-        if (
-            type(currency) is str
-            and len(currency) == 3
-            and (total := money(shown["amount"], currency)).amount < MOST_MINOR
-        ):
-            return total
+        if type(currency) is str and len(currency) == 3:
+            return money(shown["amount"], currency)
     except (InvalidAmount, LookupError, TypeError):
         pass
     notes.unreadable(f"{name}_set.presentment_money")

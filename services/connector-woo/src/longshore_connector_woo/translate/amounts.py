@@ -12,12 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from longshore.money import InvalidAmount, Money, iso_exponent, order_exponent, significant_decimals
+from longshore.money import MOST_MINOR, InvalidAmount, Money, iso_exponent, order_exponent, significant_decimals
 from longshore_connector_woo.translate.reading import ZERO, Fields, is_whole
 
 # A float in the record has about 15 digits: what differs by less than this is its noise.
 _NOISE = Decimal("0.000001")
-_BIGINT = 2**63 - 1
 _TOTALS = ("total", "total_tax", "cart_tax", "shipping_total", "discount_total")
 
 
@@ -63,7 +62,7 @@ def unit_of(currency: str, amounts: Iterable[Decimal]) -> Unit:
     unit = Unit(currency, iso_exponent(currency))
     if not unit.take(amounts):
         unit = Unit(currency, order_exponent(currency, amounts))
-    if sum([abs(unit.money(amount).amount) for amount in amounts]) > _BIGINT:
+    if sum([abs(unit.money(amount).amount) for amount in amounts]) > MOST_MINOR:
         raise InvalidAmount("amounts do not fit 64 bits")
     return unit
 

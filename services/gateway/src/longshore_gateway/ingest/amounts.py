@@ -22,8 +22,10 @@ class Purse:
     """Makes Money of amounts, in one currency and as fine as the finest of them needs."""
 
     def __init__(self, currency: str, amounts: Iterable[tuple[str, Given]]) -> None:
-        """`amounts` with where they stand. Raises WrongInput for one in another currency, or too fine for money."""
+        """`amounts` with where they stand. Raises WrongInput for one in another currency, too fine for money, or too
+        large."""
         self.currency = currency
+        amounts = list(amounts)
         values = []
         for pointer, given in amounts:
             if given.currency not in (None, currency):
@@ -33,11 +35,19 @@ class Purse:
             self.exponent = order_exponent(currency, values)
         except InvalidAmount as error:
             raise WrongInput("", f"an amount has {error}") from None
+        for (pointer, _), value in zip(amounts, values, strict=True):
+            try:
+                to_minor(value, self.exponent)
+            except InvalidAmount as error:
+                raise WrongInput(pointer, f"it is {error}") from None
 
     def money(self, value: Given | Decimal) -> Money:
-        """An amount that was among those given, or a sum of such."""
+        """An amount that was among those given, or a sum of such. Raises WrongInput for a sum that is too large."""
         number = value.value if isinstance(value, Given) else value
-        return Money(to_minor(number, self.exponent), self.currency, self.exponent)
+        try:
+            return Money(to_minor(number, self.exponent), self.currency, self.exponent)
+        except InvalidAmount as error:
+            raise WrongInput("", f"amounts add up to {error}") from None
 
 
 def amounts_of(order: OrderInput) -> Iterable[tuple[str, Given]]:

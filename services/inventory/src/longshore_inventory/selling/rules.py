@@ -132,7 +132,5 @@ def _as_told(wanted: Money, known: Money) -> Money:
         )
     try:
         return Money(to_minor(wanted.decimal(), known.exponent), known.currency, known.exponent)
-    except InvalidAmount:
-        raise Problem(
-            422, f"The store counts {known.exponent} decimals, the price has more.", type="invalid-input"
-        ) from None
+    except InvalidAmount as error:
+        raise Problem(422, f"The price is {error}.", type="invalid-input") from None

@@ -257,10 +257,8 @@ def _in_order(order: Order, money: Money | None) -> Money | None:
         )
     try:
         return Money(to_minor(money.decimal(), order.exponent), order.currency, order.exponent)
-    except InvalidAmount:
-        raise Problem(
-            422, f"The order counts {order.exponent} decimals, the amount has more.", type="invalid-input"
-        ) from None
+    except InvalidAmount as error:
+        raise Problem(422, f"The amount is {error}.", type="invalid-input") from None
 
 
 def _mark_paid(order: Order, unseen: Iterable[Asked]) -> OrderMarkPaid:
