@@ -1,5 +1,6 @@
 """Deliveries with a valid signature and broken content, in process: what the gateway takes, the connectors either read,
-ignore or set aside by their own error, and whatever they say of it every consumer can read and keep.
+ignore or set aside by their own error, and whatever they say of it every consumer can read and keep. So is what is sent
+to our own API, but that is good if it is taken.
 
 `make test` has hypothesis look for some hundreds of cases. LONGSHORE_FUZZ_CASES=1000000 runs so many, counted from
 LONGSHORE_TEST_SEED; a failing case names the seed that repeats it alone.
@@ -15,7 +16,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -23,12 +24,13 @@ from typing import Any
 from uuid import UUID
 
 import hypothesis.strategies as st
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from longshore.broker import COMMERCE_CUSTOMERS, COMMERCE_ORDERS, EncodedMessage, Message, Record, encode_headers
+from longshore.broker import COMMERCE_CUSTOMERS, COMMERCE_ORDERS, RAW, EncodedMessage, Message, Record, encode_headers
 from longshore.broker.gathering import Done
 from longshore.broker.records import to_bytes, to_text
 from longshore.contracts import (
@@ -38,21 +40,33 @@ from longshore.contracts import (
     Platform,
     ProductDeleted,
     ProductSnapshot,
+    RawRef,
     StockLevel,
 )
 from longshore.db import migrate, migrations_path
 from longshore.ids import IntegrationId, OrgId
-from longshore.platforms.protocols import FetchedEntity, NormalizedEvent, Translation, Translator, Untranslatable
+from longshore.platforms.protocols import (
+    FetchedEntity,
+    NormalizedEvent,
+    RawRecord,
+    Translation,
+    Translator,
+    Untranslatable,
+)
 from longshore.platforms.raw import fetched_message, read_raw
 from longshore.platforms.translating import to_message
 from longshore_connector_shopify.translate import ShopifyTranslator
 from longshore_connector_woo.translate import WooTranslator
 from longshore_devkit.broken import Signed, break_body, break_headers, signed
 from longshore_devkit.forms import LONG_FORM, examples
+from longshore_devkit.raw_records import raw_record
 from longshore_devkit.stores.common import Faults
 from longshore_devkit.stores.shopify.rest import customer_payload, inventory_level_payload, product_payload
 from longshore_devkit.stores.shopify.rest_orders import fulfillment_payload, order_payload, refund_payload
 from longshore_devkit.stores.shopify.shop import Shop, ShopConfig
+from longshore_gateway.ingest.rules import RESOURCES, BadBody, Kind, Taken, TooManyItems, split
+from longshore_gateway.ingest.rules import check as check_item
+from longshore_gateway.ingest.translator import ApiTranslator
 from longshore_gateway.webhooks.metrics import WebhookMetrics
 from longshore_gateway.webhooks.route import Answer, WebhookRoute
 from longshore_gateway.webhooks.stores import Sender, sender_of
@@ -75,13 +89,14 @@ from longshore_order_sync.orders.service import ApplyOrders
 from longshore_order_sync.orders.state import delivery_of
 
 ORG = OrgId(UUID(int=1))
-WOO, SHOPIFY = IntegrationId(UUID(int=2)), IntegrationId(UUID(int=3))
+WOO, SHOPIFY, API = (IntegrationId(UUID(int=number)) for number in (2, 3, 4))
 SECRET = "wh-secret"
 DOMAIN = "broken.myshopify.com"
 RECORDINGS = Path(__file__).parents[2] / "services" / "connector-woo" / "tests" / "fixtures"
 TRANSLATORS: dict[Platform, Translator] = {
     Platform.WOOCOMMERCE: WooTranslator(),
     Platform.SHOPIFY: ShopifyTranslator(),
+    Platform.API: ApiTranslator(),
 }
 # What a delivery may be answered; 503 is for Kafka's absence alone.
 ANSWERS = frozenset({200, 400, 401, 404, 413})
@@ -190,11 +205,36 @@ class Intake:
         assert record.value == delivery.body
         self.translate(record, Platform(delivery.platform))
 
+    def ingest(self, kind: Kind, body: bytes, *, lines: bool) -> None:
+        """A body sent to our own API: each item of it is taken, or told what is wrong with it."""
+        record = replace(
+            raw_record(Platform.API, b"", resource=RESOURCES[kind], org_id=ORG, integration_id=API),
+            origin=Origin.API,
+            topic_name=kind,
+            ref=RawRef(topic=RAW("api").name, partition=0, offset=0, origin=Origin.API),
+        )
+        try:
+            items = list(split(body, lines=lines))
+        except (BadBody, TooManyItems):
+            self.outcomes["no items"] += 1
+            return
+        for index, item in enumerate(items):
+            found = check_item(kind, index, item, record)
+            if isinstance(found, Taken):
+                self.outcomes["taken"] += 1
+                assert self.said_of(replace(record, body=found.body), 0) is not None, "what was taken is good"
+            else:
+                self.outcomes["told what is wrong"] += 1
+                orjson.dumps([[each.index, each.pointer, each.detail] for each in found])
+
     def translate(self, record: Record, platform: Platform) -> Translation | None:
         """What the connector makes of a raw record; None if it sets it aside."""
-        raw = read_raw(record, platform)
+        return self.said_of(read_raw(record, platform), record.timestamp_ms)
+
+    def said_of(self, raw: RawRecord, timestamp_ms: int) -> Translation | None:
+        """What its translator makes of a record, as consumers read it; None if it sets it aside."""
         try:
-            translation = TRANSLATORS[platform].translate(raw)
+            translation = TRANSLATORS[raw.platform].translate(raw)
         except Untranslatable as error:
             str(error).encode()
             self.outcomes["dead letter"] += 1
@@ -204,7 +244,7 @@ class Intake:
             to_bytes(message.key)
             check(event, message.value)
             place = len(self.said)
-            heard = Record(message.topic, 0, place, record.timestamp_ms, message.key, message.value, message.headers)
+            heard = Record(message.topic, 0, place, timestamp_ms, message.key, message.value, message.headers)
             self.said.append((event, heard))
         for fetch in translation.fetches:
             assert fetch.external_id.isdigit()
@@ -307,8 +347,70 @@ def fetched() -> Sequence[tuple[FetchedEntity, bytes]]:
     return found
 
 
+@cache
+def ingested() -> Sequence[tuple[Kind, bytes]]:
+    """What an in-house shop sends to the custom channel."""
+    then = "2026-11-21T09:30:00Z"
+    order = {
+        "external_id": "1",
+        "number": "#1",
+        "status": "processing",
+        "currency": "EUR",
+        "placed_at": then,
+        "updated_at": then,
+        "taxes_included": True,
+        "totals": {"total": "30.50", "tax": "2.00"},
+        "customer": {"external_id": "c", "email": "a@example.test", "first_name": "Ann", "last_name": "Lee"},
+        "shipping_address": {"first_name": "Ann", "city": "Bonn", "country": "DE", "postcode": "1"},
+        "lines": [
+            {
+                "external_id": "l1",
+                "sku": "TEA",
+                "title": "Tea",
+                "quantity": 2,
+                "unit_price": "12.50",
+                "discount": "1.00",
+                "tax": "2.00",
+                "taxes": [{"title": "VAT", "rate": "0.2", "amount": "2.00"}],
+            },
+            {"external_id": "l2", "quantity": 1, "unit_price": {"amount": 100, "currency": "EUR", "exponent": 2}},
+        ],
+        "shipping_lines": [{"title": "Parcel", "total": "4.90", "tax": "0.50"}],
+        "fee_lines": [{"title": "Gift wrap", "total": "1"}],
+        "discounts": [{"code": "X", "amount": "1.00"}],
+        "fulfillments": [
+            {
+                "external_id": "f1",
+                "lines": [{"external_id": "l1", "quantity": 1}],
+                "tracking": {"number": "T", "company": "Post", "url": "https://post.example.test/T"},
+                "created_at": then,
+            }
+        ],
+        "refunds": [
+            {
+                "external_id": "r",
+                "amount": "1.00",
+                "lines": [{"external_id": "l1", "quantity": 1, "amount": "1.00", "restocked": True}],
+                "created_at": then,
+            }
+        ],
+        "notes": [{"text": "Hello", "author": "customer"}],
+        "tags": ["a"],
+    }
+    variants = [{"external_id": "v", "sku": "a", "price": "1.20", "barcode": "1"}, {"sku": "b"}]
+    product = {"external_id": "p", "title": "Mug", "currency": "EUR", "variants": variants, "updated_at": then}
+    stock = {"sku": "a", "quantity": 4, "inventory_external_id": "v", "updated_at": then}
+    customer = {"external_id": "c", "email": "a@example.test", "first_name": "Ann", "created_at": then}
+    items: list[tuple[Kind, object]] = [("orders", order), ("products", product), ("stock", stock)]
+    return [(kind, json.dumps(item).encode()) for kind, item in [*items, ("customers", customer)]]
+
+
 def one_case(intake: Intake, chance: random.Random) -> None:
-    """Break one good delivery, or one answer, and take it in."""
+    """Break one good delivery, one answer, or what one sends to our own API, and take it in."""
+    if chance.random() < 0.08:
+        kind, body = chance.choice(ingested())
+        intake.ingest(kind, break_body(body, chance), lines=chance.random() < 0.2)
+        return
     if chance.random() < 0.08:
         entity, body = chance.choice(fetched())
         broken = FetchedEntity(entity.resource, entity.external_id, break_body(body, chance))
@@ -357,8 +459,11 @@ class TestInProcess:
             record = intake.kafka.record()
             assert record is not None
             intake.translate(record, Platform.WOOCOMMERCE)
-        assert set(intake.outcomes) == {"read", "ignored"}
+        for kind, body in ingested():
+            intake.ingest(kind, body, lines=False)
+        assert set(intake.outcomes) == {"read", "ignored", "taken"}
         assert intake.outcomes["read"] > 60
+        assert intake.outcomes["taken"] == len(ingested())
 
     @settings(
         max_examples=examples(500),

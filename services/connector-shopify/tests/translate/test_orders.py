@@ -383,6 +383,14 @@ def test_unreadable_fields_are_named_and_the_rest_arrives(make: Any, translated:
     assert order.reconciled
 
 
+def test_a_second_line_of_one_id_is_named(make: Any, translated: Any) -> None:
+    body = make.order()
+    body["line_items"].append(dict(body["line_items"][0]))
+    order = translated(body)
+    assert order.problems == ["line_items[2]"]
+    assert len({each.id for each in order.lines}) == len(order.lines) == 2
+
+
 @pytest.mark.parametrize(
     "fields", [{"id": None}, {"id": "?"}, {"currency": "dollars"}, {"currency": None}, {"id": [1]}, {"id": -3}]
 )

@@ -142,10 +142,24 @@ class TestCheck:
              "/refunds/0/lines/0"),
             ({"fulfillments": [{"lines": [{"quantity": 1}]}]}, "/fulfillments/0/lines/0"),
             ({"number": "a\x00b"}, ""),
+            ({"number": "a\ud83d"}, ""),
+            ({"number": "1", "of": {"nobody": [{"\udfff": 1}]}}, ""),
+            ({"placed_at": "0001-01-01T00:00:00+23:59"}, "/placed_at"),
+            ({"placed_at": "9999-12-31T23:59:59-23:59"}, "/placed_at"),
         ],
     )  # fmt: skip
     def test_orders_that_cannot_be(self, change: dict[str, Any], pointer: str) -> None:
         assert wrong_with("orders", ORDER, ORDER | change) == [(1, pointer)]
+
+    @pytest.mark.parametrize("quantity", ["1e999999999", "-1e999999999", "1e12"])
+    def test_a_number_beyond_all_measure_is_told_at_once(self, quantity: str) -> None:
+        """As an integer it would take all memory."""
+        line = f'{{"quantity": {quantity}, "unit_price": "1"}}'
+        order = json.dumps(ORDER | {"lines": ["LINE"]}).replace('"LINE"', line)
+        for kind, item, pointer in (("stock", f'{{"sku": "a", "quantity": {quantity}}}', "/quantity"),
+                                    ("orders", order, "/lines/0/quantity")):  # fmt: skip
+            _, wrong = check(kind, split(item.encode(), lines=False), RECORD)  # type: ignore[arg-type]
+            assert [each.pointer for each in wrong] == [pointer]
 
     @pytest.mark.parametrize(
         ("kind", "item", "pointer"),

@@ -11,7 +11,11 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
 
 def _to_utc(value: datetime) -> datetime:
-    return value if value.tzinfo is UTC else value.astimezone(UTC)
+    try:
+        return value if value.tzinfo is UTC else value.astimezone(UTC)
+    except OverflowError:
+        # The first or the last hours of all time, elsewhere.
+        raise ValueError("in UTC it is beyond the years 1 to 9999") from None
 
 
 # Written as RFC 3339 with a Z, microseconds where there are any: what Pydantic itself makes of UTC.

@@ -86,7 +86,7 @@ def read_goods(
         external_id = notes.external_id(node, at=at)
         quantity = notes.pieces(node, "quantity", at)
         price = amounts.find(node, "price", at)
-        if external_id is None or quantity is None or quantity < 0 or price is None:
+        if external_id is None or quantity is None or quantity < 0 or price is None or external_id in goods.line_ids:
             notes.unreadable(at.removesuffix("."))
             continue
         if _is_tip(node, price * quantity):

@@ -81,12 +81,20 @@ def _upper(value: object) -> object:
     return value.strip().upper() if isinstance(value, str) else value
 
 
+def _sane(value: object) -> object:
+    # To make an integer of 1e999999999 takes all memory.
+    if isinstance(value, Decimal) and not -MOST_PIECES <= value <= MOST_PIECES:
+        raise ValueError("no number of pieces is so large")
+    return value
+
+
 _NOTHING: Any = Field(default_factory=lambda: Given(Decimal(0)))
 Amount = Annotated[Given, PlainValidator(read_amount), WithJsonSchema(_MONEY_SCHEMA)]
 Id = Annotated[str, Field(min_length=1, max_length=200)]
 Sku = Annotated[str, Field(min_length=1, max_length=LONGEST_SKU)]
 Text = Annotated[str, Field(max_length=2_000)]
-Pieces = Annotated[int, Field(ge=0, le=MOST_PIECES)]
+Whole = Annotated[int, BeforeValidator(_sane)]
+Pieces = Annotated[Whole, Field(ge=0, le=MOST_PIECES)]
 Currency = Annotated[str, BeforeValidator(_upper), Field(pattern=r"^[A-Z0-9]{3,12}$")]
 
 
@@ -265,7 +273,7 @@ class StockInput(_Input):
     inventory_external_id: Id | None = None
     sku: Sku | None = None
     location_external_id: Id | None = None
-    quantity: int = Field(ge=-MOST_PIECES, le=MOST_PIECES)
+    quantity: Whole = Field(ge=-MOST_PIECES, le=MOST_PIECES)
     updated_at: UtcDatetime | None = None
 
 

@@ -95,6 +95,8 @@ def check(kind: Kind, index: int, item: Item, record: RawRecord) -> Taken | list
         return [Wrong(index, "", item.broken)]
     if "\\u0000" in item.text or "\0" in item.text:
         return [Wrong(index, "", "It holds a NUL character.")]
+    if "\\ud" in item.text.lower() and _has_half(item.data):
+        return [Wrong(index, "", "It holds half of a surrogate pair.")]
     try:
         event = build(RESOURCES[kind], item.data, record)
     except ValidationError as error:
@@ -105,6 +107,20 @@ def check(kind: Kind, index: int, item: Item, record: RawRecord) -> Taken | list
     except WrongInput as error:
         return [Wrong(index, error.pointer, error.detail)]
     return Taken(entity_key(event), item.text.encode())
+
+
+def _has_half(value: Any) -> bool:
+    """Whether it holds a text, however deep, that UTF-8 cannot write."""
+    left = [value]
+    while left:
+        match left.pop():
+            case dict() as found:
+                left += [*found, *found.values()]
+            case list() as found:
+                left += found
+            case str() as found if any("\ud800" <= character <= "\udfff" for character in found):
+                return True
+    return False
 
 
 def _lines(text: str) -> Iterator[Item]:
