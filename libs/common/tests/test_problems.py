@@ -12,8 +12,10 @@ import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, Header, HTTPException, Query
 from pydantic import BaseModel
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import create_async_engine
 from starlette.types import Receive, Scope, Send
 
 from longshore.broker import BrokerUnavailable
@@ -166,6 +168,24 @@ async def test_what_a_middleware_raises_is_told_apart_too(error: Exception, stat
     answer = await client_of(app).get("/conflict")
     problem(answer, status)
     assert ("retry-after" in answer.headers) == (status == 503)
+
+
+@pytest.mark.parametrize(
+    ("query", "given"),
+    [("CAST(:text AS text)", "a\0b"), ("CAST(:text AS text)", "\ud83d"), ("CAST(:text AS jsonb)", '"\\u0000"')],
+)
+async def test_a_text_that_no_database_keeps_is_bad_input(query: str, given: str, database_url: str) -> None:
+    app = app_with_errors()
+    engine = create_async_engine(database_url)
+
+    @app.get("/kept")
+    async def kept() -> None:
+        async with engine.begin() as conn:
+            await conn.execute(text(f"SELECT {query}"), {"text": given})
+
+    answer = await client_of(app).get("/kept")
+    await engine.dispose()
+    assert problem(answer, 422)["type"] == "/problems/invalid-input"
 
 
 async def test_an_error_of_the_database_that_does_not_pass_is_a_bug() -> None:

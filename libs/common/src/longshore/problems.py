@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Scope
 
-from longshore.broker.errors import Transient, describe, is_transient
+from longshore.broker.errors import Transient, describe, is_transient, is_unkept_text
 
 log = structlog.get_logger(__name__)
 
@@ -105,8 +105,8 @@ def methods_of(routes: Iterable[BaseRoute], scope: Scope) -> list[str]:
 
 def install_problem_handlers(app: FastAPI, routers: Sequence[APIRouter] = ()) -> None:
     """Make every error of `app` a problem document, those of the frameworks too. What passes by itself (PostgreSQL or
-    Kafka away, no connection left) is 503 with Retry-After. `routers`: those that are included, so that a 405 names all
-    methods of its path."""
+    Kafka away, no connection left) is 503 with Retry-After, a text that PostgreSQL does not keep 422. `routers`: those
+    that are included, so that a 405 names all methods of its path."""
     routes = [route for router in routers for route in router.routes]
 
     async def on_problem(_: Request, error: Exception) -> JSONResponse:
@@ -135,6 +135,9 @@ def install_problem_handlers(app: FastAPI, routers: Sequence[APIRouter] = ()) ->
         return Problem(422, f"{first['pointer']}: {first['detail']}", type="invalid-input", errors=errors).response()
 
     async def on_failure(request: Request, error: Exception) -> JSONResponse:
+        if is_unkept_text(error):
+            detail = "A text of it holds a character that cannot be kept: NUL, or half of a surrogate pair."
+            return Problem(422, detail, type="invalid-input").response()
         if not is_transient(error):
             raise error  # a bug, then
         log.warning("a request cannot be answered now", path=request.url.path, error=describe(error))
@@ -142,13 +145,14 @@ def install_problem_handlers(app: FastAPI, routers: Sequence[APIRouter] = ()) ->
 
     async def on_bug(request: Request, error: Exception) -> JSONResponse:
         # What a middleware raises comes here alone: it may have asked a database that is away.
-        if is_transient(error):
+        if is_transient(error) or is_unkept_text(error):
             return await on_failure(request, error)
         return Problem(500, "Something went wrong on our side; the log has the reason.").response()
 
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_invalid)
-    for kind in (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError, Transient, OSError):
+    database = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, UnicodeEncodeError)
+    for kind in (*database, KafkaError, Transient, OSError):
         app.add_exception_handler(kind, on_failure)
     app.add_exception_handler(Exception, on_bug)

@@ -19,6 +19,8 @@ _SQLSTATE = re.compile(r"[0-9A-Z]{5}")
 # PostgreSQL, appendix A: connection, rollback (serialization, deadlock), resources, operator, system; and lock not
 # available, read-only (a failover), prepared statements that a migration made stale.
 _TRANSIENT_CLASSES = {"08", "40", "53", "57", "58"}
+# character_not_in_repertoire, untranslatable_character
+_UNKEPT_STATES = frozenset({"22021", "22P05"})
 _TRANSIENT_STATES = {"55P03", "25006", "26000"}
 
 
@@ -51,6 +53,16 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(driver, asyncpg.exceptions.InternalClientError):
         return True
     return isinstance(driver, asyncpg.InterfaceError) and not isinstance(driver, ValueError)
+
+
+def is_unkept_text(error: BaseException) -> bool:
+    """Whether it is of a text that PostgreSQL does not keep: with NUL, or with half of a surrogate pair."""
+    if sqlstate_of(error) in _UNKEPT_STATES:
+        return True
+    each: BaseException | None = _driver_error(error) or error
+    while each is not None and not isinstance(each, UnicodeEncodeError):
+        each = each.__cause__
+    return each is not None and each.encoding == "utf-8"
 
 
 def sqlstate_of(error: BaseException) -> str | None:
