@@ -93,8 +93,7 @@ Amount = Annotated[Given, PlainValidator(read_amount), WithJsonSchema(_MONEY_SCH
 Id = Annotated[str, Field(min_length=1, max_length=200)]
 Sku = Annotated[str, Field(min_length=1, max_length=LONGEST_SKU)]
 Text = Annotated[str, Field(max_length=2_000)]
-Whole = Annotated[int, BeforeValidator(_sane)]
-Pieces = Annotated[Whole, Field(ge=0, le=MOST_PIECES)]
+Pieces = Annotated[int, Field(ge=0, le=MOST_PIECES), BeforeValidator(_sane)]
 Currency = Annotated[str, BeforeValidator(_upper), Field(pattern=r"^[A-Z0-9]{3,12}$")]
 
 
@@ -273,7 +272,7 @@ class StockInput(_Input):
     inventory_external_id: Id | None = None
     sku: Sku | None = None
     location_external_id: Id | None = None
-    quantity: Whole = Field(ge=-MOST_PIECES, le=MOST_PIECES)
+    quantity: Annotated[int, Field(ge=-MOST_PIECES, le=MOST_PIECES), BeforeValidator(_sane)]
     updated_at: UtcDatetime | None = None
 
 
