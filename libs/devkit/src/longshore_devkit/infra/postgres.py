@@ -39,8 +39,8 @@ _SETTINGS = {
     "min_wal_size": "256MB",
     "checkpoint_timeout": "10min",
     "checkpoint_completion_target": "0.9",
-    # Tables that only grow are looked at again when they have grown by half, not by a tenth and a fifth: in a hub's first
-    # ten minutes that was each of them in each minute, a second of CPU within three.
+    # Tables that only grow are looked at again when they have grown by half, not by a tenth and a fifth: in the first
+    # ten minutes of a hub that was each of them in each minute, a second of CPU within three.
     "autovacuum_analyze_scale_factor": "0.5",
     "autovacuum_vacuum_insert_scale_factor": "0.5",
     "autovacuum_vacuum_cost_delay": "10ms",  # of 2 it takes 0.4 of a core for seconds, which is what a busy hub lacks
