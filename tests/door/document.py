@@ -74,7 +74,7 @@ def _operation(document: Json, method: str, path: str, operation: Json) -> Opera
 def example(schema: Json, document: Json) -> Any:
     """The least value that fits a schema: what is required, and no more."""
     if "$ref" in schema:
-        return example(_at(document, schema["$ref"]), document)
+        return example(referred(document, schema["$ref"]), document)
     for given in ("const", "default", "example"):
         if given in schema and schema[given] is not None:
             return schema[given]
@@ -99,7 +99,8 @@ def example(schema: Json, document: Json) -> Any:
     return kind == "boolean" or None
 
 
-def _at(document: Json, reference: str) -> Json:
+def referred(document: Json, reference: str) -> Json:
+    """The schema that a `$ref` names."""
     found: Any = document
     for part in reference.removeprefix("#/").split("/"):
         found = found[part.replace("~1", "/").replace("~0", "~")]

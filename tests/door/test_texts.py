@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from .conftest import World
-from .document import Json, Operation
+from .document import Json, Operation, referred
 from .secrets import KEY
 from .test_access import BODIES, guarded, ids_of
 
@@ -20,24 +18,24 @@ pytestmark = pytest.mark.e2e
 ODD = ("a\0b", "a\ud83d")
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Where in a body its texts stand."""
-    if isinstance(value, str):
-        yield path
-    each: Any
-    for step, each in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        yield from places(each, (*path, step))
+def replaced(value: Any, odd: str) -> Iterator[Any]:
+    """The value, each time with `odd` for another of its texts."""
+    match value:
+        case str():
+            yield odd
+        case dict():
+            for name, each in value.items():
+                for other in replaced(each, odd):
+                    yield value | {name: other}
+        case list():
+            for n, each in enumerate(value):
+                for other in replaced(each, odd):
+                    yield [*value[:n], other, *value[n + 1 :]]
 
 
 def bodies(body: Any, schema: Json, odd: str) -> Iterator[Any]:
-    """The body, each time with `odd` for another of its texts, and with each field that it might have as well."""
-    for path in places(body):
-        other = {"body": copy.deepcopy(body)}
-        at: Any = other
-        for step in ("body", *path[:-1]) if path else ():
-            at = at[step]
-        at[path[-1] if path else "body"] = odd
-        yield other["body"]
+    """The same of a body, and with each field that it might have as well."""
+    yield from replaced(body, odd)
     if isinstance(body, dict):
         for name, field in schema.get("properties", {}).items():
             yield body | {name: [odd] if "array" in json.dumps(field) else odd}
@@ -48,7 +46,7 @@ def schema_of(document: Json, operation: Operation) -> Json:
     content = document["paths"][operation.path][operation.method.lower()]["requestBody"]["content"]
     schema: Json = next(iter(content.values()))["schema"]
     while "$ref" in schema:
-        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        schema = referred(document, schema["$ref"])
     return schema
 
 
@@ -66,13 +64,12 @@ def requests(document: Json, operation: Operation) -> Iterator[dict[str, Any]]:
 
 def test_none_is_an_internal_error(world: World) -> None:
     wrong = []
-    with httpx.Client(base_url=world.stack.url, timeout=30) as client:
+    with world.http(KEY) as client:
         for operation in guarded(world):
-            ids, url = ids_of(world, operation), ""
+            url = operation.url(ids_of(world, operation))
+            headers = operation.headers | {"Content-Type": operation.media_type or "application/json"}
             for each in requests(world.document, operation):
-                url = operation.url(ids)
-                headers = {"Authorization": f"Bearer {KEY}", "Content-Type": operation.media_type or "application/json"}
-                answer = client.request(operation.method, url, headers=operation.headers | headers, **each)
+                answer = client.request(operation.method, url, headers=headers, **each)
                 if answer.status_code >= 500:
                     wrong.append((operation.name, answer.status_code, str(each)[:300]))
     assert wrong == []

@@ -27,7 +27,7 @@ from longshore_devkit.stores.shopify.shop import ShopConfig
 from longshore_devkit.stores.woo import SimulatedWoo, WooConfig
 from longshore_devkit.testing import FEW_PARTITIONS, eventually, unique_prefix
 from tests.conftest import Hub
-from tests.e2e.test_stream import known, place, ship, sim, whole_lines
+from tests.e2e.test_stream import known, place, ship, sim, undelivered, whole_lines
 
 pytestmark = pytest.mark.e2e
 
@@ -175,7 +175,7 @@ async def traffic(hub: Hub, woo: SimulatedWoo, shopify: SimulatedShopify) -> Non
 
 async def waiting_at_stores(woo: SimulatedWoo, shopify: SimulatedShopify) -> int:
     """Deliveries that the stores have not made yet."""
-    return sum([(await sim(store.url, "state"))["deliveries"]["pending"] for store in (woo, shopify)])
+    return sum([await undelivered(store.url) for store in (woo, shopify)])
 
 
 async def sell_over_the_counter(hub: Hub, sku: str) -> None:

@@ -79,11 +79,17 @@ async def sim(url: str, path: str, method: str = "GET", body: object = None) -> 
         return answer.json()
 
 
+async def undelivered(url: str) -> int:
+    """Deliveries that a simulated store has not made yet."""
+    pending: int = (await sim(url, "state"))["deliveries"]["pending"]
+    return pending
+
+
 async def delivered(url: str) -> None:
     """Return when a simulated store has told all that it has to tell: the hub cannot know of it before."""
 
     async def none_left() -> bool:
-        return bool((await sim(url, "state"))["deliveries"]["pending"] == 0)
+        return await undelivered(url) == 0
 
     await eventually(none_left)
 

@@ -30,7 +30,7 @@ from hypothesis import HealthCheck, given, settings
 from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from longshore.broker import COMMERCE_CUSTOMERS, COMMERCE_ORDERS, RAW, EncodedMessage, Message, Record, encode_headers
+from longshore.broker import COMMERCE_CUSTOMERS, COMMERCE_ORDERS, EncodedMessage, Message, Record, encode_headers
 from longshore.broker.gathering import Done
 from longshore.broker.records import to_bytes, to_text
 from longshore.contracts import (
@@ -40,7 +40,6 @@ from longshore.contracts import (
     Platform,
     ProductDeleted,
     ProductSnapshot,
-    RawRef,
     StockLevel,
 )
 from longshore.db import migrate, migrations_path
@@ -207,12 +206,7 @@ class Intake:
 
     def ingest(self, kind: Kind, body: bytes, *, lines: bool) -> None:
         """A body sent to our own API: each item of it is taken, or told what is wrong with it."""
-        record = replace(
-            raw_record(Platform.API, b"", resource=RESOURCES[kind], org_id=ORG, integration_id=API),
-            origin=Origin.API,
-            topic_name=kind,
-            ref=RawRef(topic=RAW("api").name, partition=0, offset=0, origin=Origin.API),
-        )
+        record = raw_record(Platform.API, b"", kind, resource=RESOURCES[kind], org_id=ORG, integration_id=API)
         try:
             items = list(split(body, lines=lines))
         except (BadBody, TooManyItems):

@@ -34,17 +34,21 @@ def raw_record(
     partition: int = 0,
     offset: int = 0,
 ) -> RawRecord:
-    """A webhook's record (`topic` None: of an order that changed), or that of a fetch when `resource` is given.
+    """A webhook's record (`topic` None: of an order that changed), or that of a fetch, or of an item of the custom
+    channel, when `resource` is given.
 
     `body` is the delivery's bytes, or what to dump as JSON. `received_at` None: now.
     """
-    origin = Origin.WEBHOOK if resource is None else Origin.FETCH
+    if resource is None:
+        origin, topic = Origin.WEBHOOK, ORDER_UPDATED[platform] if topic is None else topic
+    else:
+        origin = Origin.API if platform is Platform.API else Origin.FETCH
     return RawRecord(
         platform=platform,
         org_id=OrgId(org_id),
         integration_id=IntegrationId(integration_id),
         origin=origin,
-        topic_name=(ORDER_UPDATED[platform] if topic is None else topic) if resource is None else "",
+        topic_name=topic or "",
         resource=resource,
         external_id=external_id,
         gone=gone,

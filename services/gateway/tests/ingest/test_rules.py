@@ -5,31 +5,17 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import pytest
 
-from longshore.contracts import Origin, Platform, RawRef
-from longshore.ids import IntegrationId, OrgId
+from longshore.contracts import Platform
 from longshore.platforms.protocols import RawRecord
+from longshore_devkit.raw_records import raw_record
 from longshore_gateway.ingest import rules
 from longshore_gateway.ingest.rules import MOST_ITEMS, BadBody, Item, Kind, Taken, TooManyItems, Wrong
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
-RECORD = RawRecord(
-    platform=Platform.API,
-    org_id=OrgId(UUID(int=1)),
-    integration_id=IntegrationId(UUID(int=2)),
-    origin=Origin.API,
-    topic_name="orders",
-    resource="order",
-    external_id=None,
-    gone=False,
-    received_at=NOW,
-    headers={},
-    body=b"",
-    ref=RawRef(topic="raw.api", partition=0, offset=0, origin=Origin.API),
-)
+RECORD = raw_record(Platform.API, b"", "orders", resource="order", received_at=NOW)
 ORDER: dict[str, Any] = {
     "external_id": "1",
     "currency": "EUR",

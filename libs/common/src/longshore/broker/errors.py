@@ -19,9 +19,9 @@ _SQLSTATE = re.compile(r"[0-9A-Z]{5}")
 # PostgreSQL, appendix A: connection, rollback (serialization, deadlock), resources, operator, system; and lock not
 # available, read-only (a failover), prepared statements that a migration made stale.
 _TRANSIENT_CLASSES = {"08", "40", "53", "57", "58"}
-# character_not_in_repertoire, untranslatable_character
-_UNKEPT_STATES = frozenset({"22021", "22P05"})
 _TRANSIENT_STATES = {"55P03", "25006", "26000"}
+# The same: character not in repertoire, untranslatable character.
+_UNKEPT_STATES = {"22021", "22P05"}
 
 
 class Transient(Exception):
